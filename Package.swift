@@ -21,5 +21,12 @@ let package = Package(
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
         ),
+        // Engine: how bytes move.
+        .systemLibrary(
+            name: "COpenSSL",
+            path: "Sources/Engine/COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
     ]
 )
