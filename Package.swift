@@ -31,6 +31,16 @@ let package = Package(
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
+        // Engine: how bytes move.
+        .systemLibrary(
+            name: "COpenSSL",
+            path: "Sources/Engine/COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        // Operations: how people run it.
+        // Programs: where it all meets.
+        // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
             dependencies: ["Addresses"],
