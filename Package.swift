@@ -38,6 +38,13 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .target(name: "CLinux", path: "Sources/Engine/CLinux"),
+        .target(
+            name: "PacketEngine",
+            dependencies: ["Addresses", "CLinux"],
+            path: "Sources/Engine/PacketEngine",
+            swiftSettings: lifetimes
+        ),
         // Operations: how people run it.
         // Programs: where it all meets.
         // Tests, in the same wings.
