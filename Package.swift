@@ -12,6 +12,11 @@ let swiftSettings: [SwiftSetting] = [
 
 let package = Package(
     name: "stund",
+    dependencies: [
+        // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
@@ -19,6 +24,23 @@ let package = Package(
             name: "AddressesTests",
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
+            swiftSettings: swiftSettings
+        ),
+        // Operations: how people run it.
+        .target(
+            name: "ServerSettings",
+            dependencies: [
+                "Addresses",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Operations/ServerSettings",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ServerSettingsTests",
+            dependencies: ["ServerSettings", "Addresses"],
+            path: "Tests/Operations/ServerSettingsTests",
             swiftSettings: swiftSettings
         ),
     ]
