@@ -12,6 +12,9 @@ let swiftSettings: [SwiftSetting] = [
 
 let package = Package(
     name: "stund",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    ],
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
@@ -19,6 +22,19 @@ let package = Package(
             name: "AddressesTests",
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
+            swiftSettings: swiftSettings
+        ),
+        // Operations: how people run it.
+        .target(
+            name: "Observability",
+            dependencies: ["Addresses", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Operations/Observability",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: ["Observability", "Addresses", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/Operations/ObservabilityTests",
             swiftSettings: swiftSettings
         ),
     ]
