@@ -19,6 +19,7 @@ let package = Package(
         // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -61,7 +62,30 @@ let package = Package(
             path: "Sources/Operations/ServerSettings",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "Observability",
+            dependencies: [
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Operations/Observability",
+            swiftSettings: lifetimes
+        ),
         // Programs: where it all meets.
+        .target(
+            name: "ServerRuntime",
+            dependencies: [
+                "ServerCore",
+                "STUNCodec",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+            ],
+            path: "Sources/Programs/ServerRuntime",
+            swiftSettings: lifetimes
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
@@ -85,6 +109,16 @@ let package = Package(
             name: "PacketEngineTests",
             dependencies: ["PacketEngine", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: [
+                "Observability",
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Operations/ObservabilityTests",
             swiftSettings: lifetimes
         ),
     ]
