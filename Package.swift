@@ -72,32 +72,12 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         // Programs: where it all meets.
-        .target(
-            name: "ServerRuntime",
-            dependencies: [
-                "ServerCore",
-                "STUNCodec",
-                "PacketEngine",
-                "Administration",
-                "ServerSettings",
-                "Observability",
-                "Addresses",
-            ],
-            path: "Sources/Programs/ServerRuntime",
-            swiftSettings: lifetimes
-        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
-        ),
-        .testTarget(
-            name: "STUNCodecTests",
-            dependencies: ["STUNCodec", "Addresses"],
-            path: "Tests/Wire/STUNCodecTests",
-            swiftSettings: lifetimes
         ),
         .testTarget(
             name: "ServerCoreTests",
@@ -107,7 +87,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PacketEngineTests",
-            dependencies: ["PacketEngine", "Addresses"],
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),

@@ -45,6 +45,9 @@ public struct LogEntry: Sendable, Hashable {
         self.pduLength = max(pduLength ?? 0, pdu?.count ?? 0)
     }
 
+    /// When it happened, as RFC 3339 writes it, with milliseconds.
+    public var timestamp: String { CivilTime(nanosecondsSince1970: time).rfc3339 }
+
     private static func shortened(_ text: String) -> String {
         guard text.utf8.count > longestText else { return text }
         // Cut between scalars, so that the rest stays what it was.

@@ -363,5 +363,12 @@ extension MessageCode {
             meaning: "A changed setting takes effect only when the server starts.",
             remedy: "Restart the server when it suits."
         ),
+        Definition(
+            .startWarning,
+            .warning,
+            "Warning at start",
+            meaning: "The server works, but something about its settings or its host is not as it should be.",
+            remedy: "What the entry says."
+        ),
     ]
 }

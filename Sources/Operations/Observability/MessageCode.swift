@@ -95,6 +95,8 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case controlSocketNotOpened = 1110
     /// A changed setting waits for a restart.
     case restartNeeded = 1111
+    /// Something about the settings or the host is not as it should be.
+    case startWarning = 1112
 }
 
 extension MessageCode {

@@ -6,8 +6,8 @@ import Synchronization
 enum WorkerMessage: Sendable {
     /// Take over a new policy.
     case adopt(Policy)
-    /// Hand out a copy of what was counted.
-    case report(@Sendable (WorkerReport) -> Void)
+    /// Hand out a copy of what was counted; nil when the worker has ended.
+    case report(@Sendable (WorkerReport?) -> Void)
     /// Forget the statistics' sources.
     case clearSources
     /// End.
@@ -27,24 +27,46 @@ struct WorkerReport: Sendable {
 /// Messages to a worker: the only way to change or ask it anything while it runs.
 final class Mailbox: Sendable {
     let wakeUp: WakeUp
-    private let messages = Mutex<[WorkerMessage]>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        var messages: [WorkerMessage] = []
+        var isClosed = false
+    }
 
     init() throws(SocketError) {
         wakeUp = try WakeUp()
     }
 
-    /// Puts in a message and wakes the worker.
+    /// Puts in a message and wakes the worker; after `close` a request for a report is answered with nil.
     func send(_ message: WorkerMessage) {
-        messages.withLock { $0.append(message) }
-        wakeUp.signal()
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.messages.append(message) }
+            return state.isClosed
+        }
+        if isClosed { Self.decline(message) } else { wakeUp.signal() }
     }
 
     /// Takes out all messages.
     func takeAll() -> [WorkerMessage] {
         wakeUp.clear()
-        return messages.withLock { waiting in
-            defer { waiting.removeAll() }
-            return waiting
+        return state.withLock { state in
+            defer { state.messages.removeAll() }
+            return state.messages
         }
+    }
+
+    /// The worker has ended: nobody may wait for it any longer.
+    func close() {
+        let left = state.withLock { state in
+            state.isClosed = true
+            defer { state.messages.removeAll() }
+            return state.messages
+        }
+        for message in left { Self.decline(message) }
+    }
+
+    private static func decline(_ message: WorkerMessage) {
+        if case .report(let reply) = message { reply(nil) }
     }
 }

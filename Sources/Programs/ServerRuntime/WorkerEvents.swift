@@ -21,9 +21,15 @@ struct WorkerEvents: ~Copyable {
     private var spent = 0
     private var hasAppended = false
 
-    init(ring: EventRing, levels: LogLevelSwitch) {
-        self.ring = ring
-        self.levels = levels
+    /// What a worker is given for it.
+    struct Source: Sendable {
+        let ring: EventRing
+        let levels: LogLevelSwitch
+    }
+
+    init(_ source: Source) {
+        ring = source.ring
+        levels = source.levels
         let last = MessageCode.allCases.reduce(Self.firstCode) { max($0, $1.rawValue) }
         codeLevels = (Self.firstCode...last).map { MessageCode(rawValue: $0)?.definition.level ?? .trace }
     }
