@@ -30,6 +30,12 @@ let package = Package(
             path: "Sources/Wire/STUNCodec",
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "STUNAuthentication",
+            dependencies: ["STUNCodec", "COpenSSL"],
+            path: "Sources/Wire/STUNAuthentication",
+            swiftSettings: lifetimes
+        ),
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
             name: "ServerCore",
@@ -78,6 +84,12 @@ let package = Package(
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "STUNAuthenticationTests",
+            dependencies: ["STUNAuthentication", "STUNCodec"],
+            path: "Tests/Wire/STUNAuthenticationTests",
+            swiftSettings: lifetimes
         ),
         .testTarget(
             name: "ServerCoreTests",
