@@ -78,6 +78,20 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         // Programs: where it all meets.
+        .target(
+            name: "ServerRuntime",
+            dependencies: [
+                "ServerCore",
+                "STUNCodec",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+            ],
+            path: "Sources/Programs/ServerRuntime",
+            swiftSettings: lifetimes
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
