@@ -1,6 +1,7 @@
 // Unsafe: getifaddrs hands out a linked list of C structures.
 
 public import Addresses
+import CLinux
 import Glibc
 
 /// The addresses of this host's network interfaces.

@@ -1,5 +1,6 @@
 import Administration
 import Observability
+import PacketEngine
 import ServerCore
 import ServerSettings
 

@@ -39,17 +39,18 @@ struct Worker: ~Copyable {
         seed: UInt64,
         mode: DatagramBatch.Mode = .vectored
     ) throws(SocketError) {
-        server = Server(policy: policy, seed: seed)
-        batch = DatagramBatch(mode: mode)
-        loop = try EventLoop()
-        self.listeners = listeners
-        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
-        self.mailbox = mailbox
-        self.events = events
+        var loop = try EventLoop()
         for (index, listener) in listeners.enumerated() where listener.isRead {
             try loop.watch(listener.socket.handle, token: index)
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
+        self.loop = loop
+        server = Server(policy: policy, seed: seed)
+        batch = DatagramBatch(mode: mode)
+        self.listeners = listeners
+        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
+        self.mailbox = mailbox
+        self.events = events
     }
 
     /// Serves until the mailbox says stop.
@@ -109,11 +110,7 @@ struct Worker: ~Copyable {
         let local = port.socket.local
         let asked = port.socket.isWildcard ? batch.destination(of: slot) ?? local.address : local.address
         let flow = ClientFlow(source: source, destination: SocketAddress(asked, port: local.port), role: port.role)
-        let length = batch.length(of: slot)
-        var packet = Packet(batch.bytes(of: slot), count: length)
-        events.received(packet.bytes, from: source)
-        let verdict = server.receive(&packet, from: flow, now: now)
-        let count = packet.count
+        let (verdict, count) = Self.decide(slot, flow, now, in: &batch, by: &server, telling: &events)
         if server.hadWrongLength { events.tell(.wrongLength, from: source) }
         switch verdict {
         case .drop(let reason):
@@ -126,6 +123,24 @@ struct Worker: ~Copyable {
         case .replyFrom(let role, let toPort):
             send(slot, count, by: role, flow, toPort: toPort)
         }
+    }
+
+    /// Has the core decide on a slot's datagram, in place; returns the answer's length with the verdict.
+    ///
+    /// The parts come as arguments because a span into the batch may not overlap an access to the whole worker.
+    private static func decide(
+        _ slot: Int,
+        _ flow: ClientFlow,
+        _ now: Instant,
+        in batch: inout DatagramBatch,
+        by server: inout Server,
+        telling events: inout WorkerEvents
+    ) -> (Verdict, Int) {
+        let length = batch.length(of: slot)
+        var packet = Packet(batch.bytes(of: slot), count: length)
+        events.received(packet.bytes, from: flow.source)
+        let verdict = server.receive(&packet, from: flow, now: now)
+        return (verdict, packet.count)
     }
 
     /// Queues an answer on the socket of a role in the flow's address family.
