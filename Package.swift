@@ -28,5 +28,18 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        // Operations: how people run it.
+        .target(
+            name: "Administration",
+            dependencies: ["Addresses", "COpenSSL"],
+            path: "Sources/Operations/Administration",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration"],
+            path: "Tests/Operations/AdministrationTests",
+            swiftSettings: swiftSettings
+        ),
     ]
 )
