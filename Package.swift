@@ -10,16 +10,40 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// `Packet` and `Message` are views that must not outlive the datagram's buffer, which the compiler checks with this.
+let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lifetimes")]
+
 let package = Package(
     name: "stund",
+    dependencies: [
+        // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
-        .testTarget(
-            name: "AddressesTests",
+        .target(
+            name: "STUNCodec",
             dependencies: ["Addresses"],
-            path: "Tests/Wire/AddressesTests",
-            swiftSettings: swiftSettings
+            path: "Sources/Wire/STUNCodec",
+            swiftSettings: lifetimes
+        ),
+        .target(
+            name: "STUNAuthentication",
+            dependencies: ["STUNCodec", "COpenSSL"],
+            path: "Sources/Wire/STUNAuthentication",
+            swiftSettings: lifetimes
+        ),
+        // Core: what to decide. Pure: no I/O, no clock.
+        .target(
+            name: "ServerCore",
+            dependencies: ["Addresses", "STUNCodec"],
+            path: "Sources/Core/ServerCore",
+            swiftSettings: lifetimes
         ),
         // Engine: how bytes move.
         .systemLibrary(
@@ -28,12 +52,88 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .target(name: "CLinux", path: "Sources/Engine/CLinux"),
+        .target(
+            name: "PacketEngine",
+            dependencies: ["Addresses", "CLinux"],
+            path: "Sources/Engine/PacketEngine",
+            swiftSettings: lifetimes
+        ),
         // Operations: how people run it.
         .target(
+            name: "ServerSettings",
+            dependencies: [
+                "Addresses",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Operations/ServerSettings",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Observability",
+            dependencies: [
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Operations/Observability",
+            swiftSettings: lifetimes
+        ),
+        .target(
             name: "Administration",
-            dependencies: ["Addresses", "COpenSSL"],
+            dependencies: ["COpenSSL"],
             path: "Sources/Operations/Administration",
             swiftSettings: swiftSettings
+        ),
+        // Programs: where it all meets.
+        .target(
+            name: "ServerRuntime",
+            dependencies: [
+                "ServerCore",
+                "STUNCodec",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+            ],
+            path: "Sources/Programs/ServerRuntime",
+            swiftSettings: lifetimes
+        ),
+        // Tests, in the same wings.
+        .testTarget(
+            name: "AddressesTests",
+            dependencies: ["Addresses"],
+            path: "Tests/Wire/AddressesTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "STUNAuthenticationTests",
+            dependencies: ["STUNAuthentication", "STUNCodec"],
+            path: "Tests/Wire/STUNAuthenticationTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ServerCoreTests",
+            dependencies: ["ServerCore", "STUNCodec", "Addresses"],
+            path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "PacketEngineTests",
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            path: "Tests/Engine/PacketEngineTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: [
+                "Observability",
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Operations/ObservabilityTests",
+            swiftSettings: lifetimes
         ),
         .testTarget(
             name: "AdministrationTests",
