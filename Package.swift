@@ -20,6 +20,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -77,6 +79,12 @@ let package = Package(
             path: "Sources/Operations/Observability",
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "Administration",
+            dependencies: ["COpenSSL"],
+            path: "Sources/Operations/Administration",
+            swiftSettings: swiftSettings
+        ),
         // Programs: where it all meets.
         .target(
             name: "ServerRuntime",
@@ -126,6 +134,12 @@ let package = Package(
             ],
             path: "Tests/Operations/ObservabilityTests",
             swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration"],
+            path: "Tests/Operations/AdministrationTests",
+            swiftSettings: swiftSettings
         ),
     ]
 )
