@@ -20,8 +20,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -137,7 +135,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AdministrationTests",
-            dependencies: ["Administration"],
+            dependencies: ["Administration", "COpenSSL"],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),

@@ -198,7 +198,9 @@ public struct DatagramBatch: ~Copyable {
         public let code: Int32
     }
 
-    /// Sends everything that is queued, in order. Returns how many datagrams the system refused, and the last of them.
+    /// Sends everything that is queued, in order.
+    ///
+    /// Returns how many datagrams the system refused, and the last of them.
     public mutating func flush() -> (count: Int, last: Failure?) {
         var failures: (count: Int, last: Failure?) = (0, nil)
         var next = 0

@@ -42,7 +42,9 @@ public enum HostAddresses {
             // Copied, since a sockaddr_in is smaller than the structure that is read from.
             var copy = sockaddr_in6()
             unsafe withUnsafeMutableBytes(of: &copy) { bytes in
-                unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: name, count: MemoryLayout<sockaddr_in>.size))
+                unsafe bytes.copyMemory(
+                    from: UnsafeRawBufferPointer(start: name, count: MemoryLayout<sockaddr_in>.size)
+                )
             }
             return unsafe withUnsafePointer(to: copy) { unsafe SystemAddress.load($0).address }
         case AF_INET6:

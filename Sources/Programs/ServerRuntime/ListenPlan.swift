@@ -47,7 +47,9 @@ struct ListenPlan: Equatable {
         endpoints.primary = primary.flatMap { $0.isUnspecified ? nil : $0 }
         endpoints.alternate = second
         if let second, endpoints.primary == nil {
-            guard let first = Self.firstAddress(beside: second, host: host) else { throw .secondAddressWithoutFirst(second) }
+            guard let first = Self.firstAddress(beside: second, host: host) else {
+                throw .secondAddressWithoutFirst(second)
+            }
             endpoints.primary = first
         }
         if family == .v4 { v4 = endpoints } else { v6 = endpoints }
@@ -71,7 +73,9 @@ struct ListenPlan: Equatable {
     ///
     /// It is another address of the interface that holds the second one, else of any interface that is no loopback.
     static func firstAddress(beside second: IPAddress, host: [HostAddresses.Entry]) -> IPAddress? {
-        let others = host.filter { $0.address.family == second.family && $0.address != second && !$0.address.isLinkLocal }
+        let others = host.filter {
+            $0.address.family == second.family && $0.address != second && !$0.address.isLinkLocal
+        }
         let holder = host.first { $0.address == second } ?? host.first { $0.network?.contains(second) == true }
         return (others.first { $0.interface == holder?.interface } ?? others.first { !$0.address.isLoopback })?.address
     }

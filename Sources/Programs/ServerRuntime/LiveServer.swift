@@ -1,5 +1,5 @@
-public import Administration
 import Addresses
+public import Administration
 import Foundation
 public import Observability
 import PacketEngine
@@ -7,7 +7,9 @@ import ServerCore
 public import ServerSettings
 import Synchronization
 
-/// A server that runs: its workers, its log, its settings. What `RunningServer` promises to the control socket.
+/// A server that runs: its workers, its log, its settings.
+///
+/// What `RunningServer` promises to the control socket.
 public final class LiveServer: RunningServer {
     private let version: String
     private let paths: StatePaths
@@ -85,7 +87,8 @@ public final class LiveServer: RunningServer {
     }
 
     private static func warnings(of set: [Listeners.Listener], settings: ServerSettings) -> [String] {
-        guard let smallest = set.filter(\.isRead).map(\.socket.receiveBuffer).min(), smallest < settings.socketBuffer else {
+        guard let smallest = set.filter(\.isRead).map(\.socket.receiveBuffer).min(), smallest < settings.socketBuffer
+        else {
             return []
         }
         return [
@@ -154,7 +157,10 @@ extension LiveServer {
         let now = MonotonicClock.wallClock()
         do {
             let new = try ServerSettings.load(from: sources)
-            try log.write(to: LogDestination.all(for: new.settings, isDetached: isDetached), format: new.settings.lineFormat)
+            try log.write(
+                to: LogDestination.all(for: new.settings, isDetached: isDetached),
+                format: new.settings.lineFormat
+            )
             adopt(new, now: now)
         } catch {
             log.log(.settingsRefused, "Settings refused, the running ones stay: \(error)", at: now)
@@ -171,7 +177,8 @@ extension LiveServer {
         log.history.capacity = new.settings.logRows
         pool.adopt(Policy(new.settings, plan: plan, workers: pool.count))
         log.log(.settingsReloaded, "Settings reloaded: \(new.file)", at: now)
-        for key in ServerSettings.keys where key.needsRestart && key.text(in: old.settings) != key.text(in: new.settings) {
+        for key in ServerSettings.keys
+        where key.needsRestart && key.text(in: old.settings) != key.text(in: new.settings) {
             log.log(.restartNeeded, "Setting \(key.name) takes effect at the next start", at: now)
         }
     }

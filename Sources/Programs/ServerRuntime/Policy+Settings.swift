@@ -1,6 +1,6 @@
+import STUNCodec
 import ServerCore
 import ServerSettings
-import STUNCodec
 
 extension Policy {
     /// What one of `workers` may do under these settings.

@@ -46,7 +46,8 @@ enum PortHolder {
     private static func hexWords(_ address: IPAddress) -> String {
         let words: [UInt64] =
             address.family == .v4
-            ? [address.low] : [address.high >> 32, address.high & 0xFFFF_FFFF, address.low >> 32, address.low & 0xFFFF_FFFF]
+            ? [address.low]
+            : [address.high >> 32, address.high & 0xFFFF_FFFF, address.low >> 32, address.low & 0xFFFF_FFFF]
         return words.map { word in
             let digits = String(UInt32(truncatingIfNeeded: word).bigEndian, radix: 16, uppercase: true)
             return String(repeating: "0", count: 8 - digits.count) + digits

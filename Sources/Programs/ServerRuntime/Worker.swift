@@ -1,10 +1,12 @@
 import Addresses
 import Observability
 import PacketEngine
-import ServerCore
 import STUNCodec
+import ServerCore
 
-/// One thread's share of the server: its sockets, its `Server`, its batch memory. Nothing of it is shared.
+/// One thread's share of the server: its sockets, its `Server`, its batch memory.
+///
+/// Nothing of it is shared.
 ///
 /// The packet path allocates nothing, locks nothing and formats nothing: what must be told goes into the event ring,
 /// whose reader formats it.
@@ -118,7 +120,14 @@ struct Worker: ~Copyable {
         case .reply:
             // The same socket; on a wildcard socket from the address that was asked.
             let origin = port.socket.isWildcard ? asked : nil
-            batch.queue(slot: slot, count: count, on: port.socket, from: origin, toPort: nil, tag: Int(port.role.rawValue))
+            batch.queue(
+                slot: slot,
+                count: count,
+                on: port.socket,
+                from: origin,
+                toPort: nil,
+                tag: Int(port.role.rawValue)
+            )
             events.answered(source, fromOtherPort: false)
         case .replyFrom(let role, let toPort):
             send(slot, count, by: role, flow, toPort: toPort)
@@ -150,7 +159,14 @@ struct Worker: ~Copyable {
             // A socket on all addresses must be told which one to send from; RFC 5780's roles say which that is.
             let endpoints = server.policy.endpoints(family)
             let origin = port.socket.isWildcard ? endpoints.address(of: role, for: flow)?.address : nil
-            batch.queue(slot: slot, count: count, on: port.socket, from: origin, toPort: toPort, tag: Int(role.rawValue))
+            batch.queue(
+                slot: slot,
+                count: count,
+                on: port.socket,
+                from: origin,
+                toPort: toPort,
+                tag: Int(role.rawValue)
+            )
             events.answered(flow.source, fromOtherPort: role != flow.role)
             return
         }

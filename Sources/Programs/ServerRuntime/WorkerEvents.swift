@@ -79,7 +79,11 @@ struct WorkerEvents: ~Copyable {
 
     /// The system refused to send (messages 1018 and 1020).
     mutating func sendFailed(_ code: Int32, to destination: SocketAddress, bySecondPort: Bool) {
-        tell(bySecondPort ? .secondarySendFailed : .primarySendFailed, from: destination, detail: UInt32(clamping: code))
+        tell(
+            bySecondPort ? .secondarySendFailed : .primarySendFailed,
+            from: destination,
+            detail: UInt32(clamping: code)
+        )
     }
 
     /// A socket failed while the worker waits or reads (message 1023).

@@ -5,8 +5,9 @@ import PacketEngine
 import ServerCore
 import Synchronization
 
-/// The workers of a server: starts them, asks them, stops them. Their number never changes while they run, or the kernel
-/// would move clients from one worker to another.
+/// The workers of a server: starts them, asks them, stops them.
+///
+/// Their number never changes while they run, or the kernel would move clients from one worker to another.
 final class WorkerPool: Sendable {
     private let mailboxes: [Mailbox]
     private let threads = DispatchGroup()
@@ -26,7 +27,13 @@ final class WorkerPool: Sendable {
             throw .system("\(error)")
         }
         for (index, set) in listeners.enumerated() {
-            let failure = start(index, policy, set, WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch), log)
+            let failure = start(
+                index,
+                policy,
+                set,
+                WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch),
+                log
+            )
             if let failure {
                 stop()
                 throw .system("\(failure)")

@@ -47,7 +47,9 @@ struct DatagramBatchTests {
             for size in [0, 1, 20, 1500, 2048, 4000] { try client.send([UInt8](repeating: 7, count: size)) }
             var batch = DatagramBatch(mode: mode)
             let count = try batch.receive(from: server.handle)
-            seen.append((0..<count).map { "\(batch.length(of: $0)) to \(String(describing: batch.destination(of: $0)))" })
+            seen.append(
+                (0..<count).map { "\(batch.length(of: $0)) to \(String(describing: batch.destination(of: $0)))" }
+            )
             #expect((0..<count).allSatisfy { batch.destination(of: $0) == loopback })
         }
         #expect(seen[0] == seen[1])
