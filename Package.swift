@@ -15,6 +15,12 @@ let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lif
 
 let package = Package(
     name: "stund",
+    products: [
+        // What the fuzzers' own package uses.
+        .library(name: "Addresses", targets: ["Addresses"]),
+        .library(name: "STUNCodec", targets: ["STUNCodec"]),
+        .library(name: "ServerCore", targets: ["ServerCore"]),
+    ],
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
@@ -37,9 +43,22 @@ let package = Package(
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
         ),
+        // What the wire's and the core's tests share: messages built and read without the codec, fixtures, seeds.
+        .target(
+            name: "WireFixtures",
+            dependencies: ["Addresses", "STUNCodec"],
+            path: "Tests/Wire/WireFixtures",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "STUNCodecTests",
+            dependencies: ["STUNCodec", "Addresses", "WireFixtures"],
+            path: "Tests/Wire/STUNCodecTests",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "ServerCoreTests",
-            dependencies: ["ServerCore", "STUNCodec", "Addresses"],
+            dependencies: ["ServerCore", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),

@@ -1,5 +1,6 @@
 import Addresses
 import STUNCodec
+import WireFixtures
 
 @testable import ServerCore
 
@@ -25,19 +26,15 @@ struct ServerHarness {
         from source: SocketAddress = .client,
         on role: SocketRole = .primaryPrimary
     ) -> Outcome {
-        var buffer = [UInt8](repeating: 0xAA, count: 2048)
-        buffer.replaceSubrange(0..<request.count, with: request)
-        var span = buffer.mutableSpan
-        // Bytes have no invalid values, so any store through the raw span is sound.
-        var packet = unsafe Packet(span.mutableBytes, count: request.count)
         let endpoints = server.policy.endpoints(source.address.family)
         let address = (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary) ?? .server
         let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
         let flow = ClientFlow(source: source, destination: SocketAddress(address, port: port), role: role)
-        let verdict = server.receive(&packet, from: flow, now: now)
+        let (verdict, datagram) = withPacket(request) { packet in
+            server.receive(&packet, from: flow, now: now)
+        }
         if case .drop = verdict { return Outcome(verdict: verdict, answer: nil) }
-        let count = packet.count
-        return Outcome(verdict: verdict, answer: Array(buffer[..<count]))
+        return Outcome(verdict: verdict, answer: datagram)
     }
 }
 
@@ -69,10 +66,4 @@ extension SocketAddress {
     static let client = SocketAddress(IPAddress(v4: 0xD9E6_BA6A), port: 29508)
     /// A client with IPv6.
     static let client6 = SocketAddress(IPAddress(v6High: 0x2001_0db8_00ff_0000, low: 0x77), port: 40000)
-}
-
-/// The bytes of a hex dump; blanks and newlines are passed over.
-func hex(_ text: String) -> [UInt8] {
-    let digits = text.filter { !$0.isWhitespace }.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
 }
