@@ -78,6 +78,21 @@ struct UnknownAttributesTests {
         #expect(!list.contains(AttributeType(rawValue: 0x7010)))
     }
 
+    @Test("for RFC 3489 an odd list is filled by repeating its last number (RFC 3489 section 11.2.10)")
+    func repeated() {
+        var list = UnknownAttributes()
+        list.isFilledByRepeating = true
+        #expect(write(list, .standard) == [])
+        list.insert(AttributeType(rawValue: 0x7001))
+        #expect(write(list, .standard) == [0x70, 0x01, 0x70, 0x01])
+        list.insert(AttributeType(rawValue: 0x7002))
+        #expect(write(list, .standard) == [0x70, 0x01, 0x70, 0x02])
+        list.insert(AttributeType(rawValue: 0x7003))
+        #expect(write(list, .standard) == [0x70, 0x01, 0x70, 0x02, 0x70, 0x03, 0x70, 0x03])
+        list.isFilledByRepeating = false
+        #expect(write(list, .standard) == [0x70, 0x01, 0x70, 0x02, 0x70, 0x03])
+    }
+
     @Test("any even length is read, as far as there is room")
     func lengths() {
         for count in 0...64 {
