@@ -67,3 +67,49 @@ extension SocketAddress {
     /// A client with IPv6.
     static let client6 = SocketAddress(IPAddress(v6High: 0x2001_0db8_00ff_0000, low: 0x77), port: 40000)
 }
+
+extension Wire.Attribute {
+    /// CHANGE-REQUEST or FLAGS with the dialect's bits: from the top in the rosenberg drafts, else from the bottom.
+    static func change(ip: Bool = false, port: Bool = false, discard: Bool = false, as dialect: Dialect) -> Self {
+        let bits: UInt8 = (ip ? 4 : 0) | (port ? 2 : 0) | (discard ? 1 : 0)
+        return Self(0x0003, dialect == .rosenberg ? [bits << 5, 0, 0, 0] : [0, 0, 0, bits])
+    }
+
+    /// An attribute that no dialect knows and that must be understood.
+    static let unknown = Self(0x7777, [1, 2, 3, 4])
+}
+
+/// The value of an address attribute since midcom-stun-00: zero, family, port, address.
+func value(_ address: SocketAddress) -> [UInt8] {
+    let ip = address.address
+    let count = ip.family == .v4 ? 4 : 16
+    let bytes = (0..<16).map { UInt8(truncatingIfNeeded: ($0 < 8 ? ip.high : ip.low) >> UInt64(56 - $0 % 8 * 8)) }
+    return [0, ip.family == .v4 ? 1 : 2] + Wire.bytes(address.port) + bytes.suffix(count)
+}
+
+extension ServerHarness {
+    /// The address of a role's socket, as the policy has it.
+    func address(of role: SocketRole, family: IPAddress.Family) -> SocketAddress? {
+        let endpoints = server.policy.endpoints(family)
+        let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
+        return (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary).map {
+            SocketAddress($0, port: port)
+        }
+    }
+
+    /// Sends a request and takes the answer apart; nil when there is none.
+    mutating func ask(
+        _ request: [UInt8],
+        as dialect: Dialect,
+        from source: SocketAddress = .client,
+        on role: SocketRole = .primaryPrimary
+    ) -> TakenApart? {
+        send(request, from: source, on: role).answer.flatMap { TakenApart($0, as: dialect) }
+    }
+
+    /// The one row of the statistics.
+    var row: SourceTable.Row? { server.sources.newestFirst.first }
+
+    /// How many datagrams were dropped for a reason.
+    func drops(_ reason: DropReason) -> UInt64 { server.counters.dropped[reason.rawValue] }
+}
