@@ -15,6 +15,12 @@ let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lif
 
 let package = Package(
     name: "stund",
+    products: [
+        // What the fuzzing package drives.
+        .library(name: "Addresses", targets: ["Addresses"]),
+        .library(name: "STUNCodec", targets: ["STUNCodec"]),
+        .library(name: "ServerCore", targets: ["ServerCore"]),
+    ],
     dependencies: [
         // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
@@ -105,6 +111,19 @@ let package = Package(
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
         ),
+        // What the tests of wire and core share: messages built and read without the codec, fixtures, seeds.
+        .target(
+            name: "WireFixtures",
+            dependencies: ["Addresses", "STUNCodec"],
+            path: "Tests/Wire/WireFixtures",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "STUNCodecTests",
+            dependencies: ["STUNCodec", "Addresses", "WireFixtures"],
+            path: "Tests/Wire/STUNCodecTests",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "STUNAuthenticationTests",
             dependencies: ["STUNAuthentication", "STUNCodec"],
@@ -113,7 +132,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerCoreTests",
-            dependencies: ["ServerCore", "STUNCodec", "Addresses"],
+            dependencies: ["ServerCore", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),

@@ -25,6 +25,7 @@ struct BindingRequest {
     init(_ message: borrowing Message) {
         dialect = message.dialect
         context = message.context
+        unknown.isFilledByRepeating = message.dialect == .classic
         var offset = message.dialect.headerLength
         var isPastIntegrity = false
         while let location = message.nextAttribute(&offset) {
