@@ -173,7 +173,7 @@ extension SettingsDocument {
     private mutating func refuse(_ error: any Error) {
         switch error as? YamlError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _):
-            refuse(line: mark.line, "is not valid YAML: \(problem)")
+            refuse(line: mark.line, "is not valid YAML: \(problem)\(lines.hint(forLine: mark.line))")
         case .composer(_, let problem, let mark, _):
             refuse(line: mark.line, "must be one YAML document without references: \(problem)")
         case .duplicatedKeysInMapping(let names, let context):

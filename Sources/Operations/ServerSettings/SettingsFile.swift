@@ -14,6 +14,7 @@ public enum SettingsFile {
         if let complaint = key.complaint(about: value) { throw refusal(path, name, "\(name): \(complaint)") }
         let target = try FileAccess.followingLinks(path)
         let old = try FileAccess.read(target)
+        guard old?.isRegular != false else { throw refusal(path, nil, "is a device, which keeps no settings") }
         let document = SettingsDocument(old?.bytes ?? [], path: path)
         if let error = SettingsError(document.problems) { throw error }
         let bytes = try changed(document, name, value)
