@@ -1,4 +1,4 @@
-// Unsafe: mkfifo takes a C string, and Foundation makes no pipes with a name.
+// Unsafe: mkfifo and mknod take C strings, and Foundation makes no pipes and devices with a name.
 import Foundation
 import ServerSettings
 
@@ -25,6 +25,23 @@ final class TemporaryFolder {
         let path = self.path + "/" + name
         guard unsafe mkfifo(path, 0o600) == 0 else { throw CocoaError(.fileWriteUnknown) }
         return path
+    }
+
+    /// The path of a device like /dev/null in this folder; nil where none can be made.
+    ///
+    /// Root gets one of its own: a test that went wrong must not replace the machine's.
+    func nullDevice(_ name: String) -> String? {
+        let path = self.path + "/" + name
+        guard geteuid() == 0 else {
+            let linked: Void? = try? FileManager.default.createSymbolicLink(
+                atPath: path,
+                withDestinationPath: "/dev/null"
+            )
+            return linked.map { path }
+        }
+        let majorOneMinorThree: dev_t = 0x103
+        guard unsafe mknod(path, S_IFCHR | 0o600, majorOneMinorThree) == 0 else { return nil }
+        return FileHandle(forReadingAtPath: path) == nil ? nil : path
     }
 }
 
