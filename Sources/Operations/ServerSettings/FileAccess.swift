@@ -1,5 +1,5 @@
-// Unsafe: the calls of POSIX take C pointers. They stand here because Foundation has no fsync of a folder, no open that does
-// not wait for a pipe, and no temporary file that keeps an owner.
+// Unsafe: the calls of POSIX take C pointers. They stand here because Foundation has no fsync of a folder, no open that
+// does not wait for a pipe, and no temporary file that keeps an owner.
 import Glibc
 
 /// A file's bytes, and what a replacement must keep.

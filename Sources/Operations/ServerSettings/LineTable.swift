@@ -80,7 +80,7 @@ struct LineTable {
         return result
     }
 
-    /// What to do about a line that YAML cannot read, when it is a bare IPv6 address that YAML stumbles over; else empty.
+    /// What to do about a line that YAML cannot read for its bare IPv6 address; empty when it has none.
     func hint(forLine number: Int) -> String {
         guard (1...starts.count).contains(number) else { return "" }
         let line = String(decoding: content(ofLine: number), as: UTF8.self)

@@ -106,6 +106,24 @@ struct SettingsFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["stund.yaml"])
     }
 
+    @Test(
+        "A file that is right, but cannot take one more line, is not called wrong",
+        arguments: ["{}\n", "log-level: 1\n...\n"]
+    )
+    func unusualForm(_ content: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.file("stund.yaml", content)
+        do throws(SettingsError) {
+            try set("ops", in: path)
+            Issue.record("a line was added")
+        } catch {
+            #expect(
+                error.description
+                    == "\(path): http-user: cannot be changed safely in this file: change it with an editor"
+            )
+        }
+    }
+
     @Test("A device is not replaced by a file")
     func device() throws {
         let folder = try TemporaryFolder()
@@ -130,7 +148,7 @@ struct SettingsFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 
-    private func set(_ user: String, in path: String) throws {
+    private func set(_ user: String, in path: String) throws(SettingsError) {
         try SettingsFile.setScalar(key: "http-user", value: user, in: path)
     }
 
