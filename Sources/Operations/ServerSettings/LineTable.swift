@@ -65,7 +65,9 @@ struct LineTable {
         result.reserveCapacity(bytes.count)
         for number in 1...starts.count {
             let line = content(ofLine: number)
-            guard let first = line.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }), line[first] == UInt8(ascii: "#")
+            // A byte order mark may stand in front of the first line.
+            let text = number == 1 && line.starts(with: [0xEF, 0xBB, 0xBF]) ? line.dropFirst(3) : line
+            guard let first = text.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }), text[first] == UInt8(ascii: "#")
             else {
                 result += line
                 continue
@@ -76,6 +78,14 @@ struct LineTable {
             result += line[index...]
         }
         return result
+    }
+
+    /// What to do about a line that YAML cannot read for its bare IPv6 address; empty when it has none.
+    func hint(forLine number: Int) -> String {
+        guard (1...starts.count).contains(number) else { return "" }
+        let line = String(decoding: content(ofLine: number), as: UTF8.self)
+        return line.contains("::") || line.contains("]:")
+            ? "; put a value that begins with [ or ends with : in quotes" : ""
     }
 
     /// The numbers of the lines that begin with this key, quoted or not, and a colon.
