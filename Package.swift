@@ -143,6 +143,12 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "ServerSettingsTests",
+            dependencies: ["ServerSettings", "Addresses"],
+            path: "Tests/Operations/ServerSettingsTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: [
                 "Observability",
