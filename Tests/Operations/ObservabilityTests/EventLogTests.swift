@@ -1,5 +1,6 @@
 import Addresses
 import Foundation
+import Glibc
 import Observability
 import Testing
 
@@ -77,6 +78,9 @@ struct LogFileTests {
     func modeAndAppend() throws {
         let folder = try TemporaryFolder()
         let log = EventLog()
+        // The mask of the process must not be what makes it so. No other test asks for the mode of a new file.
+        let mask = umask(0)
+        defer { umask(mask) }
         try log.write(to: [.file(path: folder.path("log"))], format: .text)
         log.log(.started, "one", at: 0)
         #expect(try folder.mode("log") == 0o640)
