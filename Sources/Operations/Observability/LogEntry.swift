@@ -50,11 +50,8 @@ public struct LogEntry: Sendable, Hashable {
 
     private static func shortened(_ text: String) -> String {
         guard text.utf8.count > longestText else { return text }
-        // Cut between scalars, so that the rest stays what it was.
-        var end = text.utf8.index(text.startIndex, offsetBy: longestText)
-        while end > text.startIndex, end.samePosition(in: text.unicodeScalars) == nil {
-            end = text.utf8.index(before: end)
-        }
+        // The view of scalars rounds an index inside one down to its beginning, so no character is torn.
+        let end = text.utf8.index(text.startIndex, offsetBy: longestText)
         return String(text.unicodeScalars[..<end]) + "..."
     }
 }

@@ -53,6 +53,20 @@ struct EventRingTests {
         }
     }
 
+    @Test("a slot is free as soon as its event is taken, and a long message in it spares the one after it")
+    func reuse() {
+        let ring = EventRing(slots: 2)
+        ring.append(.messageReceived, .debug, time: 0, pdu: [1])
+        ring.append(.messageReceived, .debug, time: 1, pdu: [2])
+        var seen: [EventRing.Event] = []
+        ring.drain { event in
+            seen.append(event)
+            ring.append(.messageReceived, .debug, time: event.time + 2, pdu: [UInt8](repeating: 9, count: 1600))
+        }
+        #expect(seen.map(\.pdu) == [[1], [2]])
+        #expect(drained(ring).map(\.time) == [2, 3])
+    }
+
     @Test("the number of slots is a power of two within bounds")
     func slots() {
         #expect([-5, 0, 1, 3, 256, 257].map { EventRing(slots: $0).slots } == [1, 1, 1, 4, 256, 512])
