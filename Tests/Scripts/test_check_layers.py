@@ -1,22 +1,14 @@
-#!/usr/bin/env python3
 """Proves that Scripts/check-layers goes red: each test writes a small package with one violation.
 
 A checker that silently accepts everything looks exactly like a clean house, so it is tested like the product.
 """
-import importlib.machinery
-import importlib.util
 import pathlib
-import sys
 import tempfile
 import unittest
 
-sys.dont_write_bytecode = True
-path = pathlib.Path(__file__).resolve().parent / "check-layers"
-loader = importlib.machinery.SourceFileLoader("check_layers", str(path))
-spec = importlib.util.spec_from_loader("check_layers", loader)
-check_layers = importlib.util.module_from_spec(spec)
-sys.modules["check_layers"] = check_layers
-loader.exec_module(check_layers)
+from scripts import load
+
+check_layers = load("check-layers")
 
 
 def target(name, path, uses=(), products=()):
@@ -47,7 +39,7 @@ def findings(files, targets=None):
         return [str(f) for f in check_layers.check(root, {"targets": targets or TARGETS})]
 
 
-class Layers(unittest.TestCase):
+class CheckLayers(unittest.TestCase):
     def assert_red(self, files, *words, targets=None):
         found = findings(files, targets)
         self.assertEqual(len(found), 1, found)
