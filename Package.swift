@@ -10,16 +10,48 @@ let swiftSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// `Packet` and `Message` are views that must not outlive the datagram's buffer, which the compiler checks with this.
+let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lifetimes")]
+
 let package = Package(
     name: "stund",
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
+        .target(
+            name: "STUNCodec",
+            dependencies: ["Addresses"],
+            path: "Sources/Wire/STUNCodec",
+            swiftSettings: lifetimes
+        ),
+        // Core: what to decide. Pure: no I/O, no clock.
+        .target(
+            name: "ServerCore",
+            dependencies: ["Addresses", "STUNCodec"],
+            path: "Sources/Core/ServerCore",
+            swiftSettings: lifetimes
+        ),
+        // Engine: how bytes move.
+        .systemLibrary(
+            name: "COpenSSL",
+            path: "Sources/Engine/COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        // Operations: how people run it.
+        // Programs: where it all meets.
+        // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ServerCoreTests",
+            dependencies: ["ServerCore", "STUNCodec", "Addresses"],
+            path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
         ),
     ]
 )

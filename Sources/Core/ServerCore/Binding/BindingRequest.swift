@@ -1,0 +1,86 @@
+import Addresses
+import STUNCodec
+
+/// What a Binding request asks for: read in one walk over its attributes before the answer overwrites them.
+struct BindingRequest {
+    let dialect: Dialect
+    let context: AttributeContext
+    /// CHANGE-REQUEST, or the drafts' FLAGS; all off when there is none.
+    private(set) var change = ChangeRequest(changesIP: false, changesPort: false)
+    /// Whether CHANGE-REQUEST was there at all: with one address RFC 5780 refuses it even with no flag set.
+    private(set) var hasChangeRequest = false
+    /// RESPONSE-PORT.
+    private(set) var responsePort: UInt16?
+    /// The length of PADDING in bytes.
+    private(set) var padding: Int?
+    /// What FINGERPRINT says.
+    private(set) var fingerprint = Message.FingerprintCheck.absent
+    /// Comprehension-required attributes that are not known.
+    private(set) var unknown = UnknownAttributes()
+    /// Whether a value that matters could not be read.
+    private(set) var isMalformed = false
+    /// Whether RESPONSE-ADDRESS is of a family that nobody knows (message 1009 of the old server).
+    private(set) var hasUnknownFamily = false
+
+    init(_ message: borrowing Message) {
+        dialect = message.dialect
+        context = message.context
+        var offset = message.dialect.headerLength
+        var isPastIntegrity = false
+        while let location = message.nextAttribute(&offset) {
+            // What follows MESSAGE-INTEGRITY is not covered by it and does not count (RFC 8489 section 14.5).
+            if isPastIntegrity, location.type != .fingerprint { continue }
+            if location.type == .messageIntegrity || location.type == .messageIntegritySHA256 { isPastIntegrity = true }
+            read(location, of: message)
+        }
+    }
+
+    private mutating func read(_ location: Message.Location, of message: borrowing Message) {
+        let value = message.value(location)
+        switch location.type {
+        case .changeRequest where !hasChangeRequest:
+            hasChangeRequest = true
+            guard let change = ChangeRequest(value: value, in: context) else {
+                isMalformed = true
+                return
+            }
+            self.change = change
+        case .responseAddress where dialect != .cookie:
+            // Never obeyed: an answer goes to the sender alone (attacks row 31). Only the old log message remains.
+            let familyAt = context.addressLayout == .standard ? 1 : 2
+            hasUnknownFamily =
+                value.byteCount <= familyAt || IPAddress.Family(rawValue: value.uint8(at: familyAt)) == nil
+        case .responsePort where dialect == .cookie && responsePort == nil:
+            guard let port = ResponsePort(value: value, in: context) else {
+                isMalformed = true
+                return
+            }
+            responsePort = port.port
+        case .padding where dialect == .cookie && padding == nil:
+            padding = location.count
+        case .fingerprint where dialect == .cookie:
+            if fingerprint == .absent { fingerprint = message.checkFingerprint(at: location) }
+        default:
+            if location.type.isComprehensionRequired, !isKnown(location.type) { unknown.insert(location.type) }
+        }
+    }
+
+    /// The numbers that RFC 3489 defined, RESPONSE-ADDRESS and other abandoned ones among them.
+    private static let classicTypes = AttributeType.mappedAddress.rawValue...AttributeType.reflectedFrom.rawValue
+
+    /// Takes CHANGE-REQUEST for an attribute that is not known (RFC 5780 section 6.1).
+    mutating func refuseChangeRequest() {
+        unknown.insert(.changeRequest)
+    }
+
+    /// Whether the dialect's documents define the attribute, so that it may be ignored where it means nothing.
+    private func isKnown(_ type: AttributeType) -> Bool {
+        switch type {
+        case _ where Self.classicTypes.contains(type.rawValue): true
+        case .realm, .nonce, .messageIntegritySHA256, .passwordAlgorithm, .userHash, .xorMappedAddress, .padding,
+            .responsePort:
+            dialect == .cookie
+        default: false
+        }
+    }
+}

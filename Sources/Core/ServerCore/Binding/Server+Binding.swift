@@ -1,0 +1,104 @@
+import Addresses
+import STUNCodec
+
+extension Server {
+    /// Answers a Binding request (RFC 8489 section 6.3.1, RFC 5780 section 6.1, RFC 3489 section 8.1, and the drafts).
+    mutating func handleBinding(
+        _ request: BindingRequest,
+        over packet: inout Packet,
+        from flow: ClientFlow,
+        now: Instant
+    ) -> Verdict {
+        // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
+        guard request.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
+        if request.dialect != .cookie, request.hasUnknownFamily {
+            return drop(.unknownAddressFamily, from: flow, now: now)
+        }
+        let endpoints = policy.endpoints(flow.source.address.family)
+        var request = request
+        // RFC 5780 section 6.1: a server without four sockets does not understand CHANGE-REQUEST.
+        if request.dialect == .cookie, request.hasChangeRequest, !endpoints.supportsBehaviourDiscovery {
+            request.refuseChangeRequest()
+        }
+        let answer = answer(to: request, of: packet.count, from: flow)
+        if let error = refusal(of: request) {
+            return refuse(error, answer, over: &packet, now: now)
+        }
+        if request.unknown.count > 0 { return drop(.unknownAttribute, from: flow, now: now) }
+        if request.isMalformed { return drop(.malformed, from: flow, now: now) }
+        if request.change.discards, request.dialect != .cookie { return drop(.discardFlag, from: flow, now: now) }
+
+        let column = column(of: request.change)
+        if request.change.changesIP, !answer.endpoints.hasAlternate {
+            sources.count(column, from: flow.source, now: now)
+            return drop(.noOtherAddress)
+        }
+        guard isExempt(flow) || bindingLimiter.take(flow.source.address, now: now) else {
+            return drop(.rateLimited, from: flow, now: now)
+        }
+        guard answer.writeSuccess(over: &packet) else { return drop(.amplification, from: flow, now: now) }
+        sources.count(column, from: flow.source, now: now)
+        counters.countAnswered(request.dialect)
+        return verdict(for: answer)
+    }
+
+    /// Refuses a Shared Secret request by UDP: secrets are handed out over TLS only (RFC 3489 section 9.3).
+    mutating func handleSharedSecret(
+        _ request: BindingRequest,
+        over packet: inout Packet,
+        from flow: ClientFlow,
+        now: Instant
+    ) -> Verdict {
+        let answer = answer(to: request, of: packet.count, from: flow)
+        return refuse(.useTLS, answer, method: .sharedSecret, over: &packet, now: now)
+    }
+
+    private func answer(to request: BindingRequest, of length: Int, from flow: ClientFlow) -> BindingAnswer {
+        BindingAnswer(
+            request: request,
+            flow: flow,
+            endpoints: policy.endpoints(flow.source.address.family),
+            draftAddressLayout: policy.draftAddressLayout,
+            requestLength: length
+        )
+    }
+
+    /// The error that a request deserves; the rosenberg drafts knew no errors, so theirs are dropped.
+    private func refusal(of request: BindingRequest) -> ErrorCode? {
+        guard request.dialect != .rosenberg else { return nil }
+        if request.isMalformed { return .badRequest }
+        if request.unknown.count > 0 { return .unknownAttribute }
+        guard request.dialect == .cookie else { return nil }
+        // RFC 5780 section 7.5: never with PADDING. Ports below 1024 belong to services that a forger would aim at.
+        if let port = request.responsePort, port < 1024 || request.padding != nil { return .badRequest }
+        return nil
+    }
+
+    private mutating func refuse(
+        _ error: ErrorCode,
+        _ answer: BindingAnswer,
+        method: Method = .binding,
+        over packet: inout Packet,
+        now: Instant
+    ) -> Verdict {
+        guard isExempt(answer.flow) || challengeLimiter.take(answer.flow.source.address, now: now) else {
+            return drop(.rateLimited, from: answer.flow, now: now)
+        }
+        guard answer.writeError(error, method: method, over: &packet) else {
+            return drop(.amplification, from: answer.flow, now: now)
+        }
+        sources.count(.error, from: answer.flow.source, now: now)
+        counters.countRefused(error)
+        return .reply
+    }
+
+    private func verdict(for answer: BindingAnswer) -> Verdict {
+        let port = answer.request.responsePort
+        return answer.role == answer.flow.role && port == nil ? .reply : .replyFrom(answer.role, toPort: port)
+    }
+
+    /// The manual's rule: a request with both flags counts as Change IP.
+    private func column(of change: ChangeRequest) -> SourceTable.Column {
+        change.changesIP ? .changeIP : change.changesPort ? .changePort : .noChange
+    }
+}

@@ -1,0 +1,138 @@
+public import Addresses
+
+/// The statistics of the last sources, as the manual's page shows them: bounded, the longest silent one gives way.
+public struct SourceTable: Sendable {
+    /// One source's row.
+    public struct Row: Sendable, Equatable {
+        /// Address and port of the source.
+        public let source: SocketAddress
+        /// When it was last heard of.
+        public internal(set) var lastAccess: Instant
+        /// Requests that asked for no other address or port, mostly keep-alives.
+        public internal(set) var noChange: UInt64 = 0
+        /// Requests for an answer from another IP address, also those that asked for another port too.
+        public internal(set) var changeIP: UInt64 = 0
+        /// Requests for an answer from another port only.
+        public internal(set) var changePort: UInt64 = 0
+        /// Messages that could not be processed.
+        public internal(set) var error: UInt64 = 0
+
+        /// All messages: the sum of the row.
+        public var hits: UInt64 { noChange &+ changeIP &+ changePort &+ error }
+
+        /// Adds what another worker counted for the same source.
+        public mutating func add(_ other: Row) {
+            lastAccess = max(lastAccess, other.lastAccess)
+            noChange &+= other.noChange
+            changeIP &+= other.changeIP
+            changePort &+= other.changePort
+            error &+= other.error
+        }
+    }
+
+    /// Which column a message counts in.
+    enum Column {
+        case noChange
+        case changeIP
+        case changePort
+        case error
+    }
+
+    private var rows: [Row] = []
+    private var newer: [Int32] = []
+    private var older: [Int32] = []
+    private var newest: Int32 = -1
+    private var oldest: Int32 = -1
+    private var index: FlowTable
+    private let capacity: Int
+
+    /// Room for `capacity` sources, all of it taken at once so that counting never allocates.
+    init(capacity: Int, seed: UInt64) {
+        self.capacity = max(1, capacity)
+        index = FlowTable(capacity: self.capacity, seed: seed)
+        rows.reserveCapacity(self.capacity)
+        newer.reserveCapacity(self.capacity)
+        older.reserveCapacity(self.capacity)
+    }
+
+    /// Counts one message of a source.
+    mutating func count(_ column: Column, from source: SocketAddress, now: Instant) {
+        let slot = touch(source, now: now)
+        rows[slot].lastAccess = now
+        switch column {
+        case .noChange: rows[slot].noChange &+= 1
+        case .changeIP: rows[slot].changeIP &+= 1
+        case .changePort: rows[slot].changePort &+= 1
+        case .error: rows[slot].error &+= 1
+        }
+    }
+
+    /// The same rows in a table of another size; the longest silent ones go when it is smaller.
+    func resized(to capacity: Int, seed: UInt64) -> SourceTable {
+        var table = SourceTable(capacity: capacity, seed: seed)
+        for row in newestFirst.prefix(table.capacity).reversed() {
+            table.rows[table.touch(row.source, now: row.lastAccess)] = row
+        }
+        return table
+    }
+
+    /// Forgets all sources.
+    mutating func removeAll() {
+        rows.removeAll(keepingCapacity: true)
+        newer.removeAll(keepingCapacity: true)
+        older.removeAll(keepingCapacity: true)
+        index.removeAll()
+        newest = -1
+        oldest = -1
+    }
+
+    /// The rows, the last heard first.
+    public var newestFirst: [Row] {
+        var list: [Row] = []
+        var slot = newest
+        while slot >= 0 {
+            list.append(rows[Int(slot)])
+            slot = older[Int(slot)]
+        }
+        return list
+    }
+
+    /// The slot of a source, made the newest; a new source takes a free slot or that of the longest silent one.
+    private mutating func touch(_ source: SocketAddress, now: Instant) -> Int {
+        if let slot = index.value(of: source) {
+            if newest != Int32(truncatingIfNeeded: slot) {
+                unlink(slot)
+                linkAsNewest(slot)
+            }
+            return slot
+        }
+        let slot: Int
+        if rows.count < capacity {
+            slot = rows.count
+            rows.append(Row(source: source, lastAccess: now))
+            newer.append(-1)
+            older.append(-1)
+        } else {
+            slot = Int(oldest)
+            unlink(slot)
+            index.remove(rows[slot].source)
+            rows[slot] = Row(source: source, lastAccess: now)
+        }
+        index.insert(source, value: slot)
+        linkAsNewest(slot)
+        return slot
+    }
+
+    private mutating func unlink(_ slot: Int) {
+        if newer[slot] >= 0 { older[Int(newer[slot])] = older[slot] } else { newest = older[slot] }
+        if older[slot] >= 0 { newer[Int(older[slot])] = newer[slot] } else { oldest = newer[slot] }
+    }
+
+    private mutating func linkAsNewest(_ slot: Int) {
+        let number = Int32(truncatingIfNeeded: slot)
+        newer[slot] = -1
+        older[slot] = newest
+        if newest >= 0 { newer[Int(newest)] = number } else { oldest = number }
+        newest = number
+    }
+}

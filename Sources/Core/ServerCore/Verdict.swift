@@ -1,0 +1,60 @@
+/// What becomes of a datagram: at most one datagram leaves for each that came.
+public enum Verdict: Equatable, Sendable {
+    /// Nothing is sent.
+    case drop(DropReason)
+    /// The packet, now the answer, goes back to its sender from the address that was asked.
+    case reply
+    /// The packet, now the answer, leaves by another socket, or goes to another port of the sender's address.
+    case replyFrom(SocketRole, toPort: UInt16?)
+}
+
+/// Why a datagram is not answered.
+///
+/// The names are what statistics and metrics show.
+public enum DropReason: Int, Sendable, CaseIterable {
+    /// No dialect of STUN.
+    case notSTUN
+    /// A header and length that do not agree, or attributes that overrun the message.
+    case malformed
+    /// A success or error response: a server answers requests only, or two servers could keep each other busy.
+    case response
+    /// An indication: it wants no answer.
+    case indication
+    /// A method that this server does not know, or none that this dialect had.
+    case unknownMethod
+    /// FINGERPRINT is wrong or not the last attribute.
+    case badFingerprint
+    /// A draft's request with an attribute that must be understood and is not; later dialects are told by 420.
+    case unknownAttribute
+    /// An address of a family that is neither IPv4 nor IPv6.
+    case unknownAddressFamily
+    /// The drafts' flag that asks for no answer.
+    case discardFlag
+    /// The answer should come from another IP address and there is none.
+    case noOtherAddress
+    /// The sender's address cannot be answered: unspecified, multicast, broadcast, or port 0.
+    case unanswerableSource
+    /// The sender's prefix has used up its rate.
+    case rateLimited
+    /// The answer would be larger in relation to the request than unauthenticated answers may be.
+    case amplification
+
+    /// The name in statistics: lower case with dashes.
+    public var name: String {
+        switch self {
+        case .notSTUN: "not-stun"
+        case .malformed: "malformed"
+        case .response: "response"
+        case .indication: "indication"
+        case .unknownMethod: "unknown-method"
+        case .badFingerprint: "bad-fingerprint"
+        case .unknownAttribute: "unknown-attribute"
+        case .unknownAddressFamily: "unknown-address-family"
+        case .discardFlag: "discard-flag"
+        case .noOtherAddress: "no-other-address"
+        case .unanswerableSource: "unanswerable-source"
+        case .rateLimited: "rate-limited"
+        case .amplification: "amplification"
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// ERROR-CODE (RFC 8489 section 14.8): the number of a refusal; the server never sends a reason phrase.
+///
+/// The phrase would make the answer larger than it must be, which reflects (attacks row 27), and says nothing that the
+/// number does not.
+public struct ErrorCode: Attribute {
+    /// The number on the wire.
+    @inlinable public static var type: AttributeType { .errorCode }
+    /// The code, 300...699.
+    public let code: UInt16
+
+    /// Wraps a code; nil outside 300...699.
+    @inlinable
+    public init?(_ code: UInt16) {
+        guard (300...699).contains(code) else { return nil }
+        self.code = code
+    }
+
+    private init(unchecked code: UInt16) { self.code = code }
+
+    /// 400 Bad Request (RFC 8489 section 14.8).
+    public static let badRequest = ErrorCode(unchecked: 400)
+    /// 420 Unknown Attribute (RFC 8489 section 14.8).
+    public static let unknownAttribute = ErrorCode(unchecked: 420)
+    /// 433 Use TLS (RFC 3489 section 11.2.9).
+    public static let useTLS = ErrorCode(unchecked: 433)
+
+    /// Reads class and number; a reason phrase is passed over.
+    @inlinable
+    public init?(value: RawSpan, in context: AttributeContext) {
+        guard value.byteCount >= 4 else { return nil }
+        let number = value.uint8(at: 3)
+        guard number <= 99 else { return nil }
+        self.init(UInt16(value.uint8(at: 2) & 7) * 100 + UInt16(number))
+    }
+
+    /// Four bytes.
+    @inlinable
+    public func length(in context: AttributeContext) -> Int { 4 }
+
+    /// Writes class and number.
+    @inlinable
+    public func write(to packet: inout Packet, at offset: Int, in context: AttributeContext) {
+        packet.write(UInt16(0), at: offset)
+        packet.write(code / 100 << 8 | code % 100, at: offset &+ 2)
+    }
+}
