@@ -15,6 +15,11 @@ let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lif
 
 let package = Package(
     name: "stund",
+    dependencies: [
+        // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
     targets: [
         // Wire: what the bytes mean.
         .target(name: "Addresses", path: "Sources/Wire/Addresses", swiftSettings: swiftSettings),
@@ -38,7 +43,24 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .target(name: "CLinux", path: "Sources/Engine/CLinux"),
+        .target(
+            name: "PacketEngine",
+            dependencies: ["Addresses", "CLinux"],
+            path: "Sources/Engine/PacketEngine",
+            swiftSettings: lifetimes
+        ),
         // Operations: how people run it.
+        .target(
+            name: "ServerSettings",
+            dependencies: [
+                "Addresses",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Operations/ServerSettings",
+            swiftSettings: swiftSettings
+        ),
         // Programs: where it all meets.
         // Tests, in the same wings.
         .testTarget(
@@ -48,9 +70,21 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "STUNCodecTests",
+            dependencies: ["STUNCodec", "Addresses"],
+            path: "Tests/Wire/STUNCodecTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "ServerCoreTests",
             dependencies: ["ServerCore", "STUNCodec", "Addresses"],
             path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "PacketEngineTests",
+            dependencies: ["PacketEngine", "Addresses"],
+            path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),
     ]
