@@ -31,7 +31,7 @@ enum Client: String, CaseIterable, Sendable, CustomStringConvertible {
         case .stun: command = ["stun", "\(server)"]
         case .pystun3:
             // The kernel does not choose its port, and two of them run beside each other.
-            let local = String(54_000 + server.port % 1000)
+            let local = String(50_000 + server.port % 10_000)
             command = [Partners.pystun3, "-i", source, "-p", local, "-H", server.address, "-P", port]
         case .natdiscovery: command = [rawValue, "-m", "-f", "-p", port, server.address]
         case .stunclient:

@@ -33,6 +33,8 @@ enum Partners {
 
     /// Nil if network namespaces and NATs can be built here, else the reason, as the script itself tells it.
     static let reasonAgainstNamespaces: String? = {
+        Program.starting.lock()
+        defer { Program.starting.unlock() }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: namespaces)
         process.arguments = ["check"]
@@ -49,8 +51,5 @@ enum Partners {
     static let canBuildNATs = reasonAgainstNamespaces == nil
 
     /// True if this host has the IPv6 loopback address; containers often have none.
-    static let hasIPv6: Bool = {
-        let text = try? String(contentsOfFile: "/proc/net/if_inet6", encoding: .utf8)
-        return text?.contains("00000000000000000000000000000001") ?? false
-    }()
+    static let hasIPv6 = textOfProcFile("/proc/net/if_inet6").contains("00000000000000000000000000000001")
 }

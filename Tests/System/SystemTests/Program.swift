@@ -22,6 +22,10 @@ final class Program: Sendable {
         let description: String
     }
 
+    /// Held from the making of a pipe to the start of its program: a program that is started by another test in
+    /// between would inherit the pipe and keep its end from being seen.
+    static let starting = NSLock()
+
     let processID: Int32
     let name: String
     private let shared: Shared
@@ -41,6 +45,8 @@ final class Program: Sendable {
         // `ip netns exec` becomes the program, so that the process id is the program's own.
         if let namespace { command = ["ip", "netns", "exec", namespace] + command }
         guard let path = Partners.path(of: command[0]) else { throw Failure(description: "no program \(command[0])") }
+        Self.starting.lock()
+        defer { Self.starting.unlock() }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = Array(command.dropFirst())

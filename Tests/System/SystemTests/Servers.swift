@@ -108,8 +108,7 @@ func waitUntilBound(_ program: Program, _ ports: Ports, within limit: Duration =
 func boundPorts(of process: Int32) -> Set<UInt16> {
     var ports: Set<UInt16> = []
     for table in ["udp", "udp6"] {
-        let text = (try? String(contentsOfFile: "/proc/\(process)/net/\(table)", encoding: .utf8)) ?? ""
-        for line in text.split(separator: "\n").dropFirst() {
+        for line in textOfProcFile("/proc/\(process)/net/\(table)").split(separator: "\n").dropFirst() {
             let columns = line.split(separator: " ", omittingEmptySubsequences: true)
             if columns.count > 1, let port = columns[1].split(separator: ":").last.flatMap({ UInt16($0, radix: 16) }) {
                 ports.insert(port)
@@ -117,4 +116,10 @@ func boundPorts(of process: Int32) -> Set<UInt16> {
         }
     }
     return ports
+}
+
+/// The text of a file of /proc, which `String(contentsOfFile:)` would cut at 4 kB, since such files tell no size.
+func textOfProcFile(_ path: String) -> String {
+    let data = try? FileHandle(forReadingAtPath: path)?.readToEnd()
+    return String(decoding: data ?? Data(), as: UTF8.self)
 }
