@@ -164,5 +164,11 @@ let package = Package(
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: ["stund"],
+            path: "Tests/System/SystemTests",
+            swiftSettings: swiftSettings
+        ),
     ]
 )
