@@ -164,11 +164,5 @@ let package = Package(
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),
-        .testTarget(
-            name: "SystemTests",
-            dependencies: ["stund"],
-            path: "Tests/System/SystemTests",
-            swiftSettings: swiftSettings
-        ),
     ]
 )
