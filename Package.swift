@@ -136,9 +136,16 @@ let package = Package(
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),
+        // Sockets of the tests, independent of the code under test.
+        .target(
+            name: "TestSockets",
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            path: "Tests/Engine/TestSockets",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "PacketEngineTests",
-            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            dependencies: ["PacketEngine", "TestSockets", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),
@@ -163,6 +170,21 @@ let package = Package(
             dependencies: ["Administration", "COpenSSL"],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ServerRuntimeTests",
+            dependencies: [
+                "ServerRuntime",
+                "ServerCore",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "TestSockets",
+                "Addresses",
+            ],
+            path: "Tests/Programs/ServerRuntimeTests",
+            swiftSettings: lifetimes
         ),
     ]
 )
