@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -104,6 +106,18 @@ let package = Package(
             path: "Sources/Programs/ServerRuntime",
             swiftSettings: lifetimes
         ),
+        .executableTarget(
+            name: "stund",
+            dependencies: [
+                "ServerRuntime",
+                "Administration",
+                "ServerSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Programs/stund",
+            swiftSettings: swiftSettings
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
@@ -162,6 +176,17 @@ let package = Package(
             name: "AdministrationTests",
             dependencies: ["Administration", "COpenSSL"],
             path: "Tests/Operations/AdministrationTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "stundTests",
+            dependencies: [
+                "stund",
+                "Administration",
+                "ServerSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Programs/stundTests",
             swiftSettings: swiftSettings
         ),
         .testTarget(
