@@ -189,11 +189,5 @@ let package = Package(
             path: "Tests/Programs/stundTests",
             swiftSettings: swiftSettings
         ),
-        .testTarget(
-            name: "SystemTests",
-            dependencies: ["stund"],
-            path: "Tests/System/SystemTests",
-            swiftSettings: swiftSettings
-        ),
     ]
 )

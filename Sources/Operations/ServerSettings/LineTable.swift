@@ -88,13 +88,15 @@ struct LineTable {
             ? "; put a value that begins with [ or ends with : in quotes" : ""
     }
 
-    /// The numbers of the lines that begin with this key, quoted or not, and a colon.
-    func numbersOfLines(settingKey key: String) -> [Int] {
-        (1...starts.count).filter { number in
-            let line = String(decoding: content(ofLine: number), as: UTF8.self)
-            guard let colon = line.firstIndex(of: ":") else { return false }
-            return line[..<colon].filter { !$0.isWhitespace && $0 != "\"" && $0 != "'" } == key
+    /// The numbers of the lines that begin with one of these keys, quoted or not, and a colon.
+    func numbersOfLines(settingKeys keys: Set<String>) -> [String: [Int]] {
+        var numbers: [String: [Int]] = [:]
+        for number in 1...starts.count {
+            let name = content(ofLine: number).prefix { $0 != UInt8(ascii: ":") }.filter { !" \t\"'".utf8.contains($0) }
+            let key = String(decoding: name, as: UTF8.self)
+            if keys.contains(key) { numbers[key, default: []].append(number) }
         }
+        return numbers
     }
 
     /// The line break that the file uses: that of its first line.

@@ -188,8 +188,9 @@ extension SettingsDocument {
 
     /// Yams names the first place only: the others are looked up, so that a person sees both.
     private mutating func refuseDuplicates(_ names: [String], line: Int) {
-        for name in names.prefix(SettingsError.limit) {
-            let places = lines.numbersOfLines(settingKey: name)
+        let numbers = lines.numbersOfLines(settingKeys: Set(names))
+        for name in names {
+            let places = numbers[name] ?? []
             let others = places.count > 1 ? " (lines \(places.map(String.init).joined(separator: ", ")))" : ""
             refuse(
                 line: places.last ?? line,

@@ -3,8 +3,8 @@ public enum SettingsFile {
     /// Sets one setting in the file at `path`: only the text of its value changes, or a line `key: value` is appended.
     ///
     /// Comments, order, line ends and all other bytes stay. A file that does not exist is made with mode 0600; an
-    /// existing one keeps owner and mode, and a symbolic link stays one. The new text is read back and checked before it
-    /// takes the place of the old one, in one step and flushed to disk.
+    /// existing one keeps owner and mode, and a symbolic link stays one. The new text is read back and checked before
+    /// it takes the place of the old one, in one step and flushed to disk.
     /// - Throws: When `value` is not right for `key`, the file has other faults, or it cannot be written.
     public static func setScalar(key name: String, value: String, in path: String) throws(SettingsError) {
         guard let key = ServerSettings.key(named: name) else {

@@ -38,8 +38,7 @@ struct Worker: ~Copyable {
         listeners: [Listeners.Listener],
         mailbox: Mailbox,
         events: consuming WorkerEvents,
-        seed: UInt64,
-        mode: DatagramBatch.Mode = .vectored
+        seed: UInt64
     ) throws(SocketError) {
         var loop = try EventLoop()
         for (index, listener) in listeners.enumerated() where listener.isRead {
@@ -48,7 +47,7 @@ struct Worker: ~Copyable {
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
         self.loop = loop
         server = Server(policy: policy, seed: seed)
-        batch = DatagramBatch(mode: mode)
+        batch = DatagramBatch()
         self.listeners = listeners
         ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
         self.mailbox = mailbox
@@ -114,9 +113,10 @@ struct Worker: ~Copyable {
         let flow = ClientFlow(source: source, destination: SocketAddress(asked, port: local.port), role: port.role)
         let (verdict, count) = Self.decide(slot, flow, now, in: &batch, by: &server, telling: &events)
         if server.hadWrongLength { events.tell(.wrongLength, from: source) }
+        if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
         switch verdict {
         case .drop(let reason):
-            events.dropped(reason, from: source)
+            events.dropped(reason, detail: server.detail, from: source)
         case .reply:
             // The same socket; on a wildcard socket from the address that was asked.
             let origin = port.socket.isWildcard ? asked : nil

@@ -63,18 +63,25 @@ struct WorkerEvents: ~Copyable {
         append(fromOtherPort ? .responseSentFromOtherPort : .responseSent, .debug, client)
     }
 
-    /// A datagram was not answered.
-    mutating func dropped(_ reason: DropReason, from source: SocketAddress) {
+    /// A datagram was not answered; `detail` is the core's number for it.
+    mutating func dropped(_ reason: DropReason, detail: UInt16, from source: SocketAddress) {
+        let number = UInt32(detail)
         switch reason {
-        case .notSTUN, .unknownMethod, .badFingerprint: tell(.unknownMessageType, from: source)
+        case .notSTUN, .unknownMethod, .badFingerprint: tell(.unknownMessageType, from: source, detail: number)
         case .malformed: tell(.wrongLength, from: source)
         case .response: tell(.responseReceived, from: source)
-        case .unknownAttribute: tell(.unknownAttribute, from: source)
-        case .unknownAddressFamily: tell(.unknownAddressFamily, from: source)
+        case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)
-        case .rateLimited: tell(.rateLimited, from: source)
-        case .indication, .discardFlag, .unanswerableSource, .amplification: break
+        case .rateLimited: rateLimited(source.address)
+        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .amplification: break
         }
+    }
+
+    /// Answers to the prefix of an address are held back (message 1104).
+    private mutating func rateLimited(_ address: IPAddress) {
+        let length = address.family == .v4 ? 32 : 64
+        let prefix = SocketAddress(address.masked(to: length), port: 0)
+        tell(.rateLimited, from: prefix, detail: UInt32(length))
     }
 
     /// The system refused to send (messages 1018 and 1020).

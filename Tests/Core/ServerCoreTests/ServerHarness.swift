@@ -20,17 +20,19 @@ struct ServerHarness {
         let answer: [UInt8]?
     }
 
-    /// Sends one datagram through the server, in a buffer whose other bytes are 0xAA.
+    /// Sends one datagram through the server, in a buffer whose other bytes are 0xAA, or as told.
     mutating func send(
         _ request: [UInt8],
         from source: SocketAddress = .client,
-        on role: SocketRole = .primaryPrimary
+        on role: SocketRole = .primaryPrimary,
+        at offset: Int = 0,
+        filledWith filler: UInt8 = 0xAA
     ) -> Outcome {
         let endpoints = server.policy.endpoints(source.address.family)
         let address = (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary) ?? .server
         let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
         let flow = ClientFlow(source: source, destination: SocketAddress(address, port: port), role: role)
-        let (verdict, datagram) = withPacket(request) { packet in
+        let (verdict, datagram) = withPacket(request, at: offset, filledWith: filler) { packet in
             server.receive(&packet, from: flow, now: now)
         }
         if case .drop = verdict { return Outcome(verdict: verdict, answer: nil) }

@@ -130,13 +130,13 @@ struct BadFileTests {
         #expect(try load(padding + "#").complaint == "stund.yaml: is larger than 1 MiB: this is no settings file")
     }
 
-    @Test("Aliases that would unfold to billions of nodes, deep nesting and 100,000 keys are refused at once")
+    @Test("Aliases that would unfold to billions of nodes, deep nesting and 20,000 keys are refused at once")
     func bombs() throws {
         var bomb = "a0: &a0 [x,x]\n"
         for level in 1...40 { bomb += "a\(level): &a\(level) [*a\(level - 1),*a\(level - 1)]\n" }
         let unfolding = try load(bomb + "? *a40\n: 1\n").complaint
         #expect(unfolding == "stund.yaml: has too many words that begin with *: YAML aliases are not used here")
-        let pairs = (0..<50_000).map { "k\($0): 1\n" }.joined()
+        let pairs = (0..<10_000).map { "k\($0): 1\n" }.joined()
         #expect(try load(pairs + pairs).error?.problems.count == SettingsError.limit)
         for text in ["[", "{a: ", "- ", "? "] {
             let deep = try load(String(repeating: text, count: (1 << 20) / text.utf8.count)).complaint

@@ -10,16 +10,17 @@ extension [UInt8] {
     }
 }
 
-/// Runs `body` on a packet in a buffer filled with 0xAA, so that a byte which nobody wrote is seen.
+/// Runs `body` on a packet in a buffer filled with 0xAA or another byte, so that one which nobody wrote is seen.
 ///
 /// The packet starts `offset` bytes into an aligned buffer. Returns what `body` returns, and the datagram afterwards.
 public func withPacket<Result>(
     _ bytes: [UInt8],
     capacity: Int = 2048,
     at offset: Int = 0,
+    filledWith filler: UInt8 = 0xAA,
     _ body: (inout Packet) -> Result
 ) -> (result: Result, datagram: [UInt8]) {
-    var buffer = [UInt8](repeating: 0xAA, count: offset + max(capacity, bytes.count))
+    var buffer = [UInt8](repeating: filler, count: offset + max(capacity, bytes.count))
     buffer.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
     var span = buffer.mutableSpan
     var whole = unsafe span.mutableBytes
