@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -103,6 +105,21 @@ let package = Package(
             ],
             path: "Sources/Programs/ServerRuntime",
             swiftSettings: lifetimes
+        ),
+        .executableTarget(
+            name: "stund",
+            dependencies: [
+                "ServerRuntime",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Programs/stund",
+            swiftSettings: swiftSettings
         ),
         // Tests, in the same wings.
         .testTarget(
@@ -185,6 +202,18 @@ let package = Package(
             ],
             path: "Tests/Programs/ServerRuntimeTests",
             swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "stundTests",
+            dependencies: ["stund", "Administration", "ServerSettings"],
+            path: "Tests/Programs/stundTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: ["stund"],
+            path: "Tests/System/SystemTests",
+            swiftSettings: swiftSettings
         ),
     ]
 )
