@@ -10,8 +10,10 @@ let swiftSettings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// The fuzzers have no `main` of their own: libFuzzer brings it, so that they only link when its sanitizer is on, which
-/// `Scripts/fuzz` says by this variable. Without it the package builds and tests as any other.
+/// The fuzzers, which exist only when `Scripts/fuzz` says so by a variable.
+///
+/// They have no main function of their own: libFuzzer brings it, so that they link with its sanitizer only. Without the
+/// variable the package builds and tests like any other.
 let fuzzers: [Target] =
     Context.environment["STUND_FUZZERS"] == nil
     ? []

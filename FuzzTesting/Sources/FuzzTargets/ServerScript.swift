@@ -19,15 +19,20 @@ private struct Script {
     private var now = Instant(nanoseconds: 0)
     private var datagrams: UInt64 = 0
 
+    /// Copied for each script, which is much cheaper than to make one: its rate limits are half a megabyte.
+    private static let template = Server(policy: policy(0), seed: 0x5EED)
+
     init(_ bytes: [UInt8]) {
         input = bytes[...]
         let policy = Self.policy(input.popFirst() ?? 0)
         rows = policy.statisticsRows
-        server = Server(policy: policy, seed: 0x5EED)
+        server = Self.template
+        server.policy = policy
     }
 
-    /// One step; false at the end. The upper two bits say what, the lower six where.
+    /// Takes one step; false at the end.
     ///
+    /// The upper two bits of its byte say what, the lower six where:
     /// - 0: a datagram, its length in two bytes
     /// - 1: a datagram made whole: a byte for dialect and type, a byte for the body's length, the body
     /// - 2: the clock goes on by so many milliseconds, in two bytes
