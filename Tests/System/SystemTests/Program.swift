@@ -1,3 +1,5 @@
+// Unsafe: the signal mask of a thread is set through pointers. The threads that tests run on block all signals, and a
+// program inherits that: without unblocking them, no SIGTERM or SIGHUP would reach what a test starts.
 import Foundation
 import Synchronization
 import Testing
@@ -68,6 +70,11 @@ final class Program: Sendable {
             let code = process.terminationStatus
             shared.change { $0.exitCode = process.terminationReason == .uncaughtSignal ? -code : code }
         }
+        var mask = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe pthread_sigmask(SIG_SETMASK, &mask, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
         self.shared = shared
         processID = process.processIdentifier
