@@ -58,12 +58,17 @@ final class Program: Sendable {
         process.standardOutput = pipe
         process.standardError = pipe
         let shared = Shared()
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil }
-            shared.change { state in
-                if data.isEmpty { state.outputEnded = true }
-                state.output += String(decoding: data, as: UTF8.self)
+        // A thread that reads, since `readabilityHandler` now and then never tells the end of a pipe.
+        let output = pipe.fileHandleForReading
+        Thread.detachNewThread {
+            var hasEnded = false
+            while !hasEnded {
+                let data = output.availableData
+                hasEnded = data.isEmpty
+                shared.change { state in
+                    state.outputEnded = data.isEmpty
+                    state.output += String(decoding: data, as: UTF8.self)
+                }
             }
         }
         process.terminationHandler = { process in
