@@ -15,10 +15,19 @@ let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lif
 
 let package = Package(
     name: "stund",
+    products: [
+        // What the fuzzing package drives.
+        .library(name: "Addresses", targets: ["Addresses"]),
+        .library(name: "STUNCodec", targets: ["STUNCodec"]),
+        .library(name: "ServerCore", targets: ["ServerCore"]),
+    ],
     dependencies: [
         // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -27,6 +36,12 @@ let package = Package(
             name: "STUNCodec",
             dependencies: ["Addresses"],
             path: "Sources/Wire/STUNCodec",
+            swiftSettings: lifetimes
+        ),
+        .target(
+            name: "STUNAuthentication",
+            dependencies: ["STUNCodec", "COpenSSL"],
+            path: "Sources/Wire/STUNAuthentication",
             swiftSettings: lifetimes
         ),
         // Core: what to decide. Pure: no I/O, no clock.
@@ -61,7 +76,51 @@ let package = Package(
             path: "Sources/Operations/ServerSettings",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "Observability",
+            dependencies: [
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Operations/Observability",
+            swiftSettings: lifetimes
+        ),
+        .target(
+            name: "Administration",
+            dependencies: ["COpenSSL"],
+            path: "Sources/Operations/Administration",
+            swiftSettings: swiftSettings
+        ),
         // Programs: where it all meets.
+        .target(
+            name: "ServerRuntime",
+            dependencies: [
+                "ServerCore",
+                "STUNCodec",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+            ],
+            path: "Sources/Programs/ServerRuntime",
+            swiftSettings: lifetimes
+        ),
+        .executableTarget(
+            name: "stund",
+            dependencies: [
+                "ServerRuntime",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Programs/stund",
+            swiftSettings: swiftSettings
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
@@ -69,23 +128,92 @@ let package = Package(
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
         ),
+        // What the tests of wire and core share: messages built and read without the codec, fixtures, seeds.
+        .target(
+            name: "WireFixtures",
+            dependencies: ["Addresses", "STUNCodec"],
+            path: "Tests/Wire/WireFixtures",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "STUNCodecTests",
-            dependencies: ["STUNCodec", "Addresses"],
+            dependencies: ["STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Wire/STUNCodecTests",
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "STUNAuthenticationTests",
+            dependencies: ["STUNAuthentication", "STUNCodec"],
+            path: "Tests/Wire/STUNAuthenticationTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "ServerCoreTests",
-            dependencies: ["ServerCore", "STUNCodec", "Addresses"],
+            dependencies: ["ServerCore", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
+        ),
+        // Sockets of the tests, independent of the code under test.
+        .target(
+            name: "TestSockets",
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            path: "Tests/Engine/TestSockets",
             swiftSettings: lifetimes
         ),
         .testTarget(
             name: "PacketEngineTests",
-            dependencies: ["PacketEngine", "Addresses"],
+            dependencies: ["PacketEngine", "TestSockets", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ServerSettingsTests",
+            dependencies: ["ServerSettings", "Addresses"],
+            path: "Tests/Operations/ServerSettingsTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: [
+                "Observability",
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Operations/ObservabilityTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration", "COpenSSL"],
+            path: "Tests/Operations/AdministrationTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ServerRuntimeTests",
+            dependencies: [
+                "ServerRuntime",
+                "ServerCore",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "TestSockets",
+                "Addresses",
+            ],
+            path: "Tests/Programs/ServerRuntimeTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "stundTests",
+            dependencies: ["stund", "Administration", "ServerSettings"],
+            path: "Tests/Programs/stundTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: ["stund"],
+            path: "Tests/System/SystemTests",
+            swiftSettings: swiftSettings
         ),
     ]
 )

@@ -13,7 +13,7 @@ import Glibc
 public struct DatagramBatch: ~Copyable {
     /// How many datagrams one call takes at most.
     public static let capacity = 64
-    /// The size of a slot's buffer in bytes; a longer datagram is cut, and known by `isTruncated`.
+    /// The size of a slot's buffer in bytes; a longer datagram is cut to it.
     public static let slotSize = 2048
 
     /// How the system is called.
@@ -42,6 +42,7 @@ public struct DatagramBatch: ~Copyable {
     struct Queued {
         var descriptor: Int32
         var slot: Int32
+        var tag: Int32
     }
 
     /// Allocates all memory that the batch will ever use: some 150 kB.
@@ -61,7 +62,7 @@ public struct DatagramBatch: ~Copyable {
         unsafe sending = .allocate(capacity: Self.capacity)
         unsafe sending.initialize(repeating: clinux_mmsghdr(), count: Self.capacity)
         unsafe queued = .allocate(capacity: Self.capacity)
-        unsafe queued.initialize(repeating: Queued(descriptor: -1, slot: 0), count: Self.capacity)
+        unsafe queued.initialize(repeating: Queued(descriptor: -1, slot: 0, tag: 0), count: Self.capacity)
         prepare(Self.capacity)
     }
 
@@ -78,7 +79,7 @@ public struct DatagramBatch: ~Copyable {
     /// Receives what waits at a socket, without blocking; the slots 0..<count are then filled.
     ///
     /// Everything queued from the batch before must have been flushed.
-    public mutating func receive(from socket: UDPSocket) throws(SocketError) -> Int {
+    public mutating func receive(from socket: SocketHandle) throws(SocketError) -> Int {
         prepare(used)
         used = 0
         let count = mode == .vectored ? receiveMany(socket.descriptor) : receiveSingly(socket.descriptor)
@@ -123,11 +124,6 @@ public struct DatagramBatch: ~Copyable {
     /// The length of a received datagram in bytes.
     public func length(of slot: Int) -> Int { Int(unsafe received[slot].length) }
 
-    /// Whether a datagram was longer than its slot.
-    public func isTruncated(_ slot: Int) -> Bool {
-        unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) != 0
-    }
-
     /// Where a datagram came from.
     public func source(of slot: Int) -> SocketAddress { unsafe SystemAddress.load(names + slot) }
 
@@ -143,25 +139,25 @@ public struct DatagramBatch: ~Copyable {
     }
 
     /// A slot's whole buffer, of which the first `length(of:)` bytes are the datagram.
-    public func withBytes<R, E: Error>(
-        of slot: Int,
-        _ body: (_ bytes: consuming MutableRawSpan) throws(E) -> R
-    ) throws(E) -> R {
+    @_lifetime(&self)
+    public mutating func bytes(of slot: Int) -> MutableRawSpan {
         let start = unsafe buffers + slot &* Self.slotSize
         let bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: Self.slotSize)
-        return try body(bytes)
+        return unsafe _overrideLifetime(bytes, mutating: &self)
     }
 
     /// Queues a slot's first `count` bytes for sending by a socket.
     ///
     /// - `source`: the local address to send from; needed on a socket that is bound to all addresses.
     /// - `port`: another port of the sender's address than the one it sent from.
+    /// - `tag`: what `flush` says when this datagram cannot be sent.
     public mutating func queue(
         slot: Int,
         count: Int,
-        on socket: UDPSocket,
+        on socket: SocketHandle,
         from source: IPAddress?,
-        toPort port: UInt16?
+        toPort port: UInt16?,
+        tag: Int
     ) {
         guard queuedCount < Self.capacity else { return }
         unsafe vectors[slot].iov_len = count
@@ -184,12 +180,29 @@ public struct DatagramBatch: ~Copyable {
             }
         }
         unsafe sending[queuedCount].header = header
-        unsafe queued[queuedCount] = Queued(descriptor: socket.descriptor, slot: Int32(truncatingIfNeeded: slot))
+        unsafe queued[queuedCount] = Queued(
+            descriptor: socket.descriptor,
+            slot: Int32(truncatingIfNeeded: slot),
+            tag: Int32(truncatingIfNeeded: tag)
+        )
         queuedCount &+= 1
     }
 
-    /// Sends everything that is queued, in order; `onError` is told of each datagram that could not be sent.
-    public mutating func flush(onError: (_ slot: Int, _ code: Int32) -> Void) {
+    /// A datagram that the system refused to send.
+    public struct Failure: Sendable {
+        /// Where it should have gone.
+        public let destination: SocketAddress
+        /// The tag it was queued with.
+        public let tag: Int
+        /// The system's error number.
+        public let code: Int32
+    }
+
+    /// Sends everything that is queued, in order.
+    ///
+    /// Returns how many datagrams the system refused, and the last of them.
+    public mutating func flush() -> (count: Int, last: Failure?) {
+        var failures: (count: Int, last: Failure?) = (0, nil)
         var next = 0
         while next < queuedCount {
             let descriptor = unsafe queued[next].descriptor
@@ -203,12 +216,16 @@ public struct DatagramBatch: ~Copyable {
                     mode = .single
                 } else if errno != EINTR {
                     // The first datagram of the rest is the one that failed; the others are tried again.
-                    onError(Int(unsafe queued[next].slot), errno)
+                    let code = errno
+                    let failed = unsafe queued[next]
+                    failures.count &+= 1
+                    failures.last = Failure(destination: source(of: Int(failed.slot)), tag: Int(failed.tag), code: code)
                     next &+= 1
                 }
             }
         }
         queuedCount = 0
+        return failures
     }
 
     private func sendMany(_ descriptor: Int32, _ range: Range<Int>) -> Int {

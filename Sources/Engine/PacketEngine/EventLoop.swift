@@ -27,7 +27,7 @@ public struct EventLoop: ~Copyable {
     }
 
     /// Watches a socket; `token` is what `wait` says when it has something to read.
-    public mutating func watch(_ socket: UDPSocket, token: Int) throws(SocketError) {
+    public mutating func watch(_ socket: SocketHandle, token: Int) throws(SocketError) {
         try add(socket.descriptor, token: token, "\(socket.local)")
     }
 
@@ -36,16 +36,22 @@ public struct EventLoop: ~Copyable {
         try add(wakeUp.descriptor, token: token, "wake-up")
     }
 
-    /// Waits for at most `milliseconds`, for ever when negative, and tells `body` each token that is ready.
+    /// Waits until something is ready; returns how many tokens are, which `token` then tells.
     ///
     /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded.
-    public mutating func wait(milliseconds: Int32, _ body: (_ token: Int) -> Void) throws(SocketError) {
-        let count = unsafe epoll_wait(descriptor, events, Int32(Self.capacity), milliseconds)
+    public mutating func wait() throws(SocketError) -> Int {
+        let count = unsafe epoll_wait(descriptor, events, Int32(Self.capacity), -1)
         guard count >= 0 else {
-            if errno == EINTR { return }
+            if errno == EINTR { return 0 }
             throw SocketError("epoll_wait", "event loop", code: errno)
         }
-        for index in 0..<Int(count) { body(Int(unsafe events[index].data.u32)) }
+        return Int(count)
+    }
+
+    /// The token of the `index`-th of what is ready.
+    public func token(_ index: Int) -> Int {
+        precondition((0..<Self.capacity).contains(index), "only what wait returned can be asked for")
+        return Int(unsafe events[index].data.u32)
     }
 
     private func add(_ watched: Int32, token: Int, _ target: String) throws(SocketError) {

@@ -21,6 +21,9 @@ public struct SocketError: Error, CustomStringConvertible, Sendable {
     /// Whether this host has no such address family.
     public var isFamilyMissing: Bool { code == EAFNOSUPPORT || code == EPROTONOSUPPORT }
 
+    /// Whether this host does not have the address.
+    public var isAddressMissing: Bool { code == EADDRNOTAVAIL }
+
     /// What happened and, where it is known, what to do.
     public var description: String {
         "\(target): \(operation): \(SystemError.text(code))\(hint)"

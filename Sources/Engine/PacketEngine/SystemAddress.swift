@@ -1,6 +1,7 @@
 // Unsafe: a sockaddr_in is kept in the memory of the larger sockaddr_in6, as the system itself does it.
 
 import Addresses
+import CLinux
 import Glibc
 
 /// Between `SocketAddress` and the system's address structures.

@@ -4,6 +4,17 @@ public import Addresses
 import CLinux
 import Glibc
 
+/// What a worker's packet path needs of a socket: a plain value, so that handing it around counts no references.
+///
+/// It is valid while its `UDPSocket` lives.
+public struct SocketHandle: Sendable {
+    /// The address that the socket is bound to.
+    public let local: SocketAddress
+    /// Whether it is bound to all addresses of its family, so that each datagram must tell which one it came to.
+    public let isWildcard: Bool
+    let descriptor: Int32
+}
+
 /// A bound UDP socket; closed when the last reference goes.
 public final class UDPSocket: Sendable {
     /// The address that it is bound to; 0.0.0.0 or `::` stands for all.
@@ -12,8 +23,10 @@ public final class UDPSocket: Sendable {
     public let receiveBuffer: Int
     let descriptor: Int32
 
-    /// Whether it is bound to all addresses of its family, so that each datagram must tell which one it came to.
-    public var isWildcard: Bool { local.address.isUnspecified }
+    /// The value by which a worker uses this socket; the worker keeps the socket as well.
+    public var handle: SocketHandle {
+        SocketHandle(local: local, isWildcard: local.address.isUnspecified, descriptor: descriptor)
+    }
 
     /// Opens and binds a socket.
     ///

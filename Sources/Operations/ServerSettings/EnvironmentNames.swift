@@ -19,8 +19,8 @@ enum EnvironmentNames {
 
     /// Whether Kubernetes or Docker made this variable for a service or container called `stund` or `stund-...`.
     ///
-    /// They put `STUND_SERVICE_HOST`, `STUND_PORT_3478_UDP_ADDR` and the like into every container nearby; a server that
-    /// refused them could not be started next to its own service.
+    /// They put `STUND_SERVICE_HOST`, `STUND_PORT_3478_UDP_ADDR` and the like into every container nearby; a server
+    /// that refused them could not be started next to its own service.
     private static func isServiceLink(_ name: String, _ value: String) -> Bool {
         if name.hasSuffix("_SERVICE_HOST") || name.contains("_SERVICE_PORT") { return true }
         if ["tcp://", "udp://", "sctp://"].contains(where: value.hasPrefix) { return true }

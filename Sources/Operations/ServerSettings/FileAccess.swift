@@ -1,10 +1,12 @@
-// Unsafe: the calls of POSIX take C pointers. They stand here because Foundation has no fsync of a folder, no open that does
-// not wait for a pipe, and no temporary file that keeps an owner.
+// Unsafe: the calls of POSIX take C pointers. They stand here because Foundation has no fsync of a folder, no open that
+// does not wait for a pipe, and no temporary file that keeps an owner.
 import Glibc
 
 /// A file's bytes, and what a replacement must keep.
 struct FileContent: Equatable {
     let bytes: [UInt8]
+    /// False for a device such as /dev/null.
+    let isRegular: Bool
     /// Permission bits.
     let mode: UInt32
     let owner: UInt32
@@ -34,7 +36,13 @@ enum FileAccess {
         default: throw error(path, "is not a regular file")
         }
         let bytes = try readAll(descriptor, path)
-        return FileContent(bytes: bytes, mode: info.st_mode & 0o7777, owner: info.st_uid, group: info.st_gid)
+        return FileContent(
+            bytes: bytes,
+            isRegular: info.st_mode & S_IFMT == S_IFREG,
+            mode: info.st_mode & 0o7777,
+            owner: info.st_uid,
+            group: info.st_gid
+        )
     }
 
     private static func readAll(_ descriptor: Int32, _ path: String) throws(SettingsError) -> [UInt8] {

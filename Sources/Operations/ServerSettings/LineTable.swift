@@ -65,7 +65,9 @@ struct LineTable {
         result.reserveCapacity(bytes.count)
         for number in 1...starts.count {
             let line = content(ofLine: number)
-            guard let first = line.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }), line[first] == UInt8(ascii: "#")
+            // A byte order mark may stand in front of the first line.
+            let text = number == 1 && line.starts(with: [0xEF, 0xBB, 0xBF]) ? line.dropFirst(3) : line
+            guard let first = text.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }), text[first] == UInt8(ascii: "#")
             else {
                 result += line
                 continue
@@ -78,13 +80,23 @@ struct LineTable {
         return result
     }
 
-    /// The numbers of the lines that begin with this key, quoted or not, and a colon.
-    func numbersOfLines(settingKey key: String) -> [Int] {
-        (1...starts.count).filter { number in
-            let line = String(decoding: content(ofLine: number), as: UTF8.self)
-            guard let colon = line.firstIndex(of: ":") else { return false }
-            return line[..<colon].filter { !$0.isWhitespace && $0 != "\"" && $0 != "'" } == key
+    /// What to do about a line that YAML cannot read for its bare IPv6 address; empty when it has none.
+    func hint(forLine number: Int) -> String {
+        guard (1...starts.count).contains(number) else { return "" }
+        let line = String(decoding: content(ofLine: number), as: UTF8.self)
+        return line.contains("::") || line.contains("]:")
+            ? "; put a value that begins with [ or ends with : in quotes" : ""
+    }
+
+    /// The numbers of the lines that begin with one of these keys, quoted or not, and a colon.
+    func numbersOfLines(settingKeys keys: Set<String>) -> [String: [Int]] {
+        var numbers: [String: [Int]] = [:]
+        for number in 1...starts.count {
+            let name = content(ofLine: number).prefix { $0 != UInt8(ascii: ":") }.filter { !" \t\"'".utf8.contains($0) }
+            let key = String(decoding: name, as: UTF8.self)
+            if keys.contains(key) { numbers[key, default: []].append(number) }
         }
+        return numbers
     }
 
     /// The line break that the file uses: that of its first line.

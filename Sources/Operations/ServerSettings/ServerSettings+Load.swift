@@ -61,7 +61,8 @@ extension ServerSettings {
         let environment = SettingsLayer(environmentOf: sources)
         let flags = SettingsLayer(flagsOf: sources)
         var problems = file.problems
-        for problem in environment.problems.problems + flags.problems.problems { problems.append(problem) }
+        problems.append(contentsOf: environment.problems)
+        problems.append(contentsOf: flags.problems)
         if let error = SettingsError(problems) { throw error }
 
         let (settings, origins) = try resolve([flags, environment, file])

@@ -176,7 +176,7 @@ private func items(of text: String) throws(InvalidValue) -> [String] {
     return items.map(String.init)
 }
 
-/// Reads decimal digits only: YAML's other number forms (0x10, 1_000, 1:30, 05) mean different things to different readers.
+/// Reads decimal digits only: YAML's other forms (0x10, 1_000, 1:30, 05) mean different numbers to different readers.
 private func parseInteger(_ text: String, in range: ClosedRange<Int>) throws(InvalidValue) -> Int {
     guard !text.isEmpty else { throw InvalidValue("is empty") }
     let isNegative = text.hasPrefix("-")

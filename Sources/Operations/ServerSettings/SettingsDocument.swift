@@ -2,9 +2,9 @@ import Yams
 
 /// The settings file as YAML reads it: flat entries, each with its place.
 ///
-/// swift-configuration's own YAML provider is not used. It gives no line numbers, so the file would be parsed twice, and
-/// it would take `0x10`, `1_000` and `1:30` for numbers. Here one parse gives names, texts and lines, and the texts then go
-/// to swift-configuration as an in-memory provider.
+/// swift-configuration's own YAML provider is not used. It gives no line numbers, so the file would be parsed twice,
+/// and it would take `0x10`, `1_000` and `1:30` for numbers. Here one parse gives names, texts and lines, and the texts
+/// then go to swift-configuration as an in-memory provider.
 struct SettingsDocument {
     /// A value as written, before any rule about its key.
     enum Value: Equatable {
@@ -173,7 +173,7 @@ extension SettingsDocument {
     private mutating func refuse(_ error: any Error) {
         switch error as? YamlError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _):
-            refuse(line: mark.line, "is not valid YAML: \(problem)")
+            refuse(line: mark.line, "is not valid YAML: \(problem)\(lines.hint(forLine: mark.line))")
         case .composer(_, let problem, let mark, _):
             refuse(line: mark.line, "must be one YAML document without references: \(problem)")
         case .duplicatedKeysInMapping(let names, let context):
@@ -188,8 +188,9 @@ extension SettingsDocument {
 
     /// Yams names the first place only: the others are looked up, so that a person sees both.
     private mutating func refuseDuplicates(_ names: [String], line: Int) {
+        let numbers = lines.numbersOfLines(settingKeys: Set(names))
         for name in names {
-            let places = lines.numbersOfLines(settingKey: name)
+            let places = numbers[name] ?? []
             let others = places.count > 1 ? " (lines \(places.map(String.init).joined(separator: ", ")))" : ""
             refuse(
                 line: places.last ?? line,

@@ -83,6 +83,11 @@ struct ProblemList {
     mutating func append(_ problem: @autoclosure () -> SettingsError.Problem) {
         if problems.count < SettingsError.limit { problems.append(problem()) } else { omitted &+= 1 }
     }
+
+    mutating func append(contentsOf other: ProblemList) {
+        for problem in other.problems { append(problem) }
+        omitted &+= other.omitted
+    }
 }
 
 /// `text` for a message: control characters escaped, so that no input can forge or colour a line, and cut when long.

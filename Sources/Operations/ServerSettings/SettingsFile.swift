@@ -2,9 +2,9 @@
 public enum SettingsFile {
     /// Sets one setting in the file at `path`: only the text of its value changes, or a line `key: value` is appended.
     ///
-    /// Comments, order, line ends and all other bytes stay. A file that does not exist is made with mode 0600; an existing
-    /// one keeps owner and mode, and a symbolic link stays one. The new text is read back and checked before it takes the
-    /// place of the old one, in one step and flushed to disk.
+    /// Comments, order, line ends and all other bytes stay. A file that does not exist is made with mode 0600; an
+    /// existing one keeps owner and mode, and a symbolic link stays one. The new text is read back and checked before
+    /// it takes the place of the old one, in one step and flushed to disk.
     /// - Throws: When `value` is not right for `key`, the file has other faults, or it cannot be written.
     public static func setScalar(key name: String, value: String, in path: String) throws(SettingsError) {
         guard let key = ServerSettings.key(named: name) else {
@@ -14,14 +14,16 @@ public enum SettingsFile {
         if let complaint = key.complaint(about: value) { throw refusal(path, name, "\(name): \(complaint)") }
         let target = try FileAccess.followingLinks(path)
         let old = try FileAccess.read(target)
+        guard old?.isRegular != false else { throw refusal(path, nil, "is a device, which keeps no settings") }
         let document = SettingsDocument(old?.bytes ?? [], path: path)
         if let error = SettingsError(document.problems) { throw error }
         let bytes = try changed(document, name, value)
         let result = SettingsDocument(bytes, path: path)
-        if let error = SettingsError(SettingsLayer(result).problems) { throw error }
-        guard meaning(of: result) == meaning(of: document).merging([name: .scalar(value)], uniquingKeysWith: { $1 })
-        else {
-            throw refusal(path, name, "\(name): cannot be changed safely in this file: write it on a line of its own")
+        let wanted = meaning(of: document).merging([name: .scalar(value)], uniquingKeysWith: { $1 })
+        guard SettingsLayer(result).problems.problems.isEmpty, meaning(of: result) == wanted else {
+            // Either the file had faults of its own, which are told, or it is written in a way that a line cannot join.
+            throw SettingsError(SettingsLayer(document).problems)
+                ?? refusal(path, name, "\(name): cannot be changed safely in this file: change it with an editor")
         }
         try FileAccess.replace(target, with: bytes, old: old)
     }

@@ -1,5 +1,6 @@
 import STUNCodec
 import Testing
+import WireFixtures
 
 @testable import ServerCore
 

@@ -1,5 +1,6 @@
 import Addresses
 import STUNCodec
+import WireFixtures
 
 @testable import ServerCore
 
@@ -19,25 +20,23 @@ struct ServerHarness {
         let answer: [UInt8]?
     }
 
-    /// Sends one datagram through the server, in a buffer whose other bytes are 0xAA.
+    /// Sends one datagram through the server, in a buffer whose other bytes are 0xAA, or as told.
     mutating func send(
         _ request: [UInt8],
         from source: SocketAddress = .client,
-        on role: SocketRole = .primaryPrimary
+        on role: SocketRole = .primaryPrimary,
+        at offset: Int = 0,
+        filledWith filler: UInt8 = 0xAA
     ) -> Outcome {
-        var buffer = [UInt8](repeating: 0xAA, count: 2048)
-        buffer.replaceSubrange(0..<request.count, with: request)
-        var span = buffer.mutableSpan
-        // Bytes have no invalid values, so any store through the raw span is sound.
-        var packet = unsafe Packet(span.mutableBytes, count: request.count)
         let endpoints = server.policy.endpoints(source.address.family)
         let address = (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary) ?? .server
         let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
         let flow = ClientFlow(source: source, destination: SocketAddress(address, port: port), role: role)
-        let verdict = server.receive(&packet, from: flow, now: now)
+        let (verdict, datagram) = withPacket(request, at: offset, filledWith: filler) { packet in
+            server.receive(&packet, from: flow, now: now)
+        }
         if case .drop = verdict { return Outcome(verdict: verdict, answer: nil) }
-        let count = packet.count
-        return Outcome(verdict: verdict, answer: Array(buffer[..<count]))
+        return Outcome(verdict: verdict, answer: datagram)
     }
 }
 
@@ -71,8 +70,48 @@ extension SocketAddress {
     static let client6 = SocketAddress(IPAddress(v6High: 0x2001_0db8_00ff_0000, low: 0x77), port: 40000)
 }
 
-/// The bytes of a hex dump; blanks and newlines are passed over.
-func hex(_ text: String) -> [UInt8] {
-    let digits = text.filter { !$0.isWhitespace }.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+extension Wire.Attribute {
+    /// CHANGE-REQUEST or FLAGS with the dialect's bits: from the top in the rosenberg drafts, else from the bottom.
+    static func change(ip: Bool = false, port: Bool = false, discard: Bool = false, as dialect: Dialect) -> Self {
+        let bits: UInt8 = (ip ? 4 : 0) | (port ? 2 : 0) | (discard ? 1 : 0)
+        return Self(0x0003, dialect == .rosenberg ? [bits << 5, 0, 0, 0] : [0, 0, 0, bits])
+    }
+
+    /// An attribute that no dialect knows and that must be understood.
+    static let unknown = Self(0x7777, [1, 2, 3, 4])
+}
+
+/// The value of an address attribute since midcom-stun-00: zero, family, port, address.
+func value(_ address: SocketAddress) -> [UInt8] {
+    let ip = address.address
+    let count = ip.family == .v4 ? 4 : 16
+    let bytes = (0..<16).map { UInt8(truncatingIfNeeded: ($0 < 8 ? ip.high : ip.low) >> UInt64(56 - $0 % 8 * 8)) }
+    return [0, ip.family == .v4 ? 1 : 2] + Wire.bytes(address.port) + bytes.suffix(count)
+}
+
+extension ServerHarness {
+    /// The address of a role's socket, as the policy has it.
+    func address(of role: SocketRole, family: IPAddress.Family) -> SocketAddress? {
+        let endpoints = server.policy.endpoints(family)
+        let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
+        return (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary).map {
+            SocketAddress($0, port: port)
+        }
+    }
+
+    /// Sends a request and takes the answer apart; nil when there is none.
+    mutating func ask(
+        _ request: [UInt8],
+        as dialect: Dialect,
+        from source: SocketAddress = .client,
+        on role: SocketRole = .primaryPrimary
+    ) -> TakenApart? {
+        send(request, from: source, on: role).answer.flatMap { TakenApart($0, as: dialect) }
+    }
+
+    /// The one row of the statistics.
+    var row: SourceTable.Row? { server.sources.newestFirst.first }
+
+    /// How many datagrams were dropped for a reason.
+    func drops(_ reason: DropReason) -> UInt64 { server.counters.dropped[reason.rawValue] }
 }

@@ -41,6 +41,6 @@ public struct ErrorCode: Attribute {
     @inlinable
     public func write(to packet: inout Packet, at offset: Int, in context: AttributeContext) {
         packet.write(UInt16(0), at: offset)
-        packet.write(code / 100 << 8 | code % 100, at: offset &+ 2)
+        packet.write((code / 100) << 8 | code % 100, at: offset &+ 2)
     }
 }

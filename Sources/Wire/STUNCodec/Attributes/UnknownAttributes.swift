@@ -8,7 +8,13 @@ public struct UnknownAttributes: Attribute {
     @inlinable public static var type: AttributeType { .unknownAttributes }
     /// How many numbers are listed.
     public private(set) var count = 0
+    /// Whether the last number of an odd list is written twice, which RFC 3489 section 11.2.10 demands: its clients know
+    /// no padding.
+    public var isFilledByRepeating = false
     private var numbers = InlineArray<16, UInt16>(repeating: 0)
+
+    /// The first number listed.
+    public var first: AttributeType? { count > 0 ? AttributeType(rawValue: numbers[0]) : nil }
 
     /// An empty list.
     public init() {}
@@ -34,12 +40,13 @@ public struct UnknownAttributes: Attribute {
         }
     }
 
-    /// Two bytes a number; RFC 3489 wanted an even count, with one number repeated, where padding now does.
-    public func length(in context: AttributeContext) -> Int { 2 &* count }
+    /// Two bytes a number.
+    public func length(in context: AttributeContext) -> Int { 2 &* (count &+ (isFilledByRepeating ? count & 1 : 0)) }
 
     /// Writes the numbers.
     public func write(to packet: inout Packet, at offset: Int, in context: AttributeContext) {
         for index in 0..<count { packet.write(numbers[index], at: offset &+ 2 &* index) }
+        if isFilledByRepeating, count & 1 == 1 { packet.write(numbers[count &- 1], at: offset &+ 2 &* count) }
     }
 
     /// Two lists are equal when they hold the same numbers in the same order.
