@@ -1,3 +1,5 @@
+// Unsafe: the signal mask of a thread is set through pointers. The threads that tests run on block all signals, and a
+// program inherits that: without unblocking them, no SIGTERM or SIGHUP would reach what a test starts.
 import Foundation
 import Synchronization
 import Testing
@@ -56,18 +58,28 @@ final class Program: Sendable {
         process.standardOutput = pipe
         process.standardError = pipe
         let shared = Shared()
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil }
-            shared.change { state in
-                if data.isEmpty { state.outputEnded = true }
-                state.output += String(decoding: data, as: UTF8.self)
+        // A thread that reads, since `readabilityHandler` now and then never tells the end of a pipe.
+        let output = pipe.fileHandleForReading
+        Thread.detachNewThread {
+            var hasEnded = false
+            while !hasEnded {
+                let data = output.availableData
+                hasEnded = data.isEmpty
+                shared.change { state in
+                    state.outputEnded = data.isEmpty
+                    state.output += String(decoding: data, as: UTF8.self)
+                }
             }
         }
         process.terminationHandler = { process in
             let code = process.terminationStatus
             shared.change { $0.exitCode = process.terminationReason == .uncaughtSignal ? -code : code }
         }
+        var mask = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe pthread_sigmask(SIG_SETMASK, &mask, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         try process.run()
         self.shared = shared
         processID = process.processIdentifier

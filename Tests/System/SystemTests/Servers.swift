@@ -22,7 +22,7 @@ enum Server: String, CaseIterable, Sendable, CustomStringConvertible {
         try await withTemporaryFolder { folder in
             let command = try command(first, second, ports, folder)
             return try await Program.running(command, namespace: namespace) { program in
-                try await waitUntilBound(program, ports)
+                try await waitUntilBound(program, ports, namespace: namespace)
                 return try await body()
             }
         }
@@ -91,17 +91,33 @@ nonisolated(nonsending) func withTemporaryFolder<Result>(
 ///
 /// What the kernel shows of the program's own namespace is the one sign that all servers share: vovida's prints
 /// nothing, and a question to a port tells nothing of the other one.
-func waitUntilBound(_ program: Program, _ ports: Ports, within limit: Duration = .seconds(15)) async throws {
+func waitUntilBound(
+    _ program: Program,
+    _ ports: Ports,
+    namespace: String? = nil,
+    within limit: Duration = .seconds(15)
+) async throws {
     let deadline = ContinuousClock.now + limit
     while true {
-        let bound = boundPorts(of: program.processID)
-        if bound.isSuperset(of: [ports.first, ports.second]) { return }
         guard program.state.exitCode == nil else { throw Program.Failure(description: "\(program.name) ended") }
+        // At first the process is still `ip`, in the namespace of the tests, where others may have the same ports.
+        let isThere = namespace == nil || namespaceNumber(of: program.processID) == namespaceNumber(named: namespace)
+        if isThere, boundPorts(of: program.processID).isSuperset(of: [ports.first, ports.second]) { return }
         guard ContinuousClock.now < deadline else {
             throw Program.Failure(description: "\(program.name) did not bind \(ports) within \(limit)")
         }
         try await Task.sleep(for: .milliseconds(20))
     }
+}
+
+private func namespaceNumber(of process: Int32) -> Int? {
+    let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/net")
+    return target.flatMap { Int($0.filter(\.isNumber)) }
+}
+
+private func namespaceNumber(named name: String?) -> Int? {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: "/run/netns/\(name ?? "")")
+    return attributes?[.systemFileNumber] as? Int
 }
 
 /// The UDP ports that are bound in the network namespace of a process.
