@@ -86,7 +86,7 @@ public final class LiveServer: RunningServer {
         if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
     }
 
-    private static func warnings(of set: [Listeners.Listener], settings: ServerSettings) -> [String] {
+    private static func warnings(of set: [Listeners.Listener], settings: Settings) -> [String] {
         guard let smallest = set.filter(\.isRead).map(\.socket.receiveBuffer).min(), smallest < settings.socketBuffer
         else {
             return []
@@ -156,7 +156,7 @@ extension LiveServer {
     public func reload() async throws {
         let now = MonotonicClock.wallClock()
         do {
-            let new = try ServerSettings.load(from: sources)
+            let new = try Settings.load(from: sources)
             try log.write(
                 to: LogDestination.all(for: new.settings, isDetached: isDetached),
                 format: new.settings.lineFormat
@@ -177,7 +177,7 @@ extension LiveServer {
         log.history.capacity = new.settings.logRows
         pool.adopt(Policy(new.settings, plan: plan, workers: pool.count))
         log.log(.settingsReloaded, "Settings reloaded: \(new.file)", at: now)
-        for key in ServerSettings.keys
+        for key in Settings.keys
         where key.needsRestart && key.text(in: old.settings) != key.text(in: new.settings) {
             log.log(.restartNeeded, "Setting \(key.name) takes effect at the next start", at: now)
         }

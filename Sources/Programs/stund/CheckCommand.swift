@@ -15,7 +15,7 @@ struct CheckCommand: AsyncParsableCommand {
         let paths = try options.file.paths()
         let loaded: LoadedSettings
         do {
-            loaded = try ServerSettings.load(from: options.sources())
+            loaded = try Settings.load(from: options.sources())
         } catch {
             throw Failure(error)
         }
@@ -28,7 +28,7 @@ struct CheckReport {
     let text: String
 
     init(_ loaded: LoadedSettings, _ paths: StatePaths) {
-        let rows = ServerSettings.keys.map { key in
+        let rows = Settings.keys.map { key in
             let value = key.text(in: loaded.settings)
             return (
                 key.name, key.isSecret && !value.isEmpty ? "(set)" : value,
