@@ -150,9 +150,16 @@ let package = Package(
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),
+        // Sockets of the tests, independent of the code under test.
+        .target(
+            name: "TestSockets",
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            path: "Tests/Engine/TestSockets",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "PacketEngineTests",
-            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            dependencies: ["PacketEngine", "TestSockets", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),
@@ -179,6 +186,21 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "ServerRuntimeTests",
+            dependencies: [
+                "ServerRuntime",
+                "ServerCore",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "TestSockets",
+                "Addresses",
+            ],
+            path: "Tests/Programs/ServerRuntimeTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "stundTests",
             dependencies: [
                 "stund",
@@ -187,6 +209,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Programs/stundTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: ["stund"],
+            path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),
     ]

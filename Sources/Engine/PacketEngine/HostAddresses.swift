@@ -14,6 +14,13 @@ public enum HostAddresses {
         public let address: IPAddress
         /// How many of its leading bits the interface's network shares.
         public let prefixLength: Int
+
+        /// Joins the three.
+        public init(interface: String, address: IPAddress, prefixLength: Int) {
+            self.interface = interface
+            self.address = address
+            self.prefixLength = prefixLength
+        }
     }
 
     /// All IPv4 and IPv6 addresses, in the system's order; empty when the system does not tell.

@@ -1,4 +1,5 @@
 import Addresses
+import TestSockets
 import Testing
 
 @testable import PacketEngine
@@ -171,9 +172,4 @@ struct EventLoopTests {
         #expect(try loop.wait() == 1)
         #expect(loop.token(0) == 3)
     }
-}
-
-extension SocketAddress {
-    /// 127.0.0.1 with a port.
-    static func loopback(_ port: UInt16) -> SocketAddress { SocketAddress(IPAddress(v4: 0x7F00_0001), port: port) }
 }

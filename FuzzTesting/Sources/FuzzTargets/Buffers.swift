@@ -1,0 +1,27 @@
+// Unsafe: a raw span counts as unsafe, since the element type may have padding or invalid bit patterns. Bytes have neither.
+
+import STUNCodec
+
+extension [UInt8] {
+    /// The bytes as the codec takes them.
+    var raw: RawSpan {
+        @_lifetime(borrow self)
+        borrowing get { unsafe span.bytes }
+    }
+}
+
+/// Runs `body` on a packet in a buffer of 0xAA, and returns what it returns and the datagram afterwards.
+func withPacket<Result>(
+    _ bytes: [UInt8],
+    capacity: Int,
+    _ body: (inout Packet) throws -> Result
+) rethrows -> (result: Result, datagram: [UInt8]) {
+    var buffer = bytes
+    buffer.reserveCapacity(max(capacity, bytes.count))
+    while buffer.count < capacity { buffer.append(0xAA) }
+    var span = buffer.mutableSpan
+    var packet = unsafe Packet(span.mutableBytes, count: bytes.count)
+    let result = try body(&packet)
+    let count = packet.count
+    return (result, Array(buffer[..<count]))
+}

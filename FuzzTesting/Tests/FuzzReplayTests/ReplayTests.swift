@@ -1,0 +1,37 @@
+import Foundation
+import FuzzTargets
+import Testing
+
+@Suite("Every input that fuzzing ever kept: Corpus and FailCases")
+struct ReplayTests {
+    @Test("no promise is broken by any file", arguments: FuzzTarget.all.map(\.name))
+    func replay(name: String) throws {
+        let target = try #require(FuzzTarget.all.first { $0.name == name })
+        let corpus = try files(in: "Corpus/\(name)")
+        #expect(corpus.count > 10, "the corpus of \(name) is missing")
+        for file in try corpus + files(in: "FailCases/\(name)") {
+            let bytes = try [UInt8](Data(contentsOf: file))
+            do { try target.run(bytes) } catch { Issue.record("\(file.path): \(error)") }
+        }
+    }
+
+    @Test("20,000 random inputs break no promise either", arguments: FuzzTarget.all.map(\.name))
+    func random(name: String) throws {
+        let target = try #require(FuzzTarget.all.first { $0.name == name })
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in UInt8.random(in: 0...255) }
+            do { try target.run(bytes) } catch { Issue.record("\(error) by \(bytes)") }
+        }
+    }
+
+    /// The files of a folder of this package, without the notes about them.
+    private func files(in folder: String) throws -> [URL] {
+        let package = URL(filePath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        return try FileManager.default
+            .contentsOfDirectory(at: package.appending(path: folder), includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension != "md" && !$0.lastPathComponent.hasPrefix(".") }
+            .sorted { $0.path < $1.path }
+    }
+}
