@@ -90,7 +90,7 @@ struct BackgroundProcess {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         try check(unsafe posix_spawnattr_setsigmask(&attributes, &signals))
-        for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { unsafe sigaddset(&signals, signal) }
+        unsafe sigfillset(&signals)
         try check(unsafe posix_spawnattr_setsigdefault(&attributes, &signals))
         let flags = newSession | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF)
         try check(unsafe posix_spawnattr_setflags(&attributes, flags))
