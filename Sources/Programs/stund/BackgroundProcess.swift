@@ -97,7 +97,10 @@ struct BackgroundProcess {
 
         var argumentPointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var environmentPointers = unsafe environment.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (argumentPointers + environmentPointers).forEach { unsafe free($0) } }
+        defer {
+            for index in unsafe argumentPointers.indices { unsafe free(argumentPointers[index]) }
+            for index in unsafe environmentPointers.indices { unsafe free(environmentPointers[index]) }
+        }
         var pid: pid_t = 0
         try check(
             unsafe posix_spawn(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)

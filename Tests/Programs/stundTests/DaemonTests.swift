@@ -159,7 +159,8 @@ private func detach(
     let environment = environment.merging(["PATH": "/usr/bin:/bin"]) { $1 }
     return try await withCheckedThrowingContinuation { continuation in
         Thread {
-            if ignoringSIGHUP { signal(SIGHUP, SIG_IGN) }
+            let old = ignoringSIGHUP ? signal(SIGHUP, SIG_IGN) : nil
+            defer { if ignoringSIGHUP { signal(SIGHUP, old) } }
             continuation.resume(
                 with: Result {
                     try Daemon.detach(
