@@ -16,10 +16,18 @@ let lifetimes: [SwiftSetting] = swiftSettings + [.enableExperimentalFeature("Lif
 let package = Package(
     name: "stund",
     products: [
-        // What the fuzzers' own package uses.
+        // What the fuzzing package drives.
         .library(name: "Addresses", targets: ["Addresses"]),
         .library(name: "STUNCodec", targets: ["STUNCodec"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
+    ],
+    dependencies: [
+        // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -30,6 +38,12 @@ let package = Package(
             path: "Sources/Wire/STUNCodec",
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "STUNAuthentication",
+            dependencies: ["STUNCodec", "COpenSSL"],
+            path: "Sources/Wire/STUNAuthentication",
+            swiftSettings: lifetimes
+        ),
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
             name: "ServerCore",
@@ -37,13 +51,81 @@ let package = Package(
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
+        // Engine: how bytes move.
+        .systemLibrary(
+            name: "COpenSSL",
+            path: "Sources/Engine/COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        .target(name: "CLinux", path: "Sources/Engine/CLinux"),
+        .target(
+            name: "PacketEngine",
+            dependencies: ["Addresses", "CLinux"],
+            path: "Sources/Engine/PacketEngine",
+            swiftSettings: lifetimes
+        ),
+        // Operations: how people run it.
+        .target(
+            name: "ServerSettings",
+            dependencies: [
+                "Addresses",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Operations/ServerSettings",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Observability",
+            dependencies: [
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Operations/Observability",
+            swiftSettings: lifetimes
+        ),
+        .target(
+            name: "Administration",
+            dependencies: ["COpenSSL"],
+            path: "Sources/Operations/Administration",
+            swiftSettings: swiftSettings
+        ),
+        // Programs: where it all meets.
+        .target(
+            name: "ServerRuntime",
+            dependencies: [
+                "ServerCore",
+                "STUNCodec",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+            ],
+            path: "Sources/Programs/ServerRuntime",
+            swiftSettings: lifetimes
+        ),
+        .executableTarget(
+            name: "stund",
+            dependencies: [
+                "ServerRuntime",
+                "Administration",
+                "ServerSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Programs/stund",
+            swiftSettings: swiftSettings
+        ),
+        // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
             dependencies: ["Addresses"],
             path: "Tests/Wire/AddressesTests",
             swiftSettings: swiftSettings
         ),
-        // What the wire's and the core's tests share: messages built and read without the codec, fixtures, seeds.
+        // What the tests of wire and core share: messages built and read without the codec, fixtures, seeds.
         .target(
             name: "WireFixtures",
             dependencies: ["Addresses", "STUNCodec"],
@@ -57,10 +139,83 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "STUNAuthenticationTests",
+            dependencies: ["STUNAuthentication", "STUNCodec"],
+            path: "Tests/Wire/STUNAuthenticationTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "ServerCoreTests",
             dependencies: ["ServerCore", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
+        ),
+        // Sockets of the tests, independent of the code under test.
+        .target(
+            name: "TestSockets",
+            dependencies: ["PacketEngine", "CLinux", "Addresses"],
+            path: "Tests/Engine/TestSockets",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "PacketEngineTests",
+            dependencies: ["PacketEngine", "TestSockets", "Addresses"],
+            path: "Tests/Engine/PacketEngineTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ServerSettingsTests",
+            dependencies: ["ServerSettings", "Addresses"],
+            path: "Tests/Operations/ServerSettingsTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: [
+                "Observability",
+                "Addresses",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Operations/ObservabilityTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: ["Administration", "COpenSSL"],
+            path: "Tests/Operations/AdministrationTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ServerRuntimeTests",
+            dependencies: [
+                "ServerRuntime",
+                "ServerCore",
+                "PacketEngine",
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "TestSockets",
+                "Addresses",
+            ],
+            path: "Tests/Programs/ServerRuntimeTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "stundTests",
+            dependencies: [
+                "stund",
+                "Administration",
+                "ServerSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Programs/stundTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "SystemTests",
+            dependencies: ["stund"],
+            path: "Tests/System/SystemTests",
+            swiftSettings: swiftSettings
         ),
     ]
 )

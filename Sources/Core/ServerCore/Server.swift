@@ -17,6 +17,11 @@ public struct Server: Sendable {
     public internal(set) var sources: SourceTable
     /// Whether the last datagram was a request with a wrong length that was processed all the same (message 1008).
     public private(set) var hadWrongLength = false
+    /// Whether the last datagram had attributes that must be understood and are not (message 1010).
+    public internal(set) var hadUnknownAttribute = false
+    /// The number that tells most about why the last datagram was dropped or refused: the unknown attribute, the unknown
+    /// address family, else the first 16 bits, which are its message type.
+    public internal(set) var detail: UInt16 = 0
 
     var bindingLimiter: RateLimiter
     var challengeLimiter: RateLimiter
@@ -34,6 +39,8 @@ public struct Server: Sendable {
     /// Decides on one datagram; after `reply` or `replyFrom` the packet is the answer.
     public mutating func receive(_ packet: inout Packet, from flow: ClientFlow, now: Instant) -> Verdict {
         hadWrongLength = false
+        hadUnknownAttribute = false
+        detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
         switch Demultiplexer.classify(packet.bytes) {
         case .notSTUN:

@@ -20,13 +20,15 @@ public struct SourceTable: Sendable {
         /// All messages: the sum of the row.
         public var hits: UInt64 { noChange &+ changeIP &+ changePort &+ error }
 
-        /// Adds what another worker counted for the same source.
-        public mutating func add(_ other: Row) {
-            lastAccess = max(lastAccess, other.lastAccess)
-            noChange &+= other.noChange
-            changeIP &+= other.changeIP
-            changePort &+= other.changePort
-            error &+= other.error
+        /// This row and what another worker counted for the same source.
+        public func adding(_ other: Row) -> Row {
+            var sum = self
+            sum.lastAccess = max(lastAccess, other.lastAccess)
+            sum.noChange &+= other.noChange
+            sum.changeIP &+= other.changeIP
+            sum.changePort &+= other.changePort
+            sum.error &+= other.error
+            return sum
         }
     }
 

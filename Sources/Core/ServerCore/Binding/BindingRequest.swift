@@ -19,8 +19,8 @@ struct BindingRequest {
     private(set) var unknown = UnknownAttributes()
     /// Whether a value that matters could not be read.
     private(set) var isMalformed = false
-    /// Whether RESPONSE-ADDRESS is of a family that nobody knows (message 1009 of the old server).
-    private(set) var hasUnknownFamily = false
+    /// The family of RESPONSE-ADDRESS, if it is one that nobody knows (message 1009 of the old server).
+    private(set) var unknownFamily: UInt8?
 
     init(_ message: borrowing Message) {
         dialect = message.dialect
@@ -49,8 +49,8 @@ struct BindingRequest {
         case .responseAddress where dialect != .cookie:
             // Never obeyed: an answer goes to the sender alone (attacks row 31). Only the old log message remains.
             let familyAt = context.addressLayout == .standard ? 1 : 2
-            hasUnknownFamily =
-                value.byteCount <= familyAt || IPAddress.Family(rawValue: value.uint8(at: familyAt)) == nil
+            let family = value.byteCount > familyAt ? value.uint8(at: familyAt) : 0
+            if IPAddress.Family(rawValue: family) == nil { unknownFamily = family }
         case .responsePort where dialect == .cookie && responsePort == nil:
             guard let port = ResponsePort(value: value, in: context) else {
                 isMalformed = true

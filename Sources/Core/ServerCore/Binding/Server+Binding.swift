@@ -11,7 +11,8 @@ extension Server {
     ) -> Verdict {
         // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
         guard request.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
-        if request.dialect != .cookie, request.hasUnknownFamily {
+        if request.dialect != .cookie, let family = request.unknownFamily {
+            detail = UInt16(family)
             return drop(.unknownAddressFamily, from: flow, now: now)
         }
         let endpoints = policy.endpoints(flow.source.address.family)
@@ -21,6 +22,10 @@ extension Server {
             request.refuseChangeRequest()
         }
         let answer = answer(to: request, of: packet.count, from: flow)
+        if let type = request.unknown.first {
+            hadUnknownAttribute = true
+            detail = type.rawValue
+        }
         if let error = refusal(of: request) {
             return refuse(error, answer, over: &packet, now: now)
         }

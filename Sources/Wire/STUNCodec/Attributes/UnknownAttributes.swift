@@ -13,6 +13,9 @@ public struct UnknownAttributes: Attribute {
     public var isFilledByRepeating = false
     private var numbers = InlineArray<16, UInt16>(repeating: 0)
 
+    /// The first number listed.
+    public var first: AttributeType? { count > 0 ? AttributeType(rawValue: numbers[0]) : nil }
+
     /// An empty list.
     public init() {}
 

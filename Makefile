@@ -1,0 +1,32 @@
+# The two commands of the house are `make run` and `make test`; every target only calls a script in Scripts/,
+# so that the same step can be run, read and changed without make.
+.DEFAULT_GOAL := help
+.PHONY: help run test build lint format fuzz clean
+
+# Arguments of the server for `make run`, and seconds for each target of `make fuzz`.
+ARGS ?=
+SECONDS ?= 60
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## install what is missing, build and start the server in the foreground (ARGS="..." for its flags)
+	@Scripts/run $(ARGS)
+
+test: ## install what is missing, build, check and test everything
+	@Scripts/test
+
+build: ## build the server for release
+	@Scripts/build
+
+lint: ## check format, scripts and layers without building
+	@Scripts/lint
+
+format: ## rewrite the Swift sources in the house's format
+	@Scripts/format
+
+fuzz: ## run each fuzz target for SECONDS seconds (60)
+	@Scripts/fuzz $(SECONDS)
+
+clean: ## remove everything that was built
+	@Scripts/clean

@@ -1,0 +1,73 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <sched.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct clinux_mmsghdr) == sizeof(struct mmsghdr), "same size as the kernel's");
+_Static_assert(offsetof(struct clinux_mmsghdr, length) == offsetof(struct mmsghdr, msg_len), "same layout");
+_Static_assert(CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in6_pktinfo)), "room for IPv6");
+_Static_assert(CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in_pktinfo)), "room for IPv4");
+
+int clinux_recvmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags) {
+    return recvmmsg(fd, (struct mmsghdr *)messages, count, flags, NULL);
+}
+
+int clinux_sendmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags) {
+    return sendmmsg(fd, (struct mmsghdr *)messages, count, flags);
+}
+
+int clinux_enable_packet_info(int fd, int family) {
+    int on = 1;
+    return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on)
+                             : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+}
+
+int clinux_packet_info(const struct msghdr *header, uint8_t out[16]) {
+    // CMSG_NXTHDR wants a non-const header but changes nothing.
+    struct msghdr *h = (struct msghdr *)header;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            // The local address, which for a broadcast is not the header's destination.
+            memcpy(out, &info.ipi_spec_dst, 4);
+            return 4;
+        }
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            memcpy(out, &info.ipi6_addr, 16);
+            return 16;
+        }
+    }
+    return 0;
+}
+
+size_t clinux_set_source(void *control, const uint8_t *address, int length) {
+    struct cmsghdr *c = control;
+    // The interface stays 0: the way back is the routing table's business, also where it differs from the way in.
+    if (length == 4) {
+        struct in_pktinfo info = {0};
+        memcpy(&info.ipi_spec_dst, address, 4);
+        c->cmsg_level = IPPROTO_IP;
+        c->cmsg_type = IP_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof info);
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        return CMSG_SPACE(sizeof info);
+    }
+    struct in6_pktinfo info = {0};
+    memcpy(&info.ipi6_addr, address, 16);
+    c->cmsg_level = IPPROTO_IPV6;
+    c->cmsg_type = IPV6_PKTINFO;
+    c->cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(c), &info, sizeof info);
+    return CMSG_SPACE(sizeof info);
+}
+
+int clinux_processor_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : count;
+}

@@ -1,0 +1,37 @@
+// Linux calls and macros that Swift cannot see: the _GNU_SOURCE part of <sys/socket.h>, and control messages.
+// Nothing here decides anything; the loops over packets are in Swift.
+#ifndef STUND_CLINUX_H
+#define STUND_CLINUX_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+// The kernel's struct mmsghdr under a name that needs no feature macro; the layouts are compared at compile time.
+struct clinux_mmsghdr {
+    struct msghdr header;
+    unsigned int length;
+};
+
+// Room for the control message that names a local address, IPv4 or IPv6.
+enum { CLINUX_CONTROL_SIZE = 64 };
+
+int clinux_recvmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags);
+int clinux_sendmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags);
+
+// Asks for the local address of each datagram to come with it. Returns 0, or -1 with errno.
+int clinux_enable_packet_info(int fd, int family);
+
+// Copies the local address of a received datagram to `out`: returns 4 or 16, or 0 when the message does not say.
+int clinux_packet_info(const struct msghdr *header, uint8_t out[16]);
+
+// Writes the control message that sets the source address of a datagram; `length` is 4 or 16. Returns its size.
+size_t clinux_set_source(void *control, const uint8_t *address, int length);
+
+// The number of processors that this process may use, at least 1.
+int clinux_processor_count(void);
+
+#endif

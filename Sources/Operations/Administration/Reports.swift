@@ -1,0 +1,163 @@
+/// The state of a running server.
+public struct ServerStatus: Codable, Hashable, Sendable {
+    /// A counter and its value since the start.
+    public struct Counter: Codable, Hashable, Sendable {
+        /// The name, such as `binding responses`.
+        public var name: String
+        /// How often it was counted.
+        public var value: UInt64
+
+        /// Makes a counter.
+        public init(name: String, value: UInt64) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// The version of the program.
+    public var version: String
+    /// The process id.
+    public var pid: Int32
+    /// Seconds since the start.
+    public var uptime: Int
+    /// The path of the settings file.
+    public var settingsFile: String
+    /// The folder of what survives a restart.
+    public var stateFolder: String
+    /// Where requests are read, such as `udp 192.0.2.1:3478`.
+    public var listeners: [String]
+    /// The number of worker threads.
+    public var workers: Int
+    /// Counters in the order in which they are shown.
+    public var counters: [Counter]
+    /// Sentences about what is allowed but unwise, or didn't work.
+    public var warnings: [String]
+
+    /// Makes a status.
+    public init(
+        version: String,
+        pid: Int32,
+        uptime: Int,
+        settingsFile: String,
+        stateFolder: String,
+        listeners: [String],
+        workers: Int,
+        counters: [Counter],
+        warnings: [String]
+    ) {
+        self.version = version
+        self.pid = pid
+        self.uptime = uptime
+        self.settingsFile = settingsFile
+        self.stateFolder = stateFolder
+        self.listeners = listeners
+        self.workers = workers
+        self.counters = counters
+        self.warnings = warnings
+    }
+}
+
+/// Who used the server and how: the manual's table (section 5.2).
+public struct StatisticsReport: Codable, Hashable, Sendable {
+    /// One source.
+    public struct Row: Codable, Hashable, Sendable {
+        /// The address and port that requests came from, such as `192.0.2.1:29508`.
+        public var source: String
+        /// Seconds since the last packet from there.
+        public var lastAccess: Int
+        /// The sum of all the counts of the row.
+        public var hits: UInt64
+        /// Requests that asked for no change, keep-alives mostly.
+        public var noChange: UInt64
+        /// Requests to be answered from another IP address (and perhaps another port as well).
+        public var changeIP: UInt64
+        /// Requests to be answered from another port of the same address.
+        public var changePort: UInt64
+        /// Messages that could not be processed.
+        public var error: UInt64
+        /// Mirrors that were set up.
+        public var mirrorSetup: UInt64
+        /// Packets that a mirror forwarded.
+        public var mirrorForwards: UInt64
+
+        /// Makes a row; `hits` is the sum of the counts, as in the manual.
+        public init(
+            source: String,
+            lastAccess: Int,
+            noChange: UInt64 = 0,
+            changeIP: UInt64 = 0,
+            changePort: UInt64 = 0,
+            error: UInt64 = 0,
+            mirrorSetup: UInt64 = 0,
+            mirrorForwards: UInt64 = 0
+        ) {
+            self.source = source
+            self.lastAccess = lastAccess
+            self.hits = noChange &+ changeIP &+ changePort &+ error &+ mirrorSetup &+ mirrorForwards
+            self.noChange = noChange
+            self.changeIP = changeIP
+            self.changePort = changePort
+            self.error = error
+            self.mirrorSetup = mirrorSetup
+            self.mirrorForwards = mirrorForwards
+        }
+    }
+
+    /// The sources, newest access first.
+    public var rows: [Row]
+    /// How many sources the server remembers; more than the rows when a limit was asked for.
+    public var totalSources: Int
+
+    /// Makes a report.
+    public init(rows: [Row], totalSources: Int) {
+        self.rows = rows
+        self.totalSources = totalSources
+    }
+}
+
+/// The recent log messages.
+public struct LogReport: Codable, Hashable, Sendable {
+    /// One message.
+    public struct Entry: Codable, Hashable, Sendable {
+        /// The level, 0 (most urgent) to 9.
+        public var level: Int
+        /// The number of the message: 1001-1034 as in the manual, new ones from 1100.
+        public var code: Int
+        /// The time in GMT, such as `2002-08-13T15:30:48Z`.
+        public var time: String
+        /// The message without level, time and packet.
+        public var text: String
+        /// The source or destination, when there is one.
+        public var address: String?
+        /// The packet in hexadecimal digits, when it was kept.
+        public var pdu: String?
+
+        /// Makes an entry.
+        public init(
+            level: Int,
+            code: Int,
+            time: String,
+            text: String,
+            address: String? = nil,
+            pdu: String? = nil
+        ) {
+            self.level = level
+            self.code = code
+            self.time = time
+            self.text = text
+            self.address = address
+            self.pdu = pdu
+        }
+    }
+
+    /// The messages as the manual prints them, oldest first; one string may hold several lines (a hex dump).
+    public var lines: [String]
+    /// The same messages for programs.
+    public var entries: [Entry]
+
+    /// Makes a report.
+    public init(lines: [String], entries: [Entry]) {
+        self.lines = lines
+        self.entries = entries
+    }
+}

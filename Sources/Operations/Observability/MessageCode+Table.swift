@@ -1,0 +1,374 @@
+extension MessageCode {
+    /// The row of this code.
+    public var definition: Definition {
+        guard let row = Self.rows[self] else { preconditionFailure("message \(rawValue) has no row in the table") }
+        return row
+    }
+
+    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions).map { ($0.code, $0) })
+
+    /// The messages of the manual of 2002, with its meanings.
+    private static let manual: [Definition] = [
+        Definition(
+            .templateFailed,
+            .failure,
+            "Page template failed",
+            meaning: "The internal web server could not evaluate a page template (a server side include in "
+                + "2002).",
+            remedy: "Reinstall the web files of this version; if it stays, report it as a fault."
+        ),
+        Definition(
+            .bindingExpired,
+            .detail,
+            "Binding removed",
+            meaning: "A port binding was removed because its client did not refresh it.",
+            remedy: "Nothing; clients that are gone end this way.",
+            addressWord: "of"
+        ),
+        Definition(
+            .bindingMissing,
+            .error,
+            "Binding not found",
+            meaning: "A port binding could not be found, an internal error that should not happen.",
+            remedy: "Report it as a fault, with the log entries before it.",
+            addressWord: "of"
+        ),
+        Definition(
+            .responseReceived,
+            .info,
+            "Response ignored",
+            meaning: "The server received a response; it answers only requests and ignores responses.",
+            remedy: "Nothing; many of them mean that somebody forges this server's address."
+        ),
+        Definition(
+            .unknownMessageType,
+            .info,
+            "Unknown message type",
+            meaning: "A message of unknown type, or no STUN message at all, was received and ignored.",
+            remedy: "Nothing; scans and strayed packets look like this.",
+            detail: .type
+        ),
+        Definition(
+            .messageReceived,
+            .debug,
+            "Received pdu",
+            meaning: "The server received a message.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .mirrorDestinationSet,
+            .detail,
+            "Mirror destination set",
+            meaning: "The destination of a mirror has been set.",
+            remedy: "Nothing.",
+            addressWord: "to"
+        ),
+        Definition(
+            .wrongLength,
+            .info,
+            "Wrong length",
+            meaning: "A request with a wrong length count was received; its processing continues.",
+            remedy: "Nothing; if a device does it all the time, update the device."
+        ),
+        Definition(
+            .unknownAddressFamily,
+            .info,
+            "Unknown address family",
+            meaning: "A message named an Internet protocol family that is neither IPv4 (1) nor IPv6 (2).",
+            remedy: "Nothing; if a device does it all the time, update the device.",
+            detail: .type
+        ),
+        Definition(
+            .unknownAttribute,
+            .info,
+            "Unknown attribute",
+            meaning: "A message held an unknown attribute that cannot be ignored: it was refused with 420, "
+                + "or discarded where its draft says so.",
+            remedy: "Nothing; the client uses an extension that this server does not have.",
+            detail: .type
+        ),
+        Definition(
+            .allocationRepeated,
+            .detail,
+            "Allocation repeated",
+            meaning: "A repetition of a request for a port allocation was received and answered as before.",
+            remedy: "Nothing; many of them mean that answers are lost on their way to the client."
+        ),
+        Definition(
+            .portAllocated,
+            .detail,
+            "Port allocated",
+            meaning: "A new port was allocated for a TURN mirror.",
+            remedy: "Nothing.",
+            addressWord: "for"
+        ),
+        Definition(
+            .noPortLeft,
+            .failure,
+            "No port left",
+            meaning: "No more port could be allocated on this server: it is out of ports, or a limit is "
+                + "reached.",
+            remedy: "Raise the limit that the entry names, or spread the load over more servers.",
+            addressWord: "for"
+        ),
+        Definition(
+            .changeAddressImpossible,
+            .info,
+            "Change IP request not answered",
+            meaning: "A change IP request cannot be answered because there is neither a second address nor "
+                + "another STUN server.",
+            remedy: "Set second-address if the host has a second public address; else nothing, clients cope "
+                + "with the silence."
+        ),
+        Definition(
+            .handedOver,
+            .debug,
+            "Request handed over",
+            meaning: "A request was sent to a different STUN server, which answers it from its own address.",
+            remedy: "Nothing.",
+            addressWord: "to"
+        ),
+        Definition(
+            .otherServerUnresolved,
+            .warning,
+            "Other STUN server not resolved",
+            meaning: "A server in the list of other STUN servers cannot be resolved to an address.",
+            remedy: "Correct the name in other-stun-servers, or mend the name service of the host."
+        ),
+        Definition(
+            .responseSent,
+            .debug,
+            "Send response",
+            meaning: "The server sent a response to the address shown.",
+            remedy: "Nothing.",
+            addressWord: "to"
+        ),
+        Definition(
+            .primarySendFailed,
+            .warning,
+            "Cannot send response",
+            meaning: "The primary STUN port could not send to the response address, which should be reachable.",
+            remedy: "Check routes and the firewall of the host; the entry names the operating system's error.",
+            addressWord: "to",
+            detail: .systemError
+        ),
+        Definition(
+            .responseSentFromOtherPort,
+            .debug,
+            "Send response from other port",
+            meaning: "The server sent a response from a different port than the request came to.",
+            remedy: "Nothing.",
+            addressWord: "to"
+        ),
+        Definition(
+            .secondarySendFailed,
+            .warning,
+            "Cannot send response from secondary port",
+            meaning: "The secondary STUN port could not send to the response address, which should be "
+                + "reachable.",
+            remedy: "Check routes and the firewall of the host; the entry names the operating system's error.",
+            addressWord: "to",
+            detail: .systemError
+        ),
+        Definition(
+            .mirrorRemoved,
+            .detail,
+            "Mirror removed",
+            meaning: "A TURN mirror was removed.",
+            remedy: "Nothing.",
+            addressWord: "of"
+        ),
+        Definition(
+            .licenceCheckFailed,
+            .warning,
+            "Licence check failed",
+            meaning: "The entered licence code is not correct; this version works without one.",
+            remedy: "Remove or correct the licence code."
+        ),
+        Definition(
+            .socketFailed,
+            .critical,
+            "Socket error",
+            meaning: "The operating system gave a fundamental error with the sockets, which should not happen.",
+            remedy: "Look up the error that the entry names; limits on memory and open files are the usual "
+                + "cause. Restart the server.",
+            detail: .systemError
+        ),
+        Definition(
+            .settingsRead,
+            .notice,
+            "Settings read",
+            meaning: "The settings file was read; the entry says which and what was found.",
+            remedy: "Nothing, or what the entry says."
+        ),
+        Definition(
+            .hostUnresolved,
+            .warning,
+            "Host name not resolved",
+            meaning: "A host name cannot be resolved to an IP address.",
+            remedy: "Correct the name in the settings, or mend the name service of the host."
+        ),
+        Definition(
+            .started,
+            .notice,
+            "Started",
+            meaning: "The server started; the entry says with which version and where it answers.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .httpPortNotOpened,
+            .error,
+            "HTTP port not opened",
+            meaning: "Neither the HTTP port that is set nor one of the ports 5068 and on could be opened.",
+            remedy: "Stop the program that holds the port, or set another http-port."
+        ),
+        Definition(
+            .primaryPortNotOpened,
+            .alert,
+            "Primary STUN port not opened",
+            meaning: "The primary STUN port could not be opened, so the server cannot work.",
+            remedy: "Stop the program that the entry names, or set another stun-port-1; ports below 1024 "
+                + "need a privilege."
+        ),
+        Definition(
+            .secondaryPortNotOpened,
+            .critical,
+            "Secondary STUN port not opened",
+            meaning: "The secondary STUN port could not be opened.",
+            remedy: "Stop the program that the entry names, or set another stun-port-2; ports below 1024 "
+                + "need a privilege."
+        ),
+        Definition(
+            .webFileMissing,
+            .warning,
+            "Web file not found",
+            meaning: "A web file could not be found, which should not happen.",
+            remedy: "Reinstall the web files of this version."
+        ),
+        Definition(
+            .winsockNotOpened,
+            .alert,
+            "WINSOCK not opened",
+            meaning: "The Windows WINSOCK interface could not be opened.",
+            remedy: "Never written on Linux; the number is kept."
+        ),
+        Definition(
+            .registryNotRead,
+            .error,
+            "Registry element not read",
+            meaning: "A Windows registry element could not be read.",
+            remedy: "Never written on Linux; the number is kept."
+        ),
+        Definition(
+            .registryNotWritten,
+            .error,
+            "Registry element not written",
+            meaning: "A Windows registry element could not be written.",
+            remedy: "Never written on Linux; the number is kept."
+        ),
+        Definition(
+            .registryNotDeleted,
+            .error,
+            "Registry element not deleted",
+            meaning: "A Windows registry element could not be deleted.",
+            remedy: "Never written on Linux; the number is kept."
+        ),
+    ]
+
+    /// The messages that came later.
+    private static let additions: [Definition] = [
+        Definition(
+            .stopping,
+            .notice,
+            "Stopping",
+            meaning: "The server was asked to stop and ends after its current work.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .settingsRefused,
+            .warning,
+            "Settings refused",
+            meaning: "Changed settings were read again and refused; the running settings stay in force.",
+            remedy: "Correct the file, line and key that the entry names, then send SIGHUP again."
+        ),
+        Definition(
+            .settingsReloaded,
+            .notice,
+            "Settings reloaded",
+            meaning: "Changed settings were read again and are in force.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .rateLimited,
+            .warning,
+            "Rate limit active",
+            meaning: "An address range asks so often that some of its requests are not answered.",
+            remedy: "Nothing against a flood; set a higher limit or exempt the range if it is one of your "
+                + "own, such as a large NAT.",
+            addressWord: "for",
+            detail: .prefixLength,
+            linesPerSecond: 1
+        ),
+        Definition(
+            .logEntriesLost,
+            .warning,
+            "Log entries lost",
+            meaning: "Packet workers wrote entries faster than the log took them; the entry says how many "
+                + "are missing.",
+            remedy: "Lower log-level; at 8 and 9 every message is copied.",
+            linesPerSecond: 1
+        ),
+        Definition(
+            .otherServersUnused,
+            .warning,
+            "Other STUN servers not used",
+            meaning: "other-stun-servers is set, but this version does not use it.",
+            remedy: "Set second-address for change IP requests, or remove other-stun-servers."
+        ),
+        Definition(
+            .libraryMessage,
+            .notice,
+            "Library message",
+            meaning: "A library that the server is built on wrote to the log; its own level decides the level.",
+            remedy: "What the entry says."
+        ),
+        Definition(
+            .logNotWritten,
+            .critical,
+            "Log not written",
+            meaning: "The log could not be written to its destination; the server goes on and its recent "
+                + "entries stay in memory.",
+            remedy: "Mend what the entry names: a full disk, a missing folder, a stopped syslog."
+        ),
+        Definition(
+            .logWrittenAgain,
+            .notice,
+            "Log written again",
+            meaning: "The log is written to its destination again; the entry says how many entries are "
+                + "missing there.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .controlSocketNotOpened,
+            .error,
+            "Control socket not opened",
+            meaning: "The control socket could not be opened, so status, log and statistics cannot be asked "
+                + "for.",
+            remedy: "Check the folder and the permissions that the entry names, then restart the server."
+        ),
+        Definition(
+            .restartNeeded,
+            .warning,
+            "Restart needed",
+            meaning: "A changed setting takes effect only when the server starts.",
+            remedy: "Restart the server when it suits."
+        ),
+        Definition(
+            .startWarning,
+            .warning,
+            "Warning at start",
+            meaning: "The server works, but something about its settings or its host is not as it should be.",
+            remedy: "What the entry says."
+        ),
+    ]
+}

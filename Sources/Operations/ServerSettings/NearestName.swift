@@ -1,0 +1,36 @@
+/// Finds the name that somebody who mistyped meant.
+enum NearestName {
+    /// The one of `names` that is nearest to `text`; nil when none is near enough to be meant.
+    static func of(_ text: String, in names: [String]) -> String? {
+        let wanted = normalized(text)
+        guard (2...64).contains(wanted.count) else { return nil }
+        let limit = max(1, min(3, wanted.count / 3))
+        let ranked = names.map { (name: $0, distance: distance(wanted, normalized($0))) }
+        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else { return nil }
+        return best.name
+    }
+
+    /// Letters of either case, `-` and `_` are what people mix up most: they count as equal.
+    private static func normalized(_ text: String) -> [UInt8] {
+        text.lowercased().utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
+    }
+
+    /// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours each cost one.
+    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var beforeLast: [Int] = []
+        var last = Array(0...right.count)
+        for (row, byte) in left.enumerated() {
+            var current = [row + 1]
+            for (column, other) in right.enumerated() {
+                var cost = min(last[column + 1] + 1, current[column] + 1, last[column] + (byte == other ? 0 : 1))
+                if row > 0, column > 0, byte == right[column - 1], left[row - 1] == other {
+                    cost = min(cost, beforeLast[column - 1] + 1)
+                }
+                current.append(cost)
+            }
+            beforeLast = last
+            last = current
+        }
+        return last[right.count]
+    }
+}

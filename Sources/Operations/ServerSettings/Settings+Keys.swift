@@ -1,0 +1,201 @@
+extension Settings {
+    /// Every setting there is, in the order of the reference: the one home of names, rules and help texts.
+    ///
+    /// The defaults live in `Settings` itself.
+    public static let keys: [SettingKey] = listening + answers + limits + logging + console
+
+    /// The setting called `name`; nil when there is none.
+    public static func key(named name: String) -> SettingKey? { keysByName[name] }
+
+    private static let keysByName = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0) })
+
+    private static let listening: [SettingKey] = [
+        SettingKey(
+            "stun-port-1",
+            \.stunPort1,
+            .integer(1...65535),
+            example: "3480",
+            needsRestart: true,
+            help: "The first UDP port for STUN. It must differ from stun-port-2."
+        ),
+        SettingKey(
+            "stun-port-2",
+            \.stunPort2,
+            .integer(1...65535),
+            example: "3481",
+            needsRestart: true,
+            help: "The second UDP port for STUN: the answer leaves from it when a client asks to change the port."
+        ),
+        SettingKey(
+            "stun-port-2-reads",
+            \.stunPort2Reads,
+            .onOff,
+            example: "off",
+            needsRestart: true,
+            help: "Whether requests are read on the second port too. Off makes it write-only, as in the manual of 2002."
+        ),
+        SettingKey(
+            "address",
+            \.address,
+            .addresses(allowsUnspecified: true),
+            example: "192.0.2.1 2001:db8::1",
+            needsRestart: true,
+            help: "The addresses to listen on. Empty means all addresses of the host."
+        ),
+        SettingKey(
+            "second-address",
+            \.secondAddress,
+            .addresses(allowsUnspecified: false),
+            example: "192.0.2.2",
+            needsRestart: true,
+            help: """
+                The second address of the host, from which the answer leaves when a client asks to change the IP \
+                address. It must differ from address, and is used only when set.
+                """
+        ),
+        SettingKey(
+            "workers",
+            \.workers,
+            .autoOrInteger(1...256),
+            example: "4",
+            needsRestart: true,
+            help: "How many threads handle packets; auto means one for each core."
+        ),
+        SettingKey(
+            "socket-buffer",
+            \.socketBuffer,
+            .integer(65536...268_435_456),
+            example: "8388608",
+            needsRestart: true,
+            help: "The receive and send buffer that is asked for each socket, in bytes; the kernel may grant less."
+        ),
+    ]
+
+    private static let answers: [SettingKey] = [
+        SettingKey(
+            "other-stun-servers",
+            \.otherStunServers,
+            .otherServers,
+            example: "stun.example.org 192.0.2.9:3480 [2001:db8::9]:3480",
+            help: "Other STUN servers, each a host name or an IP address; without a port, 3478 is meant."
+        ),
+        SettingKey(
+            "default-binding-duration",
+            \.defaultBindingDuration,
+            .integer(1...86400),
+            example: "300",
+            help: "How long a binding is said to last, in seconds."
+        ),
+        SettingKey(
+            "draft-address-layout",
+            \.draftAddressLayout,
+            .choice(),
+            example: "draft-00",
+            help: "How clients of the 2001 drafts get addresses: in 8 bytes (draft-01) or in 7 (draft-00)."
+        ),
+    ]
+
+    private static let limits: [SettingKey] = [
+        SettingKey(
+            "binding-rate-limit",
+            \.bindingRateLimit,
+            .integer(1...10_000_000),
+            example: "20000",
+            help: "Binding answers a second to one client, which is an IPv4 address or an IPv6 /64."
+        ),
+        SettingKey(
+            "binding-rate-burst",
+            \.bindingRateBurst,
+            .integer(1...10_000_000),
+            example: "40000",
+            help: "How many Binding answers one client may get at once after a pause."
+        ),
+        SettingKey(
+            "challenge-rate-limit",
+            \.challengeRateLimit,
+            .integer(1...10_000_000),
+            example: "50",
+            help: "Authentication challenges a second to one client, which is an IPv4 address or an IPv6 /64."
+        ),
+        SettingKey(
+            "challenge-rate-burst",
+            \.challengeRateBurst,
+            .integer(1...10_000_000),
+            example: "200",
+            help: "How many authentication challenges one client may get at once after a pause."
+        ),
+        SettingKey(
+            "rate-limit-exempt",
+            \.rateLimitExempt,
+            .prefixes,
+            example: "192.0.2.0/24 2001:db8::/32",
+            help: "Clients that no rate limit applies to."
+        ),
+    ]
+
+    private static let logging: [SettingKey] = [
+        SettingKey(
+            "log-level",
+            \.logLevel,
+            .integer(0...9),
+            example: "8",
+            help: "How much is logged: 0 only what is most urgent, 8 also every packet, 9 everything."
+        ),
+        SettingKey(
+            "log-format",
+            \.logFormat,
+            .choice(),
+            example: "json",
+            help: "The form of a log line: plain text, or one JSON object a line."
+        ),
+        SettingKey(
+            "log-file",
+            \.logFile,
+            .path,
+            example: "/var/log/stund.log",
+            help: "The file that log lines are appended to. Empty means none."
+        ),
+        SettingKey(
+            "log-rows",
+            \.logRows,
+            .integer(1...100_000),
+            example: "1000",
+            needsRestart: true,
+            help: "How many recent log messages are kept in memory."
+        ),
+        SettingKey(
+            "statistics-rows",
+            \.statisticsRows,
+            .integer(1...100_000),
+            example: "1000",
+            needsRestart: true,
+            help: "How many sources the statistics keep."
+        ),
+    ]
+
+    private static let console: [SettingKey] = [
+        SettingKey(
+            "http-port",
+            \.httpPort,
+            .integer(1...65535),
+            example: "8080",
+            needsRestart: true,
+            help: "The TCP port of the web console."
+        ),
+        SettingKey(
+            "http-user",
+            \.httpUser,
+            .userName,
+            example: "operator",
+            help: "The user name of the web console."
+        ),
+        SettingKey(
+            "http-password-hash",
+            \.httpPasswordHash,
+            .hash,
+            example: "$scrypt$...",
+            isSecret: true,
+            help: "The hash of the console's password. `stund password` writes it; without it no password is set."
+        ),
+    ]
+}

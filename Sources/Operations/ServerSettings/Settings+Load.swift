@@ -1,0 +1,124 @@
+import Configuration
+import Synchronization
+
+/// Where settings are read from.
+public struct SettingsSources: Sendable {
+    /// The name of the settings file when none is given.
+    public static let defaultFile = "stund.yaml"
+
+    /// The path of the settings file.
+    public var file: String
+    /// The environment of the process.
+    public var environment: [String: String]
+    /// The values of command line flags by setting key, such as `["log-level": "8"]`.
+    public var flags: [String: String]
+    /// How a flag was spelled, by setting key, where that is not `--<key>`: used in messages.
+    public var flagSpellings: [String: String]
+    /// Variables that begin with `STUND_` and are no settings, such as those the process passes to itself.
+    public var ignoredVariables: Set<String>
+
+    /// Names the sources; a nil `file` stands for `defaultFile`.
+    public init(
+        file: String? = nil,
+        environment: [String: String] = [:],
+        flags: [String: String] = [:],
+        flagSpellings: [String: String] = [:],
+        ignoredVariables: Set<String> = []
+    ) {
+        self.file = file ?? Self.defaultFile
+        self.environment = environment
+        self.flags = flags
+        self.flagSpellings = flagSpellings
+        self.ignoredVariables = ignoredVariables
+    }
+}
+
+/// Settings that were read and found right, and where each came from.
+public struct LoadedSettings: Sendable {
+    /// The settings.
+    public let settings: Settings
+    /// The path of the settings file.
+    public let file: String
+    /// Whether the settings file exists; when it does not, the defaults stand.
+    public let fileExists: Bool
+    /// How many settings the file holds.
+    public let keysInFile: Int
+    /// Where each setting came from, by key; every key is in it.
+    public let origins: [String: SettingOrigin]
+    /// Sentences about what is allowed but unwise.
+    public let warnings: [String]
+}
+
+extension Settings {
+    /// Reads settings: flags stand above the environment, that above the file, that above the defaults.
+    ///
+    /// Each source must be right by itself: a wrong line of the file is refused even when a flag hides it.
+    /// - Throws: Everything that was found wrong, up to a limit.
+    public static func load(from sources: SettingsSources) throws(SettingsError) -> LoadedSettings {
+        let content = try FileAccess.read(sources.file)
+        let document = SettingsDocument(content?.bytes ?? [], path: sources.file)
+        let file = SettingsLayer(document)
+        let environment = SettingsLayer(environmentOf: sources)
+        let flags = SettingsLayer(flagsOf: sources)
+        var problems = file.problems
+        problems.append(contentsOf: environment.problems)
+        problems.append(contentsOf: flags.problems)
+        if let error = SettingsError(problems) { throw error }
+
+        let (settings, origins) = try resolve([flags, environment, file])
+        if let problem = settings.contradiction(origins: origins) { throw SettingsError(problem) }
+        return LoadedSettings(
+            settings: settings,
+            file: sources.file,
+            fileExists: content != nil,
+            keysInFile: document.entries.count,
+            origins: origins,
+            warnings: warnings(file: file, mode: content?.mode ?? 0, path: sources.file)
+        )
+    }
+
+    /// Merges layers, the strongest first.
+    private static func resolve(
+        _ layers: [SettingsLayer]
+    ) throws(SettingsError) -> (Settings, [String: SettingOrigin]) {
+        let recorder = SupplierRecorder()
+        let reader = ConfigReader(providers: layers.map(\.provider), accessReporter: recorder)
+        var settings = Settings()
+        var origins: [String: SettingOrigin] = [:]
+        for key in keys {
+            origins[key.name] = .default
+            guard let text = reader.string(forKey: ConfigKey([key.name]), isSecret: key.isSecret) else { continue }
+            let origin = recorder.supplier.flatMap { layers[$0].origins[key.name] } ?? .default
+            origins[key.name] = origin
+            do throws(InvalidValue) {
+                try key.apply(text, to: &settings)
+            } catch {
+                throw SettingsError(.init(origin, key: key.name, "\(key.name): \(key.complaint(about: text) ?? "")"))
+            }
+        }
+        return (settings, origins)
+    }
+
+    private static func warnings(file: SettingsLayer, mode: UInt32, path: String) -> [String] {
+        guard file.values["http-password-hash"] != nil, mode & 0o044 != 0 else { return [] }
+        return [
+            "\(printable(path, quotes: false)) holds a password hash and other users can read it: run chmod 600 on it"
+        ]
+    }
+}
+
+/// Hears from swift-configuration which of its providers the last value came from.
+private final class SupplierRecorder: AccessReporter {
+    private let last = Mutex<Int?>(nil)
+
+    /// The number of the provider, in the order of the reader; nil when none had the value.
+    var supplier: Int? { last.withLock { $0 } }
+
+    func report(_ event: AccessEvent) {
+        let index = event.providerResults.firstIndex { result in
+            guard case .success(let lookup) = result.result else { return false }
+            return lookup.value != nil
+        }
+        last.withLock { $0 = index }
+    }
+}

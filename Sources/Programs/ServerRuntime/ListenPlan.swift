@@ -1,0 +1,97 @@
+import Addresses
+import PacketEngine
+import ServerCore
+import ServerSettings
+
+/// Which sockets the settings ask for, and where RFC 5780's four addresses are: decided before anything is opened.
+struct ListenPlan: Equatable {
+    /// One socket that every worker opens for itself.
+    struct Socket: Equatable {
+        let local: SocketAddress
+        let role: SocketRole
+        /// Whether requests are read from it.
+        let isRead: Bool
+        /// Whether the server starts without it when this host has no such address family.
+        let isOptional: Bool
+    }
+
+    private(set) var sockets: [Socket] = []
+    private(set) var v4 = Endpoints()
+    private(set) var v6 = Endpoints()
+
+    /// Plans the sockets; `host` are the addresses of this host.
+    init(_ settings: Settings, host: [HostAddresses.Entry]) throws(StartError) {
+        for family in IPAddress.Family.allCases {
+            let primary = settings.address.first { $0.family == family }
+            let second = settings.secondAddress.first { $0.family == family }
+            guard settings.address.isEmpty || primary != nil else {
+                // Only the other family was asked for.
+                if let second { throw .secondAddressWithoutFirst(second) }
+                continue
+            }
+            try add(family, primary: primary, second: second, settings: settings, host: host)
+        }
+    }
+
+    private mutating func add(
+        _ family: IPAddress.Family,
+        primary: IPAddress?,
+        second: IPAddress?,
+        settings: Settings,
+        host: [HostAddresses.Entry]
+    ) throws(StartError) {
+        var endpoints = Endpoints()
+        endpoints.port1 = settings.stunPort1
+        endpoints.port2 = settings.stunPort2
+        endpoints.readsPort2 = settings.stunPort2Reads
+        endpoints.primary = primary.flatMap { $0.isUnspecified ? nil : $0 }
+        endpoints.alternate = second
+        if let second, endpoints.primary == nil {
+            guard let first = Self.firstAddress(beside: second, host: host) else {
+                throw .secondAddressWithoutFirst(second)
+            }
+            endpoints.primary = first
+        }
+        if family == .v4 { v4 = endpoints } else { v6 = endpoints }
+        let isOptional = settings.address.isEmpty && second == nil && family == .v6
+        for role in SocketRole.allCases {
+            let wanted = role.isOnAlternateAddress ? second : primary ?? .unspecified(family)
+            guard let address = wanted else { continue }
+            sockets.append(
+                Socket(
+                    local: SocketAddress(address, port: role.isOnAlternatePort ? endpoints.port2 : endpoints.port1),
+                    role: role,
+                    isRead: endpoints.readsPort2 || !role.isOnAlternatePort,
+                    isOptional: isOptional
+                )
+            )
+        }
+    }
+
+    /// The address that a server on all addresses calls its first when it has a second one: an answer from the second
+    /// must be able to name the first, and to leave from it.
+    ///
+    /// It is another address of the interface that holds the second one, else of any interface that is no loopback.
+    static func firstAddress(beside second: IPAddress, host: [HostAddresses.Entry]) -> IPAddress? {
+        let others = host.filter {
+            $0.address.family == second.family && $0.address != second && !$0.address.isLinkLocal
+        }
+        let holder = host.first { $0.address == second } ?? host.first { $0.network?.contains(second) == true }
+        return (others.first { $0.interface == holder?.interface } ?? others.first { !$0.address.isLoopback })?.address
+    }
+}
+
+extension HostAddresses.Entry {
+    fileprivate var network: IPPrefix? { IPPrefix(address.masked(to: prefixLength), length: prefixLength) }
+}
+
+extension IPAddress {
+    fileprivate var isLoopback: Bool {
+        family == .v4 ? v4Bits >> 24 == 127 : high == 0 && low == 1
+    }
+
+    /// fe80::/10, which cannot be named without an interface, and 169.254.0.0/16.
+    fileprivate var isLinkLocal: Bool {
+        family == .v4 ? v4Bits >> 16 == 0xA9FE : high >> 54 == 0xFE80 >> 6
+    }
+}

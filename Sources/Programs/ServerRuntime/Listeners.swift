@@ -1,0 +1,63 @@
+import Addresses
+import Observability
+import PacketEngine
+import ServerCore
+import ServerSettings
+
+/// Opens the sockets of a plan, one set for each worker.
+enum Listeners {
+    /// One open socket with its role.
+    struct Listener: Sendable {
+        let socket: UDPSocket
+        let role: SocketRole
+        let isRead: Bool
+    }
+
+    /// Probes every address, then opens `workers` sets of sockets; a family that this host lacks is left out when it was
+    /// not asked for.
+    static func open(_ plan: ListenPlan, workers: Int, bufferSize: Int) throws(StartError) -> [[Listener]] {
+        var planned: [ListenPlan.Socket] = []
+        for socket in plan.sockets {
+            do throws(SocketError) {
+                try UDPSocket.probe(socket.local)
+                planned.append(socket)
+            } catch {
+                if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
+                throw refusal(socket, error)
+            }
+        }
+        var sets: [[Listener]] = []
+        for _ in 0..<workers {
+            var set: [Listener] = []
+            for socket in planned {
+                do throws(SocketError) {
+                    // A socket that is never read needs no room for what others may send to it.
+                    let opened = try UDPSocket(
+                        bindingTo: socket.local,
+                        sharesPort: true,
+                        bufferSize: socket.isRead ? bufferSize : 4096
+                    )
+                    set.append(Listener(socket: opened, role: socket.role, isRead: socket.isRead))
+                } catch {
+                    throw refusal(socket, error)
+                }
+            }
+            sets.append(set)
+        }
+        return sets
+    }
+
+    private static func refusal(_ socket: ListenPlan.Socket, _ error: SocketError) -> StartError {
+        let isSecond = socket.role.isOnAlternatePort
+        let key = isSecond ? "stun-port-2" : "stun-port-1"
+        let code: MessageCode = isSecond ? .secondaryPortNotOpened : .primaryPortNotOpened
+        guard error.isAddressInUse else {
+            return .portNotOpened(code, "STUN port \(isSecond ? 2 : 1) not opened: \(error)")
+        }
+        let holder = PortHolder.describe(socket.local).map { "held by \($0)" } ?? "another socket holds it"
+        return .portNotOpened(
+            code,
+            "STUN port \(isSecond ? 2 : 1) not opened: \(socket.local): \(holder); stop it or set \(key) to another port"
+        )
+    }
+}

@@ -1,0 +1,185 @@
+import Addresses
+public import Administration
+import Foundation
+public import Observability
+import PacketEngine
+import ServerCore
+public import ServerSettings
+import Synchronization
+
+/// A server that runs: its workers, its log, its settings.
+///
+/// What `RunningServer` promises to the control socket.
+public final class LiveServer: RunningServer {
+    private let version: String
+    private let paths: StatePaths
+    private let sources: SettingsSources
+    private let isDetached: Bool
+    private let log: EventLog
+    private let pump: LogPump
+    private let pool: WorkerPool
+    private let plan: ListenPlan
+    private let listening: [String]
+    private let startWarnings: [String]
+    private let startedAt = MonotonicClock.now()
+    private let loaded: Mutex<LoadedSettings>
+
+    /// Opens the log and all ports and starts serving.
+    ///
+    /// - `sources`: where `loaded` came from, for rereading.
+    /// - `isDetached`: the log goes to syslog or the log file instead of the terminal.
+    public init(
+        _ loaded: LoadedSettings,
+        from sources: SettingsSources,
+        paths: StatePaths,
+        version: String,
+        isDetached: Bool
+    ) throws {
+        let settings = loaded.settings
+        self.version = version
+        self.paths = paths
+        self.sources = sources
+        self.isDetached = isDetached
+        self.loaded = Mutex(loaded)
+        let level = LogLevelSwitch(LogLevel(settings.logLevel))
+        log = EventLog(level: level, history: LogHistory(capacity: settings.logRows))
+        try log.write(to: LogDestination.all(for: settings, isDetached: isDetached), format: settings.lineFormat)
+        pump = LogPump(into: log, clock: MonotonicClock.wallClock)
+
+        plan = try ListenPlan(settings, host: HostAddresses.all())
+        let workers = settings.workers ?? Processors.count
+        let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
+        let policy = Policy(settings, plan: plan, workers: workers)
+        listening = (sets.first ?? []).map(\.text)
+        startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
+        pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
+        pump.start()
+        announce(loaded)
+    }
+
+    /// Where requests are answered, a line each.
+    public var listeners: [String] { listening }
+
+    /// Stops serving; the log says so.
+    public func stop() {
+        log.log(.stopping, at: MonotonicClock.wallClock())
+        pool.stop()
+        pump.stop()
+    }
+
+    /// Opens log files again by name, after they were renamed.
+    public func reopenLog() {
+        log.reopen(now: MonotonicClock.wallClock())
+    }
+
+    /// Says something in the server's log.
+    public func tell(_ code: MessageCode, _ text: String) {
+        log.log(code, text, at: MonotonicClock.wallClock())
+    }
+
+    private func announce(_ loaded: LoadedSettings) {
+        let now = MonotonicClock.wallClock()
+        let origin = loaded.fileExists ? "\(loaded.keysInFile) keys" : "no such file, all defaults"
+        log.log(.settingsRead, "Settings read: \(loaded.file): \(origin)", at: now)
+        log.log(.started, "stund \(version) started: \(listening.joined(separator: ", "))", at: now)
+        for warning in loaded.warnings + startWarnings { log.log(.startWarning, warning, at: now) }
+        if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
+    }
+
+    private static func warnings(of set: [Listeners.Listener], settings: Settings) -> [String] {
+        guard let smallest = set.filter(\.isRead).map(\.socket.receiveBuffer).min(), smallest < settings.socketBuffer
+        else {
+            return []
+        }
+        return [
+            """
+            the system grants a receive buffer of \(smallest) bytes instead of \(settings.socketBuffer) (socket-buffer): \
+            raise net.core.rmem_max, or lower socket-buffer
+            """
+        ]
+    }
+}
+
+// MARK: What the control socket asks
+
+extension LiveServer {
+    /// The state of the whole process.
+    public func status() async throws -> ServerStatus {
+        let reports = await pool.reports()
+        var total = Counters()
+        for report in reports { total.add(report.counters) }
+        let failures = reports.reduce(UInt64(0)) { $0 &+ $1.sendFailures }
+        let counters = total.named + [("send-failures", failures)]
+        let current = loaded.withLock { $0 }
+        return ServerStatus(
+            version: version,
+            pid: ProcessInfo.processInfo.processIdentifier,
+            uptime: Int(clamping: (MonotonicClock.now() &- startedAt) / 1_000_000_000),
+            settingsFile: current.file,
+            stateFolder: paths.stateFolder,
+            listeners: listening,
+            workers: pool.count,
+            counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
+            warnings: current.warnings + startWarnings
+        )
+    }
+
+    /// The newest log messages, oldest first.
+    public func log(limit: Int?) async throws -> LogReport {
+        // What workers have told but the log's thread has not yet read belongs to the answer.
+        pump.pump(now: MonotonicClock.wallClock())
+        let entries = log.history.entries.suffix(limit ?? .max)
+        return LogReport(lines: entries.map { $0.formatted(.text) }, entries: entries.map(LogReport.Entry.init))
+    }
+
+    /// The sources, newest access first.
+    public func statistics(limit: Int?) async throws -> StatisticsReport {
+        let reports = await pool.reports()
+        // A source that asked both ports may be with two workers.
+        let rows = Dictionary(reports.flatMap(\.sources).map { ($0.source, $0) }) { $0.adding($1) }
+        let now = reports.map(\.now).max() ?? Instant(nanoseconds: 0)
+        let remembered = loaded.withLock { $0.settings.statisticsRows }
+        let newest = rows.values.sorted { $0.lastAccess > $1.lastAccess }.prefix(remembered)
+        return StatisticsReport(
+            rows: newest.prefix(limit ?? .max).map { StatisticsReport.Row($0, now: now) },
+            totalSources: newest.count
+        )
+    }
+
+    /// Forgets the log messages that are kept in memory.
+    public func clearLog() async throws { log.history.clear() }
+
+    /// Forgets all sources and their counts.
+    public func clearStatistics() async throws { pool.clearSources() }
+
+    /// Rereads the settings; what is refused leaves the running ones in force.
+    public func reload() async throws {
+        let now = MonotonicClock.wallClock()
+        do {
+            let new = try Settings.load(from: sources)
+            try log.write(
+                to: LogDestination.all(for: new.settings, isDetached: isDetached),
+                format: new.settings.lineFormat
+            )
+            adopt(new, now: now)
+        } catch {
+            log.log(.settingsRefused, "Settings refused, the running ones stay: \(error)", at: now)
+            throw error
+        }
+    }
+
+    private func adopt(_ new: LoadedSettings, now: Int64) {
+        let old = loaded.withLock { current in
+            defer { current = new }
+            return current
+        }
+        log.levelSwitch.level = LogLevel(new.settings.logLevel)
+        log.history.capacity = new.settings.logRows
+        pool.adopt(Policy(new.settings, plan: plan, workers: pool.count))
+        log.log(.settingsReloaded, "Settings reloaded: \(new.file)", at: now)
+        for key in Settings.keys
+        where key.needsRestart && key.text(in: old.settings) != key.text(in: new.settings) {
+            log.log(.restartNeeded, "Setting \(key.name) takes effect at the next start", at: now)
+        }
+    }
+}

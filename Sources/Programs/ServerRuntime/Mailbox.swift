@@ -1,0 +1,72 @@
+import PacketEngine
+import ServerCore
+import Synchronization
+
+/// What is asked of a worker between two batches of packets.
+enum WorkerMessage: Sendable {
+    /// Take over a new policy.
+    case adopt(Policy)
+    /// Hand out a copy of what was counted; nil when the worker has ended.
+    case report(@Sendable (WorkerReport?) -> Void)
+    /// Forget the statistics' sources.
+    case clearSources
+    /// End.
+    case stop
+}
+
+/// A copy of what one worker has counted.
+struct WorkerReport: Sendable {
+    let counters: Counters
+    let sources: [SourceTable.Row]
+    /// Answers that the system refused to send.
+    let sendFailures: UInt64
+    /// The clock to which the sources' last access belongs.
+    let now: Instant
+}
+
+/// Messages to a worker: the only way to change or ask it anything while it runs.
+final class Mailbox: Sendable {
+    let wakeUp: WakeUp
+    private let state = Mutex(State())
+
+    private struct State {
+        var messages: [WorkerMessage] = []
+        var isClosed = false
+    }
+
+    init() throws(SocketError) {
+        wakeUp = try WakeUp()
+    }
+
+    /// Puts in a message and wakes the worker; after `close` a request for a report is answered with nil.
+    func send(_ message: WorkerMessage) {
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.messages.append(message) }
+            return state.isClosed
+        }
+        if isClosed { Self.decline(message) } else { wakeUp.signal() }
+    }
+
+    /// Takes out all messages.
+    func takeAll() -> [WorkerMessage] {
+        wakeUp.clear()
+        return state.withLock { state in
+            defer { state.messages.removeAll() }
+            return state.messages
+        }
+    }
+
+    /// The worker has ended: nobody may wait for it any longer.
+    func close() {
+        let left = state.withLock { state in
+            state.isClosed = true
+            defer { state.messages.removeAll() }
+            return state.messages
+        }
+        for message in left { Self.decline(message) }
+    }
+
+    private static func decline(_ message: WorkerMessage) {
+        if case .report(let reply) = message { reply(nil) }
+    }
+}

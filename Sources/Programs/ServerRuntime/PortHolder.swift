@@ -1,0 +1,56 @@
+import Addresses
+import Foundation
+
+/// Who holds a UDP port on this host, as far as /proc shows it to us.
+enum PortHolder {
+    /// "coturn (pid 812)", or nil when nobody can be named.
+    static func describe(_ address: SocketAddress) -> String? {
+        let inodes = inodes(holding: address)
+        guard !inodes.isEmpty else { return nil }
+        let wanted = Set(inodes.map { "socket:[\($0)]" })
+        let files = FileManager.default
+        for pid in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] where Int32(pid) != nil {
+            let folder = "/proc/\(pid)/fd"
+            for descriptor in (try? files.contentsOfDirectory(atPath: folder)) ?? [] {
+                guard let target = try? files.destinationOfSymbolicLink(atPath: "\(folder)/\(descriptor)"),
+                    wanted.contains(target)
+                else { continue }
+                let name = (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) ?? "a program"
+                return "\(name.trimmingCharacters(in: .whitespacesAndNewlines)) (pid \(pid))"
+            }
+        }
+        return "another user's program (`ss -lunp` as root names it)"
+    }
+
+    /// The inodes of UDP sockets that are bound to the port, on this address or on all.
+    private static func inodes(holding address: SocketAddress) -> [String] {
+        let tables = address.address.family == .v4 ? ["udp"] : ["udp6"]
+        var found: [String] = []
+        for table in tables {
+            let text = (try? String(contentsOfFile: "/proc/net/\(table)", encoding: .utf8)) ?? ""
+            for line in text.split(separator: "\n").dropFirst() {
+                // "  sl  local_address rem_address st ... inode": the tenth field, addresses as hex words of the host.
+                let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+                guard fields.count > 9, let colon = fields[1].lastIndex(of: ":"),
+                    let port = UInt16(fields[1][fields[1].index(after: colon)...], radix: 16), port == address.port
+                else { continue }
+                let holder = fields[1][..<colon]
+                let isEverywhere = holder.allSatisfy { $0 == "0" } || address.address.isUnspecified
+                if isEverywhere || holder == hexWords(address.address) { found.append(String(fields[9])) }
+            }
+        }
+        return found
+    }
+
+    /// An address as /proc/net/udp prints it: 32-bit words in the host's byte order.
+    private static func hexWords(_ address: IPAddress) -> String {
+        let words: [UInt64] =
+            address.family == .v4
+            ? [address.low]
+            : [address.high >> 32, address.high & 0xFFFF_FFFF, address.low >> 32, address.low & 0xFFFF_FFFF]
+        return words.map { word in
+            let digits = String(UInt32(truncatingIfNeeded: word).bigEndian, radix: 16, uppercase: true)
+            return String(repeating: "0", count: 8 - digits.count) + digits
+        }.joined()
+    }
+}

@@ -1,0 +1,59 @@
+import Administration
+import Observability
+import PacketEngine
+import ServerCore
+import ServerSettings
+
+// From the words of the core and the log to those of the reports that people read.
+
+extension StatisticsReport.Row {
+    init(_ row: SourceTable.Row, now: Instant) {
+        self.init(
+            source: "\(row.source)",
+            lastAccess: Int(clamping: now.nanoseconds(since: row.lastAccess) / 1_000_000_000),
+            noChange: row.noChange,
+            changeIP: row.changeIP,
+            changePort: row.changePort,
+            error: row.error
+        )
+    }
+}
+
+extension LogReport.Entry {
+    init(_ entry: LogEntry) {
+        self.init(
+            level: Int(entry.level.rawValue),
+            code: Int(entry.code.rawValue),
+            time: entry.timestamp,
+            text: entry.text,
+            address: entry.address.map { "\($0)" },
+            pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+        )
+    }
+}
+
+extension LogLevel {
+    init(_ number: Int) {
+        self = LogLevel(rawValue: UInt8(clamping: number)) ?? .notice
+    }
+}
+
+extension Settings {
+    /// The form of log lines, as the log names it.
+    var lineFormat: Observability.LogFormat { logFormat == .json ? .json : .text }
+}
+
+extension LogDestination {
+    /// Where the log goes: the log file if one is set, and the terminal in the foreground; detached and without a log
+    /// file, to syslog.
+    static func all(for settings: Settings, isDetached: Bool) -> [LogDestination] {
+        let file = settings.logFile.map { [LogDestination.file(path: $0)] } ?? []
+        if !isDetached { return [.standardError] + file }
+        return file.isEmpty ? [.syslog(identifier: "stund")] : file
+    }
+}
+
+extension Listeners.Listener {
+    /// "udp 0.0.0.0:3478", and what is special about it.
+    var text: String { "udp \(socket.local)" + (isRead ? "" : " (answers only)") }
+}

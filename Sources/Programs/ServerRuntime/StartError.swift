@@ -1,0 +1,40 @@
+public import Addresses
+public import Observability
+import PacketEngine
+
+/// Why the server did not start: a sentence for the person who started it, and the message code for the log.
+public enum StartError: Error, CustomStringConvertible {
+    /// A second address was set, and which one is the first cannot be told.
+    case secondAddressWithoutFirst(IPAddress)
+    /// A STUN port cannot be opened.
+    case portNotOpened(MessageCode, String)
+    /// The system refused something fundamental.
+    case system(String)
+
+    /// The message that the log gets.
+    public var code: MessageCode {
+        switch self {
+        case .secondAddressWithoutFirst: .primaryPortNotOpened
+        case .portNotOpened(let code, _): code
+        case .system: .socketFailed
+        }
+    }
+
+    /// Whether the settings are at fault, not the state of the host.
+    public var isSettingsMistake: Bool {
+        if case .secondAddressWithoutFirst = self { true } else { false }
+    }
+
+    /// What happened and what to do.
+    public var description: String {
+        switch self {
+        case .secondAddressWithoutFirst(let second):
+            """
+            second-address \(second): this host has no other \(second.family == .v4 ? "IPv4" : "IPv6") address that \
+            could be the first; set address to it
+            """
+        case .portNotOpened(_, let text), .system(let text):
+            text
+        }
+    }
+}

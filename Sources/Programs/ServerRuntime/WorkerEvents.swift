@@ -1,0 +1,123 @@
+import Addresses
+import Observability
+import PacketEngine
+import ServerCore
+
+/// What one worker tells the log, by its event ring.
+///
+/// Packets are told only at level 8 and above. Everything else is bounded to `eventsPerSecond`, so that a flood of bad
+/// packets costs a counter each and not a log line each.
+struct WorkerEvents: ~Copyable {
+    private static let eventsPerSecond = 200
+    private static let firstCode: UInt16 = 1001
+
+    private let ring: EventRing
+    private let levels: LogLevelSwitch
+    /// The level of each message code, counted from `firstCode`: the table of messages is too slow for the packet path.
+    private let codeLevels: [LogLevel]
+    private var level = LogLevel.notice
+    private var wallClock: Int64 = 0
+    private var second: UInt64 = 0
+    private var spent = 0
+    private var hasAppended = false
+
+    /// What a worker is given for it.
+    struct Source: Sendable {
+        let ring: EventRing
+        let levels: LogLevelSwitch
+    }
+
+    init(_ source: Source) {
+        ring = source.ring
+        levels = source.levels
+        let last = MessageCode.allCases.reduce(Self.firstCode) { max($0, $1.rawValue) }
+        codeLevels = (Self.firstCode...last).map { MessageCode(rawValue: $0)?.definition.level ?? .trace }
+    }
+
+    /// Takes the level and the time that hold for a batch; `now` is the monotonic clock in nanoseconds.
+    mutating func beginBatch(now: UInt64) {
+        level = levels.level
+        if now / 1_000_000_000 != second {
+            second = now / 1_000_000_000
+            spent = 0
+        }
+        wallClock = 0
+    }
+
+    /// Wakes the log once, if the batch had anything to tell.
+    mutating func endBatch() {
+        guard hasAppended else { return }
+        hasAppended = false
+        ring.signal()
+    }
+
+    /// A datagram came (message 1006).
+    mutating func received(_ bytes: RawSpan, from source: SocketAddress) {
+        guard level >= .debug else { return }
+        append(.messageReceived, .debug, source, pdu: bytes)
+    }
+
+    /// An answer was queued (messages 1017 and 1019).
+    mutating func answered(_ client: SocketAddress, fromOtherPort: Bool) {
+        guard level >= .debug else { return }
+        append(fromOtherPort ? .responseSentFromOtherPort : .responseSent, .debug, client)
+    }
+
+    /// A datagram was not answered; `detail` is the core's number for it.
+    mutating func dropped(_ reason: DropReason, detail: UInt16, from source: SocketAddress) {
+        let number = UInt32(detail)
+        switch reason {
+        case .notSTUN, .unknownMethod, .badFingerprint: tell(.unknownMessageType, from: source, detail: number)
+        case .malformed: tell(.wrongLength, from: source)
+        case .response: tell(.responseReceived, from: source)
+        case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
+        case .noOtherAddress: tell(.changeAddressImpossible, from: source)
+        case .rateLimited: rateLimited(source.address)
+        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .amplification: break
+        }
+    }
+
+    /// Answers to the prefix of an address are held back (message 1104).
+    private mutating func rateLimited(_ address: IPAddress) {
+        let length = address.family == .v4 ? 32 : 64
+        let prefix = SocketAddress(address.masked(to: length), port: 0)
+        tell(.rateLimited, from: prefix, detail: UInt32(length))
+    }
+
+    /// The system refused to send (messages 1018 and 1020).
+    mutating func sendFailed(_ code: Int32, to destination: SocketAddress, bySecondPort: Bool) {
+        tell(
+            bySecondPort ? .secondarySendFailed : .primarySendFailed,
+            from: destination,
+            detail: UInt32(clamping: code)
+        )
+    }
+
+    /// A socket failed while the worker waits or reads (message 1023).
+    mutating func socketFailed(_ error: SocketError) {
+        beginBatch(now: MonotonicClock.now())
+        tell(.socketFailed, from: nil, detail: UInt32(clamping: error.code))
+        endBatch()
+    }
+
+    /// Tells of anything but plain packets, within the bound.
+    mutating func tell(_ code: MessageCode, from address: SocketAddress?, detail: UInt32 = 0) {
+        guard spent < Self.eventsPerSecond else { return }
+        let own = codeLevels[Int(code.rawValue &- Self.firstCode)]
+        guard own <= level else { return }
+        spent &+= 1
+        append(code, own, address, detail: detail)
+    }
+
+    private mutating func append(
+        _ code: MessageCode,
+        _ level: LogLevel,
+        _ address: SocketAddress?,
+        pdu: RawSpan? = nil,
+        detail: UInt32 = 0
+    ) {
+        if wallClock == 0 { wallClock = MonotonicClock.wallClock() }
+        ring.append(code: code, level: level, address: address, time: wallClock, pdu: pdu, detail: detail)
+        hasAppended = true
+    }
+}

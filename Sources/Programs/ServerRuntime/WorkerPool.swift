@@ -1,0 +1,117 @@
+import Dispatch
+import Foundation
+import Observability
+import PacketEngine
+import ServerCore
+import Synchronization
+
+/// The workers of a server: starts them, asks them, stops them.
+///
+/// Their number never changes while they run, or the kernel would move clients from one worker to another.
+final class WorkerPool: Sendable {
+    private let mailboxes: [Mailbox]
+    private let threads = DispatchGroup()
+
+    /// Starts one thread for each set of listeners; all of them are serving when this returns.
+    init(
+        policy: Policy,
+        listeners: [[Listeners.Listener]],
+        pump: LogPump,
+        log: EventLog
+    ) throws(StartError) {
+        do throws(SocketError) {
+            var boxes: [Mailbox] = []
+            for _ in listeners { boxes.append(try Mailbox()) }
+            mailboxes = boxes
+        } catch {
+            throw .system("\(error)")
+        }
+        for (index, set) in listeners.enumerated() {
+            let failure = start(
+                index,
+                policy,
+                set,
+                WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch),
+                log
+            )
+            if let failure {
+                stop()
+                throw .system("\(failure)")
+            }
+        }
+    }
+
+    /// Starts one worker's thread and waits until it serves, or says why it does not.
+    private func start(
+        _ index: Int,
+        _ policy: Policy,
+        _ listeners: [Listeners.Listener],
+        _ source: WorkerEvents.Source,
+        _ log: EventLog
+    ) -> SocketError? {
+        let started = DispatchSemaphore(value: 0)
+        let failure = Failure()
+        let mailbox = mailboxes[index]
+        let threads = threads
+        threads.enter()
+        let thread = Thread {
+            do throws(SocketError) {
+                var worker = try Worker(
+                    policy: policy,
+                    listeners: listeners,
+                    mailbox: mailbox,
+                    events: WorkerEvents(source),
+                    seed: UInt64.random(in: .min ... .max)
+                )
+                started.signal()
+                try worker.run()
+            } catch {
+                failure.error.withLock { $0 = error }
+                log.log(.socketFailed, "Worker \(index) ended: \(error)", at: MonotonicClock.wallClock())
+                started.signal()
+            }
+            mailbox.close()
+            threads.leave()
+        }
+        thread.name = "worker-\(index)"
+        thread.start()
+        started.wait()
+        return failure.error.withLock { $0 }
+    }
+
+    /// What a thread failed with.
+    private final class Failure: Sendable {
+        let error = Mutex<SocketError?>(nil)
+    }
+
+    /// How many workers there are.
+    var count: Int { mailboxes.count }
+
+    /// Gives all workers a new policy.
+    func adopt(_ policy: Policy) {
+        for mailbox in mailboxes { mailbox.send(.adopt(policy)) }
+    }
+
+    /// Makes all workers forget the statistics' sources.
+    func clearSources() {
+        for mailbox in mailboxes { mailbox.send(.clearSources) }
+    }
+
+    /// Asks all workers for their counts.
+    func reports() async -> [WorkerReport] {
+        var reports: [WorkerReport] = []
+        for mailbox in mailboxes {
+            let report = await withCheckedContinuation { continuation in
+                mailbox.send(.report { continuation.resume(returning: $0) })
+            }
+            if let report { reports.append(report) }
+        }
+        return reports
+    }
+
+    /// Ends all workers and waits for them.
+    func stop() {
+        for mailbox in mailboxes { mailbox.send(.stop) }
+        threads.wait()
+    }
+}

@@ -1,0 +1,55 @@
+/// The command line in the one spelling that ArgumentParser knows.
+///
+/// The manual of 2002 writes `-config` and `--html_port` beside `--html-port`, so one or two dashes and `-` or `_` mean
+/// the same. A command may also stand behind options: `stund --config x status`.
+enum ArgumentSpelling {
+    /// Options that take the next argument as their value.
+    static let valued: Set<String> = ["config", "html-port", "limit", "log", "set"]
+    /// Options without a value.
+    static let flags: Set<String> = ["clear", "help", "json", "no-daemon", "version"]
+    /// The names of the commands.
+    static let commands: Set<String> = ["check", "help", "log", "password", "serve", "statistics", "status"]
+
+    /// The arguments, without the program's name, respelled; values and all that follows `--` stay as they are.
+    static func normalized(_ arguments: [String]) -> [String] {
+        var result: [String] = []
+        var command: String?
+        var index = arguments.startIndex
+        while index < arguments.endIndex {
+            let argument = arguments[index]
+            index += 1
+            if argument == "--" { return assemble(command, result + arguments[(index - 1)...]) }
+            guard argument.hasPrefix("-") else {
+                if command == nil, commands.contains(argument) {
+                    command = argument
+                } else {
+                    result.append(argument)
+                }
+                continue
+            }
+            guard let option = respelled(argument) else {
+                result.append(argument)
+                continue
+            }
+            result.append(option.text)
+            if option.takesNext, index < arguments.endIndex {
+                result.append(arguments[index])
+                index += 1
+            }
+        }
+        return assemble(command, result)
+    }
+
+    private static func assemble(_ command: String?, _ rest: [String]) -> [String] {
+        (command.map { [$0] } ?? []) + rest
+    }
+
+    /// The option in the known spelling, or nil when it is none of ours.
+    private static func respelled(_ argument: String) -> (text: String, takesNext: Bool)? {
+        let body = argument.dropFirst(argument.hasPrefix("--") ? 2 : 1)
+        let end = body.firstIndex(of: "=") ?? body.endIndex
+        let name = body[..<end].map { $0 == "_" ? "-" : String($0) }.joined()
+        guard valued.contains(name) || flags.contains(name) else { return nil }
+        return ("--\(name)\(body[end...])", valued.contains(name) && end == body.endIndex)
+    }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Foundation
+import ServerSettings
+
+/// `stund check`: reads the settings as the server would, without starting it.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Check the settings without starting, and show what would be used and from where."
+    )
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let paths = try options.file.paths()
+        let loaded: LoadedSettings
+        do {
+            loaded = try Settings.load(from: options.sources())
+        } catch {
+            throw Failure(error)
+        }
+        print(CheckReport(loaded, paths).text, terminator: "")
+    }
+}
+
+/// What `stund check` prints.
+struct CheckReport {
+    let text: String
+
+    init(_ loaded: LoadedSettings, _ paths: StatePaths) {
+        let rows = Settings.keys.map { key in
+            let value = key.text(in: loaded.settings)
+            return (
+                key.name, key.isSecret && !value.isEmpty ? "(set)" : value,
+                loaded.origins[key.name]?.description ?? ""
+            )
+        }
+        let nameWidth = rows.map(\.0.count).max() ?? 0
+        // One long list of addresses must not push every origin to the right.
+        let valueWidth = min(rows.map(\.1.count).max() ?? 0, 30)
+        var lines = rows.map { name, value, origin in
+            Self.padded(name, nameWidth) + "  " + Self.padded(value, valueWidth) + "  " + origin
+        }
+        lines.append("")
+        lines.append("settings file   \(loaded.file)\(loaded.fileExists ? "" : " (not there: the defaults stand)")")
+        lines.append("state folder    \(paths.stateFolder)")
+        lines.append("control socket  \(paths.controlSocket)")
+        for warning in loaded.warnings { lines.append("warning: \(warning)") }
+        lines.append(loaded.warnings.isEmpty ? "The settings are right." : "The settings can be used.")
+        text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+}

@@ -1,0 +1,195 @@
+import Administration
+import ArgumentParser
+import Foundation
+import ServerSettings
+
+/// `stund status`: how the running server does.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how the running server does."
+    )
+
+    @OptionGroup var file: FileOption
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        guard case .status(let status) = try RunningServerAddress(file).send(.status) else { throw Self.mismatch }
+        print(json ? try jsonText(status) : StatusText(status).text, terminator: "")
+    }
+}
+
+/// `stund log`: the recent log messages of the running server.
+struct LogCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "log",
+        abstract: "Show the recent log messages of the running server, oldest first."
+    )
+
+    @OptionGroup var file: FileOption
+
+    @Option(help: ArgumentHelp("At most so many messages, the newest ones.", valueName: "n"))
+    var limit: Int?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Flag(help: "Forget the messages instead.")
+    var clear = false
+
+    func validate() throws { try Self.check(limit) }
+
+    func run() async throws {
+        let server = try RunningServerAddress(file)
+        if clear {
+            _ = try server.send(.clearLog)
+            return
+        }
+        guard case .log(let report) = try server.send(.log(limit: limit)) else { throw Self.mismatch }
+        if json {
+            print(try jsonText(report.entries), terminator: "")
+        } else if report.lines.isEmpty {
+            print("No messages yet.")
+        } else {
+            for line in report.lines { print(TerminalText.visible(line)) }
+        }
+    }
+}
+
+/// `stund statistics`: who used the running server.
+struct StatisticsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "statistics",
+        abstract: "Show who used the running server, newest access first."
+    )
+
+    @OptionGroup var file: FileOption
+
+    @Option(help: ArgumentHelp("At most so many sources.", valueName: "n"))
+    var limit: Int?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Flag(help: "Forget all sources instead.")
+    var clear = false
+
+    func validate() throws { try Self.check(limit) }
+
+    func run() async throws {
+        let server = try RunningServerAddress(file)
+        if clear {
+            _ = try server.send(.clearStatistics)
+            return
+        }
+        guard case .statistics(let report) = try server.send(.statistics(limit: limit)) else { throw Self.mismatch }
+        print(json ? try jsonText(report) : StatisticsTable(report).text, terminator: "")
+    }
+}
+
+extension ParsableCommand {
+    /// For an answer of another kind than the request's.
+    static var mismatch: Failure {
+        Failure(.software, "the server gave an answer of another kind: is it of another version than this program?")
+    }
+
+    static func check(_ limit: Int?) throws {
+        if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0 on.") }
+    }
+}
+
+/// Where the server is asked that uses a settings file.
+struct RunningServerAddress {
+    private let own: String
+    /// The socket of the service, asked when nobody answers at the file's own.
+    private let service: String
+    /// The settings file that the service must have; nil when none was named.
+    private let file: String?
+
+    init(_ option: FileOption) throws(Failure) {
+        own = try option.paths().controlSocket
+        file = option.config == SettingsSources.defaultFile ? nil : URL(fileURLWithPath: option.config).path
+        do {
+            service = try StatePaths(settingsFile: "", environment: FileOption.environment, asService: true)
+                .controlSocket
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    init(own: String, service: String, file: String?) {
+        self.own = own
+        self.service = service
+        self.file = file
+    }
+
+    /// Asks the server of the file, or the service that runs with it.
+    func send(_ request: ControlRequest) throws(Failure) -> ControlAnswer {
+        do throws(ControlClientError) {
+            return try ControlClient.send(request, to: own)
+        } catch {
+            guard case .notRunning = error, isService() else { throw Failure(error) }
+        }
+        do throws(ControlClientError) {
+            return try ControlClient.send(request, to: service)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private func isService() -> Bool {
+        guard service != own else { return false }
+        do throws(ControlClientError) {
+            guard case .status(let status) = try ControlClient.send(.status, to: service) else { return false }
+            return file == nil || status.settingsFile == file
+        } catch {
+            // A service that exists but may not be asked is what the user wants to hear of.
+            if case .notPermitted = error { return file == nil }
+            return false
+        }
+    }
+}
+
+/// Readable JSON with a line end.
+func jsonText(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+}
+
+/// What `stund status` prints.
+struct StatusText {
+    let text: String
+
+    init(_ status: ServerStatus) {
+        var lines = [
+            "stund \(status.version) runs as process \(status.pid) for \(Self.duration(status.uptime))",
+            "settings file  \(status.settingsFile)",
+            "state folder   \(status.stateFolder)",
+            "workers        \(status.workers)",
+        ]
+        for (index, listener) in status.listeners.enumerated() {
+            lines.append((index == 0 ? "listens on     " : "               ") + listener)
+        }
+        let width = status.counters.map(\.name.count).max() ?? 0
+        if !status.counters.isEmpty { lines.append("") }
+        for counter in status.counters {
+            lines.append(
+                counter.name + String(repeating: " ", count: width - counter.name.count) + "  \(counter.value)"
+            )
+        }
+        if !status.warnings.isEmpty { lines.append("") }
+        for warning in status.warnings { lines.append("warning: \(warning)") }
+        text = lines.map(TerminalText.visible).joined(separator: "\n") + "\n"
+    }
+
+    private static func duration(_ seconds: Int) -> String {
+        let parts = [
+            (seconds / 86400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s"),
+        ]
+        let shown = parts.drop { $0.0 == 0 }
+        return shown.isEmpty ? "0 s" : shown.map { "\($0.0) \($0.1)" }.joined(separator: " ")
+    }
+}

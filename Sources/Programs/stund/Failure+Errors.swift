@@ -1,0 +1,35 @@
+import Administration
+import ServerRuntime
+import ServerSettings
+
+extension Failure {
+    /// Finds the exit code for an error of another part.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let error as SettingsError: self.init(.configuration, error.description)
+        case let error as StartError: self.init(error.isSettingsMistake ? .configuration : .osError, error.description)
+        case let error as PidFileError: self.init(.cantCreate, error.description)
+        case let error as ControlSocketError: self.init(.cantCreate, error.description)
+        case let error as ControlClientError: self.init(Self.status(of: error), error.description)
+        case let error as PasswordHashError: self.init(Self.status(of: error), error.description)
+        default: self.init(.software, "\(error)")
+        }
+    }
+
+    private static func status(of error: ControlClientError) -> ExitStatus {
+        switch error {
+        case .notRunning, .timedOut, .closed: .unavailable
+        case .notPermitted: .noPermission
+        case .refused, .tooLong, .unreadableAnswer: .software
+        case .system: .osError
+        }
+    }
+
+    private static func status(of error: PasswordHashError) -> ExitStatus {
+        switch error {
+        case .noRandomness, .noMemory: .osError
+        default: .dataError
+        }
+    }
+}

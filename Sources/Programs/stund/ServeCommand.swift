@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import ServerSettings
+
+/// `stund`: starts the server, in the background or the foreground.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Start the server (the default)."
+    )
+
+    @OptionGroup var options: SettingsOptions
+
+    @Flag(help: "Stay in the foreground and write the log to the terminal.")
+    var noDaemon = false
+
+    func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        if let readiness = try Readiness.inherited(from: environment) {
+            try await run(readiness)
+        } else if Daemon.shouldDetach(
+            noDaemon: noDaemon,
+            environment: environment,
+            pid: getpid(),
+            hasTerminal: isatty(0) == 1
+        ) {
+            print(try Daemon.detach().joined(separator: "\n"))
+        } else {
+            try await run(.foreground)
+        }
+    }
+
+    private func run(_ readiness: Readiness) async throws {
+        do {
+            let sources = options.sources()
+            let launch = Launch(
+                loaded: try Settings.load(from: sources),
+                sources: sources,
+                paths: try options.file.paths(),
+                readiness: readiness
+            )
+            try await serve(launch)
+        } catch {
+            let failure = Failure(error)
+            // The starter tells the failure that it heard by the pipe; else it would be told twice.
+            if readiness.report(failure) { throw ExitCode(failure.status.rawValue) }
+            throw failure
+        }
+    }
+}
+
+/// What a server is started with.
+struct Launch: Sendable {
+    /// The settings.
+    var loaded: LoadedSettings
+    /// Where they came from, to reread them.
+    var sources: SettingsSources
+    /// Where state, control socket and pid file belong.
+    var paths: StatePaths
+    /// Whom to tell when the server is ready.
+    var readiness: Readiness
+    /// Whether nobody sees the standard output and error.
+    var isDetached: Bool { readiness.isDetached }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+
+/// The program: `stund` and its commands.
+@main
+struct Stund: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stund",
+        abstract: "A STUN server for clients of every generation.",
+        discussion: """
+            Without a command the server starts. It goes into the background unless --no-daemon is given or a service \
+            manager started it. Options may be written with one dash or two, with - or _.
+            """,
+        version: "stund \(Version.current)",
+        subcommands: [
+            ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
+            PasswordCommand.self,
+        ],
+        defaultSubcommand: ServeCommand.self
+    )
+
+    static func main() async {
+        let arguments = ArgumentSpelling.normalized(Array(CommandLine.arguments.dropFirst()))
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            StandardError.write("stund: \(failure)\n")
+            Foundation.exit(failure.status.rawValue)
+        } catch let code as ExitCode {
+            Foundation.exit(code.rawValue)
+        } catch {
+            // Help, the version and errors of the command line: ArgumentParser prints them and knows the exit code.
+            exit(withError: error)
+        }
+    }
+}
+
+/// The error output.
+enum StandardError {
+    /// Writes text; when nobody reads it, it is lost.
+    static func write(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Administration
+
+/// A folder that lives as long as the value.
+final class TemporaryFolder: Sendable {
+    let path: String
+    var socket: String { path + "/control.sock" }
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.path + "/administration-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(
+            atPath: path,
+            withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o700]
+        )
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func open(_ server: any RunningServer, limits: ControlSocket.Limits) throws -> ControlSocket {
+        try ControlSocket(path: socket, server: server, limits: limits, isPermitted: { $0.user == geteuid() })
+    }
+}
+
+/// A server with fixed reports that notes what it was told.
+final class FakeServer: RunningServer {
+    let calls = Mutex<[String]>([])
+    let atOnce = Mutex(0)
+    let mostAtOnce = Mutex(0)
+
+    static let status = ServerStatus(
+        version: "1.0",
+        pid: 7,
+        uptime: 3,
+        settingsFile: "/etc/stund.yaml",
+        stateFolder: "/var/lib/stund",
+        listeners: ["udp 127.0.0.1:3478"],
+        workers: 2,
+        counters: [.init(name: "binding responses", value: .max)],
+        warnings: ["no password is set"]
+    )
+    static let statistics = StatisticsReport(
+        rows: [.init(source: "192.0.2.1:5", lastAccess: 4, noChange: 662, changeIP: 2)],
+        totalSources: 1
+    )
+
+    static func log(rows: Int) -> LogReport {
+        let line = "[8] Tue Aug 13 15:30:48 2002: Received pdu \"\u{e9}/\u{1B}\"\n00 01 00 08"
+        let entry = LogReport.Entry(level: 8, code: 1006, time: "2002-08-13T15:30:48Z", text: "Received pdu")
+        return LogReport(
+            lines: Array(repeating: line, count: rows),
+            entries: Array(repeating: entry, count: rows)
+        )
+    }
+
+    func status() async throws -> ServerStatus { Self.status }
+    func log(limit: Int?) async throws -> LogReport { Self.log(rows: limit ?? 3) }
+
+    func statistics(limit: Int?) async throws -> StatisticsReport {
+        let now = atOnce.withLock { count in
+            count += 1
+            return count
+        }
+        mostAtOnce.withLock { $0 = max($0, now) }
+        // Long enough for others to come in if they were let in.
+        try await Task.sleep(for: .milliseconds(5))
+        atOnce.withLock { $0 -= 1 }
+        return Self.statistics
+    }
+
+    func clearLog() async throws { calls.withLock { $0.append("clearLog") } }
+    func clearStatistics() async throws { calls.withLock { $0.append("clearStatistics") } }
+    func reload() async throws { throw Refused() }
+
+    struct Refused: Error, CustomStringConvertible {
+        let description = "stund.yaml:3: unknown setting"
+    }
+}
+
+/// A server whose workers never answer.
+struct StuckServer: RunningServer {
+    func status() async throws -> ServerStatus {
+        try await Task.sleep(for: .seconds(3600))
+        return FakeServer.status
+    }
+    func log(limit: Int?) async throws -> LogReport { FakeServer.log(rows: 0) }
+    func statistics(limit: Int?) async throws -> StatisticsReport { FakeServer.statistics }
+    func clearLog() async throws {}
+    func clearStatistics() async throws {}
+    func reload() async throws {}
+}
+
+/// Asks on a thread of its own.
+func ask(_ request: ControlRequest, at path: String) async throws -> ControlAnswer {
+    try await onThread { try ControlClient.send(request, to: path) }
+}
+
+/// Reads an answer line on a thread of its own.
+func readLine(from client: Descriptor) async throws -> String {
+    try await onThread {
+        let line = try UnixSocket.readLine(from: client, atMost: 1 << 20, until: .now + .seconds(20))
+        return String(decoding: line, as: UTF8.self)
+    }
+}
+
+/// Sends raw bytes, closes the writing side and gives the answer line; nil when there is none.
+func exchange(_ bytes: [UInt8], at path: String) async throws -> String? {
+    let client = try UnixSocket.connected(to: path, waitsAtMost: 5)
+    return try await onThread {
+        // The server may answer and close before it has read everything.
+        try? UnixSocket.write(bytes, to: client, until: .now + .seconds(20))
+        shutdown(client.number, Int32(SHUT_WR))
+        let line = try? UnixSocket.readLine(from: client, atMost: 1 << 20, until: .now + .seconds(20))
+        return line.map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+func mode(of path: String) throws -> UInt16 {
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    return try #require(attributes[.posixPermissions] as? NSNumber).uint16Value
+}
+
+/// Runs blocking work on a thread of its own, so that the tests' few threads stay free.
+func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread { continuation.resume(with: Result { try work() }) }.start()
+    }
+}

@@ -1,0 +1,243 @@
+import Addresses
+import Foundation
+import ServerSettings
+import Testing
+
+/// One key: values that are right, with what they read back as, and values that are refused, with why.
+struct KeyCase: Sendable, CustomTestStringConvertible {
+    let key: String
+    let right: [(text: String, readsAs: String)]
+    let wrong: [(text: String, complaint: String)]
+
+    init(_ key: String, right: [(String, String)], wrong: [(String, String)]) {
+        self.key = key
+        self.right = right.map { (text: $0.0, readsAs: $0.1) }
+        self.wrong = wrong.map { (text: $0.0, complaint: $0.1) }
+    }
+
+    /// A whole number: the ends of its range are right, what lies past them and no numbers are wrong.
+    static func integer(_ key: String, _ range: ClosedRange<Int>) -> KeyCase {
+        KeyCase(
+            key,
+            right: [range.lowerBound, range.upperBound].map { ("\($0)", "\($0)") },
+            wrong: [
+                ("\(range.lowerBound - 1)", "is too low"),
+                ("\(range.upperBound + 1)", "is too high"),
+                ("99999999999999999999999", "is too high"),
+                ("-99999999999999999999999", "is too low"),
+                ("many", "is not a whole number in decimal digits"),
+                ("1.0", "is not a whole number in decimal digits"),
+                ("0x10", "is not a whole number in decimal digits"),
+                ("1_000", "is not a whole number in decimal digits"),
+                ("+5", "is not a whole number in decimal digits"),
+                ("07", "has a leading zero, which some readers take for octal"),
+            ]
+        )
+    }
+
+    static func onOff(_ key: String) -> KeyCase {
+        KeyCase(
+            key,
+            right: ["on", "True", "YES"].map { ($0, "on") } + ["off", "false", "no"].map { ($0, "off") },
+            wrong: [("2", "is neither on nor off"), ("enabled", "is neither on nor off")]
+        )
+    }
+
+    var testDescription: String { key }
+
+    static let all: [KeyCase] = [
+        .integer("stun-port-1", 1...65535), .integer("stun-port-2", 1...65535), .onOff("stun-port-2-reads"),
+        .integer("socket-buffer", 65536...268_435_456), .integer("default-binding-duration", 1...86400),
+        .integer("binding-rate-limit", 1...10_000_000), .integer("binding-rate-burst", 1...10_000_000),
+        .integer("challenge-rate-limit", 1...10_000_000), .integer("challenge-rate-burst", 1...10_000_000),
+        .integer("log-level", 0...9), .integer("log-rows", 1...100_000), .integer("statistics-rows", 1...100_000),
+        .integer("http-port", 1...65535),
+        KeyCase(
+            "address",
+            right: [
+                ("192.0.2.1", "192.0.2.1"), ("2001:DB8::1   192.0.2.1", "2001:db8::1 192.0.2.1"),
+                ("0.0.0.0", "0.0.0.0"),
+            ],
+            wrong: [
+                ("localhost", "is not an IP address (names are not looked up here)"),
+                ("192.0.2.256", "is not an IP address (names are not looked up here)"),
+                ("192.0.2.1 192.0.2.2", "is a second address of its family"),
+                ("224.0.0.1", "is a multicast address"), ("ff02::1", "is a multicast address"),
+                ("255.255.255.255", "is the broadcast address"),
+                ("fe80::1", "is a link-local address, which works only with the name of an interface"),
+                ("::ffff:192.0.2.1", "is an IPv4 address written as IPv6: write it as IPv4"),
+            ]
+        ),
+        KeyCase(
+            "second-address",
+            right: [("192.0.2.2", "192.0.2.2"), ("2001:db8::2", "2001:db8::2")],
+            wrong: [
+                ("0.0.0.0", "is no single address"), ("'::'", "is no single address"),
+                ("192.0.2.1/24", "is not an IP address (names are not looked up here)"),
+                ("2001:db8::1 2001:db8::2", "is a second address of its family"),
+                ("239.1.2.3", "is a multicast address"),
+            ]
+        ),
+        KeyCase(
+            "workers",
+            right: [("auto", "auto"), ("1", "1"), ("256", "256")],
+            wrong: [
+                ("0", "is too low"), ("257", "is too high"), ("all", "is not a whole number in decimal digits"),
+            ]
+        ),
+        KeyCase(
+            "other-stun-servers",
+            right: [
+                ("STUN.example.org", "stun.example.org:3478"), ("192.0.2.9:3480", "192.0.2.9:3480"),
+                ("2001:db8::9", "[2001:db8::9]:3478"),
+                ("'[2001:db8::9]:1 [2001:db8::9]'", "[2001:db8::9]:1 [2001:db8::9]:3478"),
+            ],
+            wrong: ["example.org:0", "example.org:65536", "example.org:x", "192.0.2", "-a.org", "a..b", "a_b", ":3478"]
+                .map {
+                    ("'\($0)'", "is not a host name or IP address with an optional port")
+                } + [("a:1 a:1", "is named twice")]
+        ),
+        KeyCase(
+            "draft-address-layout",
+            right: [("draft-00", "draft-00"), ("draft-01", "draft-01")],
+            wrong: [("draft-02", "is not one of the words known here"), ("8", "is not one of the words known here")]
+        ),
+        KeyCase(
+            "rate-limit-exempt",
+            right: [("192.0.2.0/24 2001:db8::/32", "192.0.2.0/24 2001:db8::/32"), ("192.0.2.1", "192.0.2.1/32")],
+            wrong: [
+                ("192.0.2.1/24", "has bits set after its length: write 192.0.2.0/24"),
+                ("192.0.2.0/33", "is not an address, or an address/length"),
+                ("everybody", "is not an address, or an address/length"),
+                (String(repeating: "192.0.2.1 ", count: 65), "has 65 items"),
+            ]
+        ),
+        KeyCase(
+            "log-format",
+            right: [("text", "text"), ("json", "json")],
+            wrong: [("JSON", "is not one of the words known here"), ("1", "is not one of the words known here")]
+        ),
+        KeyCase(
+            "log-file",
+            right: [("/var/log/stund.log", "/var/log/stund.log"), ("'a # b'", "a # b"), ("''", "")],
+            wrong: [
+                ("/var/log/", "is a folder, not a file"), (#""a\nb""#, "has a control character in it"),
+                (String(repeating: "x", count: 4096), "is longer than 4095 bytes"),
+            ]
+        ),
+        KeyCase(
+            "http-user",
+            right: [("root", "root"), ("on", "on"), ("'null'", "null")],
+            wrong: [
+                ("''", "is empty"), ("'a:b'", "has a colon in it"), (#""\t""#, "has a control character in it"),
+                (String(repeating: "x", count: 256), "is longer than 255 bytes"),
+            ]
+        ),
+        KeyCase(
+            "http-password-hash",
+            right: [("$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA", "$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA")],
+            wrong: [
+                ("''", "is empty"), ("a b", "has a space in it"),
+                (String(repeating: "x", count: 1025), "is longer than 1024 bytes"),
+            ]
+        ),
+    ]
+}
+
+@Suite("Every setting")
+struct EveryKeyTests {
+    @Test("The cases below cover every key, and no other")
+    func casesAreComplete() {
+        #expect(KeyCase.all.map(\.key).sorted() == Settings.keys.map(\.name).sorted())
+    }
+
+    @Test("Right values are read from the file, and show as they were meant", arguments: KeyCase.all)
+    func rightValues(_ example: KeyCase) throws {
+        let key = try #require(Settings.key(named: example.key))
+        // The other port moves out of the way of the ends of the range.
+        let other = example.key == "stun-port-2" ? "stun-port-1: 3000" : "stun-port-2: 3000"
+        let noise = example.key.hasPrefix("stun-port-") && example.key != "stun-port-2-reads" ? "\n\(other)" : ""
+        for (text, readsAs) in example.right {
+            let outcome = try load("\(example.key): \(text)\(noise)\n")
+            let settings = try #require(outcome.settings, "\(text): \(outcome.complaint)")
+            #expect(key.text(in: settings) == readsAs)
+            for unrelated in Settings.keys where unrelated.name != key.name && noise.isEmpty {
+                #expect(unrelated.text(in: settings) == unrelated.defaultText)
+            }
+        }
+    }
+
+    @Test("Wrong values are refused with line, key, reason and what is allowed", arguments: KeyCase.all)
+    func wrongValues(_ example: KeyCase) throws {
+        let key = try #require(Settings.key(named: example.key))
+        for (text, reason) in example.wrong {
+            let complaint = try load("# one\n\(example.key): \(text)\n").complaint
+            #expect(complaint.hasPrefix("stund.yaml:2: \(example.key): "))
+            #expect(complaint.hasSuffix(" \(reason); allowed: \(key.kind.allowed)"), "\(text): \(complaint)")
+        }
+    }
+
+    @Test("Maps and null are no values; a list only where several values may stand", arguments: KeyCase.all)
+    func wrongKinds(_ example: KeyCase) throws {
+        let name = example.key
+        #expect(
+            try load("\(name):\n  a: 1\n").complaint == "stund.yaml:1: \(name): takes a value, not settings of its own"
+        )
+        #expect(try load("\(name): ~\n").complaint == "stund.yaml:1: \(name): null is no value")
+        #expect(try load("\(name): [[1]]\n").complaint.contains("\(name): an item of the list is no plain value"))
+        let key = try #require(Settings.key(named: name))
+        if case .list = key.kind {
+            #expect(try load("\(name): []\n").settings == Settings())
+            #expect(try load("\(name):\n").settings == Settings())
+        } else {
+            #expect(
+                try load("\(name): [1]\n").complaint.hasPrefix("stund.yaml:1: \(name): takes one value, not a list")
+            )
+        }
+        if case .integer = key.kind {
+            #expect(try load("\(name):\n").complaint.hasPrefix("stund.yaml:1: \(name): has no value; allowed: a whole"))
+        }
+    }
+
+    @Test("The environment and flags take the same values and refuse the same", arguments: KeyCase.all)
+    func otherSources(_ example: KeyCase) throws {
+        let key = try #require(Settings.key(named: example.key))
+        for (text, readsAs) in example.right where !text.contains(where: { "'\"".contains($0) }) {
+            let ports = ["STUND_STUN_PORT_1": "2001", "STUND_STUN_PORT_2": "2002"]
+            let variable = try load("", environment: ports.merging([key.environmentName: text]) { $1 })
+            #expect(variable.settings.map(key.text) == readsAs)
+            let flag = try load("", environment: ports, flags: [key.name: text])
+            #expect(flag.settings.map(key.text) == readsAs)
+        }
+        for (text, reason) in example.wrong where !text.contains(where: { "'\"".contains($0) }) {
+            let variable = try load("", environment: [key.environmentName: text]).complaint
+            #expect(variable.hasPrefix("\(key.environmentName): \(key.name): ") && variable.contains(reason))
+            let flag = try load("", flags: [key.name: text]).complaint
+            #expect(flag.hasPrefix("--\(key.name): \(key.name): ") && flag.contains(reason))
+        }
+    }
+
+    @Test("The example of each key is right, differs from the default and survives writing")
+    func examples() throws {
+        for key in Settings.keys {
+            #expect(key.example != key.defaultText)
+            let settings = try #require(try load("", flags: [key.name: key.example]).settings)
+            #expect(try load("\(key.name): \(key.example)\n").settings == settings)
+            #expect(try load("", flags: [key.name: key.text(in: settings)]).settings == settings)
+        }
+    }
+
+    @Test("The defaults are those the product promises")
+    func defaults() {
+        let promised = [
+            "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
+            "second-address": "",
+            "workers": "auto", "socket-buffer": "4194304", "other-stun-servers": "", "default-binding-duration": "600",
+            "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
+            "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",
+            "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
+            "http-user": "admin", "http-password-hash": "",
+        ]
+        #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
+    }
+}

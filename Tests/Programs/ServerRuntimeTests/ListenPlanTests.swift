@@ -1,0 +1,102 @@
+import Addresses
+import PacketEngine
+import ServerCore
+import ServerSettings
+import Testing
+
+@testable import ServerRuntime
+
+@Suite("Which sockets the settings ask for")
+struct ListenPlanTests {
+    let host = [
+        HostAddresses.Entry(interface: "lo", address: .v4("127.0.0.1"), prefixLength: 8),
+        HostAddresses.Entry(interface: "eth0", address: .v4("198.51.100.10"), prefixLength: 24),
+        HostAddresses.Entry(interface: "eth0", address: .v4("198.51.100.11"), prefixLength: 24),
+        HostAddresses.Entry(interface: "eth1", address: .v4("203.0.113.5"), prefixLength: 24),
+    ]
+
+    @Test("without addresses both ports listen on all addresses of both families, IPv6 only where there is one")
+    func defaults() throws {
+        let plan = try ListenPlan(Settings(), host: host)
+        #expect(plan.sockets.map { "\($0.local)" } == ["0.0.0.0:3478", "0.0.0.0:3479", "[::]:3478", "[::]:3479"])
+        #expect(plan.sockets.map(\.isOptional) == [false, false, true, true])
+        #expect(plan.sockets.allSatisfy { $0.isRead })
+        #expect(!plan.v4.hasAlternate)
+    }
+
+    @Test("an address of one family leaves the other family out")
+    func oneFamily() throws {
+        let plan = try ListenPlan(settings { $0.address = [.v4("198.51.100.10")] }, host: host)
+        #expect(plan.sockets.map { "\($0.local)" } == ["198.51.100.10:3478", "198.51.100.10:3479"])
+    }
+
+    @Test("two addresses make the four sockets of RFC 5780")
+    func fourSockets() throws {
+        let plan = try ListenPlan(
+            settings {
+                $0.address = [.v4("198.51.100.10")]
+                $0.secondAddress = [.v4("203.0.113.5")]
+            },
+            host: host
+        )
+        #expect(
+            plan.sockets.map { "\($0.role) \($0.local)" } == [
+                "primaryPrimary 198.51.100.10:3478", "primaryAlternate 198.51.100.10:3479",
+                "alternatePrimary 203.0.113.5:3478", "alternateAlternate 203.0.113.5:3479",
+            ]
+        )
+        #expect(plan.v4.supportsBehaviourDiscovery)
+    }
+
+    @Test(
+        "on all addresses the first address is another one of the second's interface, else any that is no loopback",
+        arguments: [
+            ("198.51.100.11", "198.51.100.10"), ("127.0.0.2", "127.0.0.1"), ("203.0.113.5", "198.51.100.10"),
+        ]
+    )
+    func firstBesideSecond(second: String, first: String) throws {
+        let plan = try ListenPlan(settings { $0.secondAddress = [.v4(second)] }, host: host)
+        #expect(plan.v4.primary == .v4(first))
+        #expect(plan.v4.alternate == .v4(second))
+        #expect(plan.sockets.first.map { "\($0.local)" } == "0.0.0.0:3478")
+    }
+
+    @Test("a second address without any other address is a mistake in the settings")
+    func nothingBesideSecond() {
+        let alone = [HostAddresses.Entry(interface: "eth0", address: .v4("198.51.100.10"), prefixLength: 24)]
+        let error = #expect(throws: StartError.self) {
+            try ListenPlan(settings { $0.secondAddress = [.v4("198.51.100.10")] }, host: alone)
+        }
+        #expect(error?.isSettingsMistake == true)
+        #expect(error?.description.contains("set address") == true)
+    }
+
+    @Test("the write-only second port of the 2002 manual is opened but not read")
+    func writeOnlyPort() throws {
+        let plan = try ListenPlan(settings { $0.stunPort2Reads = false }, host: host)
+        #expect(plan.sockets.map(\.isRead) == [true, false, true, false])
+        #expect(!plan.v4.supportsBehaviourDiscovery)
+    }
+
+    @Test("a rate limit is shared by the workers, and each has at least one")
+    func sharedRates() throws {
+        let settings = settings {
+            $0.bindingRateLimit = 5000
+            $0.challengeRateBurst = 3
+        }
+        let policy = Policy(settings, plan: try ListenPlan(settings, host: host), workers: 4)
+        #expect(policy.bindingRate == Rate(perSecond: 1250, burst: 2500))
+        #expect(policy.challengeRate == Rate(perSecond: 25, burst: 1))
+    }
+
+    private func settings(_ change: (inout Settings) -> Void) -> Settings {
+        var settings = Settings()
+        change(&settings)
+        return settings
+    }
+}
+
+extension IPAddress {
+    /// An address of a test; 0.0.0.0 when the text is wrong, which no test expects.
+    static func v4(_ text: String) -> IPAddress { IPAddress(text) ?? .unspecified(.v4) }
+}

@@ -1,0 +1,53 @@
+import Addresses
+import Foundation
+import PacketEngine
+import ServerRuntime
+import ServerSettings
+
+/// A server with its own ports and settings file, stopped and removed at the end.
+final class ServerUnderTest {
+    let server: LiveServer
+    let port1: UInt16
+    let port2: UInt16
+    private let folder: URL
+    private let head: String
+    private var file: URL { folder.appendingPathComponent("stund.yaml") }
+
+    init(_ settings: String, isWildcard: Bool = false, ports: (UInt16, UInt16)? = nil) throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("stund-test-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        (port1, port2) = try ports ?? Self.freePorts()
+        head = "stun-port-1: \(port1)\nstun-port-2: \(port2)\n" + (isWildcard ? "" : "address: 127.0.0.1\n")
+        let file = folder.appendingPathComponent("stund.yaml")
+        try Data((head + settings).utf8).write(to: file)
+        let sources = SettingsSources(file: file.path)
+        server = try LiveServer(
+            try Settings.load(from: sources),
+            from: sources,
+            paths: try StatePaths(settingsFile: file.path, environment: [:]),
+            version: "test",
+            isDetached: false
+        )
+    }
+
+    deinit {
+        server.stop()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// The first address and port.
+    func address() -> SocketAddress { SocketAddress(IPAddress(v4: 0x7F00_0001), port: port1) }
+
+    /// Replaces the settings, but for the ports and the address.
+    func rewrite(_ settings: String) throws {
+        try Data((head + settings).utf8).write(to: file)
+    }
+
+    /// Two ports that are free on all addresses: held together, so that they differ.
+    private static func freePorts() throws -> (UInt16, UInt16) {
+        let held = try (0..<2).map { _ in
+            try UDPSocket(bindingTo: SocketAddress(.unspecified(.v4), port: 0), sharesPort: false, bufferSize: 65_536)
+        }
+        return (held[0].boundPort(), held[1].boundPort())
+    }
+}

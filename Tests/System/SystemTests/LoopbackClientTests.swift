@@ -1,0 +1,27 @@
+import Testing
+
+@Suite("Real clients on loopback, against ours and the reference server")
+struct LoopbackClientTests {
+    /// Without a NAT between them, with two addresses and two ports: what each client must find.
+    static let verdicts: [Client: String] = [
+        .stun: "Open",
+        .pystun3: "Open Internet",
+        .natdiscovery: "Endpoint Independent Mapping, Endpoint Independent Filtering",
+        .stunclient: "3 RFC 5780 responses",
+    ]
+
+    @Test("A client finds the same with ours as with its reference server", arguments: Client.allCases)
+    func sameVerdict(client: Client) async throws {
+        guard Partners.has(client.path) else { try Test.cancel("needs \(client)") }
+        let expected = try #require(Self.verdicts[client])
+        #expect(try await verdict(of: client, with: client.reference) == expected)
+        #expect(try await verdict(of: client, with: .ours) == expected)
+    }
+
+    private func verdict(of client: Client, with server: Server) async throws -> String {
+        let ports = try Ports.free()
+        return try await server.running(on: "127.0.0.1", and: "127.0.0.2", ports: ports) {
+            try await client.verdict(on: .init("127.0.0.1", ports.first), source: "127.0.0.1")
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import Testing
+
+@Suite("Real clients behind real NATs, against ours and the reference servers")
+struct NATTests {
+    enum Kind: String, CaseIterable, Sendable {
+        case none, fullcone, fullcone2, addr, port, sym, symfw, blocked
+    }
+
+    /// What each client says of each kind when it talks to its reference server.
+    ///
+    /// stunclient asks once, then for an answer from the other address and port, then for one at another port of its
+    /// own (RESPONSE-PORT): so it counts to three only where everything comes through. Behind `fullcone2` it stops at
+    /// one, since nothing was ever sent from that other port and so the NAT has no mapping for it.
+    static let verdicts: [Kind: [Client: String]] = [
+        .none: [
+            .stun: "Open", .pystun3: "Open Internet", .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"),
+            .stunclient: responses(3),
+        ],
+        .fullcone: [
+            .stun: "Independent Mapping, Independent Filter, preserves ports, no hairpin", .pystun3: "Full Cone",
+            .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"), .stunclient: responses(3),
+        ],
+        .fullcone2: [
+            .stun: "Independent Mapping, Independent Filter, preserves ports, no hairpin", .pystun3: "Full Cone",
+            .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"), .stunclient: responses(1),
+        ],
+        .addr: [
+            .stun: "Independent Mapping, Address Dependent Filter, preserves ports, no hairpin", .pystun3: "Restric NAT",
+            .natdiscovery: mapping("Endpoint Independent", "Address Dependent"), .stunclient: responses(1),
+        ],
+        .port: [
+            .stun: "Independent Mapping, Port Dependent Filter, preserves ports, no hairpin",
+            .pystun3: "Restric Port NAT",
+            .natdiscovery: mapping("Endpoint Independent", "Address and Port Dependent"), .stunclient: responses(1),
+        ],
+        .sym: [
+            .stun: "Dependent Mapping, random port, no hairpin", .pystun3: "Symmetric NAT",
+            .natdiscovery: mapping("Address and Port Dependent", "Address and Port Dependent"),
+            .stunclient: responses(1),
+        ],
+        // For RFC 5780 a firewall is a NAT that maps nothing and filters by address and port.
+        .symfw: [
+            .stun: "Firewall", .pystun3: "Symmetric UDP Firewall",
+            .natdiscovery: mapping("Endpoint Independent", "Address and Port Dependent"), .stunclient: responses(1),
+        ],
+        .blocked: [
+            .stun: "Blocked or could not reach STUN server", .pystun3: "Blocked", .natdiscovery: "no answer",
+            .stunclient: responses(0),
+        ],
+    ]
+
+    @Test(
+        "Each client names the NAT as it does with its reference server",
+        .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
+        .timeLimit(.minutes(5)),
+        arguments: Kind.allCases
+    )
+    func sameVerdicts(kind: Kind) async throws {
+        let expected = try #require(Self.verdicts[kind])
+        // At most four at a time: the clients of 2001 wait about a second for all their answers together.
+        try await Self.places.withPlace {
+            try await withNAT(kind) { client, server in
+                let verdicts = try await verdicts(client: client, server: server)
+                for (question, verdict) in verdicts {
+                    #expect(verdict == expected[question.client], "\(question.client) with \(question.server)")
+                }
+                #expect(!verdicts.isEmpty)
+            }
+        }
+    }
+
+    private static let places = Places(4)
+
+    private struct Question: Hashable, Sendable {
+        let client: Client
+        let server: Server
+    }
+
+    /// Runs all three servers beside each other and asks each client about ours and about its reference.
+    private func verdicts(client namespace: String, server: String) async throws -> [Question: String] {
+        let first = "198.18.7.10"
+        let second = "198.18.7.11"
+        let ports: [Server: Ports] = [
+            .ours: Ports(first: 3478, second: 3479), .vovida: Ports(first: 4478, second: 4479),
+            .coturn: Ports(first: 5478, second: 5479),
+        ]
+        func running(_ servers: ArraySlice<Server>) async throws -> [Question: String] {
+            if let next = servers.first, let itsPorts = ports[next] {
+                return try await next.running(on: first, and: second, ports: itsPorts, namespace: server) {
+                    try await running(servers.dropFirst())
+                }
+            }
+            return try await withThrowingTaskGroup { group in
+                for client in Client.allCases where Partners.has(client.path) {
+                    for asked in [.ours, client.reference] {
+                        guard let port = ports[asked]?.first else { continue }
+                        group.addTask {
+                            let endpoint = UDPClient.Endpoint(first, port)
+                            let verdict = try await client.verdict(
+                                on: endpoint,
+                                source: "10.77.0.2",
+                                namespace: namespace
+                            )
+                            return (Question(client: client, server: asked), verdict)
+                        }
+                    }
+                }
+                return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+        }
+        return try await running(Server.allCases[...])
+    }
+
+    /// Builds the three namespaces, runs `body` with the names of the client's and the server's, and removes them.
+    private func withNAT(_ kind: Kind, _ body: (String, String) async throws -> Void) async throws {
+        // The process id makes the names this run's own; Scripts/nat-namespaces sweep removes those of dead runs.
+        let prefix = "stundtest\(ProcessInfo.processInfo.processIdentifier)n\(kind.rawValue)"
+        let up = try await Program.run([Partners.namespaces, kind.rawValue, "up", prefix])
+        try #require(up.exitCode == 0, "\(up.output)")
+        do {
+            try await body(prefix + "-client", prefix + "-server")
+        } catch {
+            try await Program.run([Partners.namespaces, kind.rawValue, "down", prefix])
+            throw error
+        }
+        let down = try await Program.run([Partners.namespaces, kind.rawValue, "down", prefix])
+        #expect(down.exitCode == 0, "\(down.output)")
+    }
+
+    private static func mapping(_ mapping: String, _ filtering: String) -> String {
+        "\(mapping) Mapping, \(filtering) Filtering"
+    }
+
+    private static func responses(_ count: Int) -> String { "\(count) RFC 5780 responses" }
+}
+
+/// Lets a number of tasks at a time go on; the others wait in order.
+private actor Places {
+    private var free: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(_ count: Int) { free = count }
+
+    nonisolated(nonsending) func withPlace<Result>(
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        await take()
+        do {
+            let result = try await body()
+            await giveBack()
+            return result
+        } catch {
+            await giveBack()
+            throw error
+        }
+    }
+
+    private func take() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+    }
+
+    private func giveBack() {
+        if waiting.isEmpty {
+            free += 1
+        } else {
+            waiting.removeFirst().resume()
+        }
+    }
+}
