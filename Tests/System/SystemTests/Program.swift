@@ -52,7 +52,9 @@ final class Program: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = Array(command.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        // A developer's own STUND_ variables are settings of a server, and not of the one under test.
+        process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("STUND_") }
+            .merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
