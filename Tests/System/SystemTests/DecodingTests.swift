@@ -98,8 +98,10 @@ struct DecodingTests {
             Issue.record("tshark wrote \(line)")
             return
         }
-        // A message whose lengths do not fit is not even taken for STUN.
-        #expect(columns[2].hasSuffix(":stun") || columns[2].hasSuffix(":classicstun"), "\(hex)")
+        let isDecoded = columns[2].hasSuffix(":stun") || columns[2].hasSuffix(":classicstun")
+        // A message whose lengths do not fit is not even taken for STUN. Nor is, by a mistake of tshark's, the error
+        // answer to a shared secret request: it looks for type 0x1112, where RFC 3489 section 11.1 has 0x0112.
+        #expect(isDecoded || answer.starts(with: [0x01, 0x12]), "\(hex)")
         #expect(columns[3].isEmpty && columns[4].isEmpty, "\(line): \(hex)")
     }
 }
