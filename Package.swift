@@ -112,11 +112,8 @@ let package = Package(
                 "ServerRuntime",
                 "Administration",
                 "ServerSettings",
-                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Programs/stund",
             swiftSettings: swiftSettings
@@ -205,7 +202,12 @@ let package = Package(
         ),
         .testTarget(
             name: "stundTests",
-            dependencies: ["stund", "Administration", "ServerSettings"],
+            dependencies: [
+                "stund",
+                "Administration",
+                "ServerSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Tests/Programs/stundTests",
             swiftSettings: swiftSettings
         ),

@@ -121,11 +121,11 @@ struct StatisticsTests {
         var other = harness
         other.now = Instant(nanoseconds: harness.now.nanoseconds + 5)
         _ = other.send(Wire.message(as: .classic, [.change(port: true, as: .classic)]))
-        guard var row = harness.row, let second = other.row else {
+        guard let first = harness.row, let second = other.row else {
             Issue.record("no rows")
             return
         }
-        row.add(second)
+        let row = first.adding(second)
         #expect([row.noChange, row.changeIP, row.changePort, row.error, row.hits] == [2, 0, 1, 2, 5])
         #expect(row.lastAccess == other.now)
         var counters = harness.server.counters

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ServerSettings
 import Testing
 
 @testable import stund
@@ -67,13 +68,13 @@ struct ArgumentSpellingTests {
     @Test("every option and command of the program is known here, and no other")
     func complete() throws {
         var options: Set<String> = ["version", "help"]
-        let commands: [any ParsableCommand.Type] = Stund.configuration.subcommands
+        let commands = Stund.configuration.subcommands
         for command in commands {
-            let help = command.helpMessage(includeHidden: true, columns: 200)
+            let help = Stund.helpMessage(for: command, includeHidden: true, columns: 200)
             for match in help.matches(of: /--([a-z-]+)/) { options.insert(String(match.output.1)) }
         }
         #expect(options == ArgumentSpelling.valued.union(ArgumentSpelling.flags))
-        #expect(Set(commands.compactMap(\.configuration.commandName) + ["help"]) == ArgumentSpelling.commands)
+        #expect(Set(commands.compactMap { $0.configuration.commandName } + ["help"]) == ArgumentSpelling.commands)
     }
 }
 
@@ -81,7 +82,7 @@ struct ArgumentSpellingTests {
 struct CommandTests {
     @Test("no command starts the server, with the manual's options")
     func serve() throws {
-        let command = try #require(parse("-config x.yaml --html_port 5070 -log=3 --no_daemon") as? ServeCommand)
+        let command = try parse("-config x.yaml --html_port 5070 -log=3 --no_daemon", as: ServeCommand.self)
         #expect(command.noDaemon)
         let sources = command.options.sources()
         #expect(sources.file == "x.yaml")
@@ -91,7 +92,7 @@ struct CommandTests {
 
     @Test("--set gives any setting, its value whole")
     func set() throws {
-        let command = try #require(parse("--set stun_port_1=3480 --set log-file=/a_b=c") as? ServeCommand)
+        let command = try parse("--set stun_port_1=3480 --set log-file=/a_b=c", as: ServeCommand.self)
         #expect(command.options.sources().flags == ["stun-port-1": "3480", "log-file": "/a_b=c"])
         #expect(command.options.sources().flagSpellings["stun-port-1"] == "--set stun-port-1")
         #expect(!command.noDaemon)
@@ -106,7 +107,7 @@ struct CommandTests {
         ]
     )
     func usage(line: String) throws {
-        let error = try #require(throws: (any Error).self) { try parse(line) }
+        let error = try #require(throws: (any Error).self) { try parse(line, as: ServeCommand.self) }
         #expect(Stund.exitCode(for: error).rawValue == ExitStatus.usage.rawValue)
     }
 
@@ -115,7 +116,7 @@ struct CommandTests {
         arguments: ["--help", "-h", "-version", "--version"]
     )
     func information(line: String) throws {
-        let error = try #require(throws: (any Error).self) { try parse(line) }
+        let error = try #require(throws: (any Error).self) { try parse(line, as: ServeCommand.self) }
         #expect(Stund.exitCode(for: error) == .success)
         let message = Stund.fullMessage(for: error)
         #expect(line.contains("version") ? message == "stund \(Version.current)" : message.contains("USAGE: stund"))
@@ -123,16 +124,17 @@ struct CommandTests {
 
     @Test("the other commands have their options")
     func others() throws {
-        #expect(try (parse("status --json -config x") as? StatusCommand)?.json == true)
-        #expect(try (parse("-config x log --limit 5") as? LogCommand)?.limit == 5)
-        #expect(try (parse("statistics -clear") as? StatisticsCommand)?.clear == true)
-        #expect(try (parse("password -config x.yaml") as? PasswordCommand)?.file.config == "x.yaml")
-        #expect(try (parse("check --log 99") as? CheckCommand)?.options.sources().flags == ["log-level": "99"])
+        #expect(try parse("status --json -config x", as: StatusCommand.self).json == true)
+        #expect(try parse("-config x log --limit 5", as: LogCommand.self).limit == 5)
+        #expect(try parse("statistics -clear", as: StatisticsCommand.self).clear == true)
+        #expect(try parse("password -config x.yaml", as: PasswordCommand.self).file.config == "x.yaml")
+        #expect(try parse("check --log 99", as: CheckCommand.self).options.sources().flags == ["log-level": "99"])
     }
 }
 
 private func words(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
 
-private func parse(_ line: String) throws -> any ParsableCommand {
-    try Stund.parseAsRoot(ArgumentSpelling.normalized(words(line)))
+private func parse<Command: ParsableCommand>(_ line: String, as type: Command.Type) throws -> Command {
+    let command = try Stund.parseAsRoot(ArgumentSpelling.normalized(words(line)))
+    return try #require(command as? Command)
 }

@@ -120,11 +120,10 @@ private final class PseudoTerminal: Sendable {
     private let keyboard: Int32
 
     init() throws {
-        keyboard = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)
-        try #require(keyboard >= 0 && grantpt(keyboard) == 0 && unlockpt(keyboard) == 0)
-        let name = try #require(unsafe ptsname(keyboard).map { unsafe String(cString: $0) })
-        user = unsafe open(name, O_RDWR | O_NOCTTY)
-        try #require(user >= 0)
+        var ends: (keyboard: Int32, user: Int32) = (-1, -1)
+        try #require(unsafe openpty(&ends.keyboard, &ends.user, nil, nil, nil) == 0)
+        (keyboard, user) = ends
+        _ = fcntl(keyboard, F_SETFL, O_NONBLOCK)
     }
 
     deinit {

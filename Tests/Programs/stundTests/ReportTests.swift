@@ -75,10 +75,10 @@ struct ReportTests {
             try ServerSettings.load(from: SettingsSources(file: "/nonexistent/x", flags: ["log-level": "10"]))
         }
         #expect(Failure(error).status == .configuration)
-        #expect(
-            [.usage, .dataError, .unavailable, .software, .osError, .cantCreate, .noPermission, .configuration]
-                .map(\ExitStatus.rawValue) == [64, 65, 69, 70, 71, 73, 77, 78]
-        )
+        let all: [stund.ExitStatus] = [
+            .usage, .dataError, .unavailable, .software, .osError, .cantCreate, .noPermission, .configuration,
+        ]
+        #expect(all.map(\.rawValue) == [64, 65, 69, 70, 71, 73, 77, 78])
     }
 }
 
@@ -88,7 +88,8 @@ struct RunningServerAddressTests {
     func own() async throws {
         try await withServers(own: "a.yaml", service: "/etc/stund/stund.yaml") { own, service in
             let address = RunningServerAddress(own: own, service: service, file: "/etc/stund/stund.yaml")
-            #expect(try await settingsFile(of: address) == "a.yaml")
+            let found = try await settingsFile(of: address)
+            #expect(found == "a.yaml")
         }
     }
 
@@ -97,7 +98,8 @@ struct RunningServerAddressTests {
         try await withServers(own: nil, service: "/etc/stund/stund.yaml") { own, service in
             for file in [nil, "/etc/stund/stund.yaml"] {
                 let address = RunningServerAddress(own: own, service: service, file: file)
-                #expect(try await settingsFile(of: address) == "/etc/stund/stund.yaml")
+                let found = try await settingsFile(of: address)
+                #expect(found == "/etc/stund/stund.yaml")
             }
         }
     }
