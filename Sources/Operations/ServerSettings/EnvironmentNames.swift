@@ -8,14 +8,14 @@ enum EnvironmentNames {
 
     /// The names in `environment` that look like settings of this server and are none, sorted.
     static func unknown(in environment: [String: String], ignoring ignored: Set<String>) -> [String] {
-        let known = ignored.union(ServerSettings.keys.map(\.environmentName)).union([password])
+        let known = ignored.union(Settings.keys.map(\.environmentName)).union([password])
         return environment.filter { name, value in
             name.hasPrefix(prefix) && !known.contains(name) && !isServiceLink(name, value)
         }.keys.sorted()
     }
 
     /// The names that a mistyped variable may have meant.
-    static var suggestions: [String] { ServerSettings.keys.map(\.environmentName) + [password] }
+    static var suggestions: [String] { Settings.keys.map(\.environmentName) + [password] }
 
     /// Whether Kubernetes or Docker made this variable for a service or container called `stund` or `stund-...`.
     ///

@@ -55,12 +55,12 @@ public struct SettingKey: Sendable {
     /// Whether the value must not be printed.
     public let isSecret: Bool
 
-    private let assign: @Sendable (String, inout ServerSettings) throws(InvalidValue) -> Void
-    private let read: @Sendable (ServerSettings) -> String
+    private let assign: @Sendable (String, inout Settings) throws(InvalidValue) -> Void
+    private let read: @Sendable (Settings) -> String
 
     init<Value>(
         _ name: String,
-        _ property: any WritableKeyPath<ServerSettings, Value> & Sendable,
+        _ property: any WritableKeyPath<Settings, Value> & Sendable,
         _ syntax: SettingSyntax<Value>,
         example: String,
         needsRestart: Bool = false,
@@ -83,19 +83,19 @@ public struct SettingKey: Sendable {
     }
 
     /// The default as it would be written; empty when the default is "nothing".
-    public var defaultText: String { text(in: ServerSettings()) }
+    public var defaultText: String { text(in: Settings()) }
 
     /// The value that `settings` has for this key, as it would be written.
-    public func text(in settings: ServerSettings) -> String { read(settings) }
+    public func text(in settings: Settings) -> String { read(settings) }
 
     /// Reads `text` and stores the value; an error leaves `settings` as they were.
-    func apply(_ text: String, to settings: inout ServerSettings) throws(InvalidValue) {
+    func apply(_ text: String, to settings: inout Settings) throws(InvalidValue) {
         try assign(text, &settings)
     }
 
     /// What is wrong with `text` as a value, in words; nil when it is right.
     func complaint(about text: String) -> String? {
-        var scratch = ServerSettings()
+        var scratch = Settings()
         do throws(InvalidValue) {
             try apply(text, to: &scratch)
             return nil

@@ -7,8 +7,8 @@ public enum SettingsFile {
     /// it takes the place of the old one, in one step and flushed to disk.
     /// - Throws: When `value` is not right for `key`, the file has other faults, or it cannot be written.
     public static func setScalar(key name: String, value: String, in path: String) throws(SettingsError) {
-        guard let key = ServerSettings.key(named: name) else {
-            let nearest = NearestName.of(name, in: ServerSettings.keys.map(\.name))
+        guard let key = Settings.key(named: name) else {
+            let nearest = NearestName.of(name, in: Settings.keys.map(\.name))
             throw refusal(path, nil, "unknown setting \(printable(name))", nearest)
         }
         if let complaint = key.complaint(about: value) { throw refusal(path, name, "\(name): \(complaint)") }

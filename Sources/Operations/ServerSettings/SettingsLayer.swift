@@ -15,7 +15,7 @@ struct SettingsLayer {
         InMemoryProvider(
             values: Dictionary(
                 uniqueKeysWithValues: values.map { name, text in
-                    let isSecret = ServerSettings.key(named: name)?.isSecret ?? false
+                    let isSecret = Settings.key(named: name)?.isSecret ?? false
                     return (AbsoluteConfigKey([name]), ConfigValue(.string(text), isSecret: isSecret))
                 }
             )
@@ -27,8 +27,8 @@ struct SettingsLayer {
         problems = document.problems
         for entry in document.entries {
             let origin = SettingOrigin.file(document.path, line: entry.line)
-            guard let key = ServerSettings.key(named: entry.key) else {
-                refuseUnknown("setting", entry.key, at: origin, among: ServerSettings.keys.map(\.name))
+            guard let key = Settings.key(named: entry.key) else {
+                refuseUnknown("setting", entry.key, at: origin, among: Settings.keys.map(\.name))
                 continue
             }
             switch entry.value {
@@ -47,7 +47,7 @@ struct SettingsLayer {
         for name in EnvironmentNames.unknown(in: sources.environment, ignoring: sources.ignoredVariables) {
             refuseUnknown("variable", name, at: .environment(name), among: EnvironmentNames.suggestions)
         }
-        for key in ServerSettings.keys {
+        for key in Settings.keys {
             guard let text = sources.environment[key.environmentName] else { continue }
             add(key, text, at: .environment(key.environmentName))
         }
@@ -57,8 +57,8 @@ struct SettingsLayer {
     init(flagsOf sources: SettingsSources) {
         for (name, text) in sources.flags.sorted(by: { $0.key < $1.key }) {
             let origin = SettingOrigin.flag(sources.flagSpellings[name] ?? "--\(name)")
-            guard let key = ServerSettings.key(named: name) else {
-                refuseUnknown("setting", name, at: origin, among: ServerSettings.keys.map(\.name))
+            guard let key = Settings.key(named: name) else {
+                refuseUnknown("setting", name, at: origin, among: Settings.keys.map(\.name))
                 continue
             }
             add(key, text, at: origin)

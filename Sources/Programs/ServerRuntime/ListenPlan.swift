@@ -20,7 +20,7 @@ struct ListenPlan: Equatable {
     private(set) var v6 = Endpoints()
 
     /// Plans the sockets; `host` are the addresses of this host.
-    init(_ settings: ServerSettings, host: [HostAddresses.Entry]) throws(StartError) {
+    init(_ settings: Settings, host: [HostAddresses.Entry]) throws(StartError) {
         for family in IPAddress.Family.allCases {
             let primary = settings.address.first { $0.family == family }
             let second = settings.secondAddress.first { $0.family == family }
@@ -37,7 +37,7 @@ struct ListenPlan: Equatable {
         _ family: IPAddress.Family,
         primary: IPAddress?,
         second: IPAddress?,
-        settings: ServerSettings,
+        settings: Settings,
         host: [HostAddresses.Entry]
     ) throws(StartError) {
         var endpoints = Endpoints()

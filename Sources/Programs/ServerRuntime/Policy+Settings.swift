@@ -7,7 +7,7 @@ extension Policy {
     ///
     /// A client's packets spread over the workers by its ports, so each worker gets its share of a limit that holds for
     /// all of them together.
-    init(_ settings: ServerSettings, plan: ListenPlan, workers: Int) {
+    init(_ settings: Settings, plan: ListenPlan, workers: Int) {
         self.init()
         v4 = plan.v4
         v6 = plan.v6

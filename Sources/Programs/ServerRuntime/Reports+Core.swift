@@ -38,7 +38,7 @@ extension LogLevel {
     }
 }
 
-extension ServerSettings {
+extension Settings {
     /// The form of log lines, as the log names it.
     var lineFormat: Observability.LogFormat { logFormat == .json ? .json : .text }
 }
@@ -46,7 +46,7 @@ extension ServerSettings {
 extension LogDestination {
     /// Where the log goes: the log file if one is set, and the terminal in the foreground; detached and without a log
     /// file, to syslog.
-    static func all(for settings: ServerSettings, isDetached: Bool) -> [LogDestination] {
+    static func all(for settings: Settings, isDetached: Bool) -> [LogDestination] {
         let file = settings.logFile.map { [LogDestination.file(path: $0)] } ?? []
         if !isDetached { return [.standardError] + file }
         return file.isEmpty ? [.syslog(identifier: "stund")] : file

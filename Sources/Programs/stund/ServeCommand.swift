@@ -34,7 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             let sources = options.sources()
             let launch = Launch(
-                loaded: try ServerSettings.load(from: sources),
+                loaded: try Settings.load(from: sources),
                 sources: sources,
                 paths: try options.file.paths(),
                 readiness: readiness

@@ -43,7 +43,7 @@ struct SettingsOptions: ParsableArguments {
         }
     }
 
-    /// Where settings come from, for `ServerSettings.load`.
+    /// Where settings come from, for `Settings.load`.
     func sources() -> SettingsSources {
         var flags: [String: String] = [:]
         var spellings: [String: String] = [:]

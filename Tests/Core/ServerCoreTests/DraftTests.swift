@@ -102,6 +102,8 @@ struct MidcomTests {
         let discard = Wire.message(as: .classic, [.change(port: true, discard: true, as: .classic)])
         #expect(harness.send(discard).verdict == .drop(.discardFlag))
         #expect(harness.drops(.discardFlag) == 1)
+        #expect(harness.row?.changePort == 1)
+        #expect(harness.row?.error == 0)
         let high = Wire.message(as: .classic, [.init(3, [0xE0, 0, 0, 0])])
         #expect(harness.send(high).verdict == .reply)
     }

@@ -128,11 +128,10 @@ struct ParserAttackTests {
             bad[bit / 8] ^= 1 << (bit % 8)
             #expect(harness.send(bad).verdict == .drop(.badFingerprint))
         }
-        let value = Array(good.suffix(4))
-        let early = Wire.message(as: .cookie, [.init(0x8028, value), .init(0x8022, [])])
-        #expect(harness.send(early).verdict == .drop(.badFingerprint))
-        let twice = Wire.message(as: .cookie, [.init(0x8028, value), .init(0x8028, value)])
-        #expect(harness.send(twice).verdict == .drop(.badFingerprint))
+        for rest in [Wire.Attribute(0x8022, []), Wire.Attribute(0x8028, Array(good.suffix(4)))] {
+            let early = Wire.fingerprinted(0x0001, [.change(as: .cookie)], followedBy: [rest])
+            #expect(harness.send(early).verdict == .drop(.badFingerprint))
+        }
         #expect(harness.drops(.badFingerprint) == 34)
         #expect(harness.row?.error == 34)
     }

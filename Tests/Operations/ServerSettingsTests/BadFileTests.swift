@@ -123,10 +123,10 @@ struct BadFileTests {
         #expect(load(path: loop).complaint.hasPrefix("loop.yaml: cannot be read: "))
         let pipe = try folder.pipe("pipe.yaml")
         #expect(load(path: pipe).complaint == "pipe.yaml: is not a regular file")
-        #expect(load(path: "/dev/null").settings == ServerSettings())
+        #expect(load(path: "/dev/null").settings == Settings())
         #expect(load(path: "/dev/zero").complaint.hasSuffix("is larger than 1 MiB: this is no settings file"))
         let padding = String(repeating: "#", count: 1 << 20)
-        #expect(try load(padding).settings == ServerSettings())
+        #expect(try load(padding).settings == Settings())
         #expect(try load(padding + "#").complaint == "stund.yaml: is larger than 1 MiB: this is no settings file")
     }
 

@@ -148,12 +148,12 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
 struct EveryKeyTests {
     @Test("The cases below cover every key, and no other")
     func casesAreComplete() {
-        #expect(KeyCase.all.map(\.key).sorted() == ServerSettings.keys.map(\.name).sorted())
+        #expect(KeyCase.all.map(\.key).sorted() == Settings.keys.map(\.name).sorted())
     }
 
     @Test("Right values are read from the file, and show as they were meant", arguments: KeyCase.all)
     func rightValues(_ example: KeyCase) throws {
-        let key = try #require(ServerSettings.key(named: example.key))
+        let key = try #require(Settings.key(named: example.key))
         // The other port moves out of the way of the ends of the range.
         let other = example.key == "stun-port-2" ? "stun-port-1: 3000" : "stun-port-2: 3000"
         let noise = example.key.hasPrefix("stun-port-") && example.key != "stun-port-2-reads" ? "\n\(other)" : ""
@@ -161,7 +161,7 @@ struct EveryKeyTests {
             let outcome = try load("\(example.key): \(text)\(noise)\n")
             let settings = try #require(outcome.settings, "\(text): \(outcome.complaint)")
             #expect(key.text(in: settings) == readsAs)
-            for unrelated in ServerSettings.keys where unrelated.name != key.name && noise.isEmpty {
+            for unrelated in Settings.keys where unrelated.name != key.name && noise.isEmpty {
                 #expect(unrelated.text(in: settings) == unrelated.defaultText)
             }
         }
@@ -169,7 +169,7 @@ struct EveryKeyTests {
 
     @Test("Wrong values are refused with line, key, reason and what is allowed", arguments: KeyCase.all)
     func wrongValues(_ example: KeyCase) throws {
-        let key = try #require(ServerSettings.key(named: example.key))
+        let key = try #require(Settings.key(named: example.key))
         for (text, reason) in example.wrong {
             let complaint = try load("# one\n\(example.key): \(text)\n").complaint
             #expect(complaint.hasPrefix("stund.yaml:2: \(example.key): "))
@@ -185,10 +185,10 @@ struct EveryKeyTests {
         )
         #expect(try load("\(name): ~\n").complaint == "stund.yaml:1: \(name): null is no value")
         #expect(try load("\(name): [[1]]\n").complaint.contains("\(name): an item of the list is no plain value"))
-        let key = try #require(ServerSettings.key(named: name))
+        let key = try #require(Settings.key(named: name))
         if case .list = key.kind {
-            #expect(try load("\(name): []\n").settings == ServerSettings())
-            #expect(try load("\(name):\n").settings == ServerSettings())
+            #expect(try load("\(name): []\n").settings == Settings())
+            #expect(try load("\(name):\n").settings == Settings())
         } else {
             #expect(
                 try load("\(name): [1]\n").complaint.hasPrefix("stund.yaml:1: \(name): takes one value, not a list")
@@ -201,7 +201,7 @@ struct EveryKeyTests {
 
     @Test("The environment and flags take the same values and refuse the same", arguments: KeyCase.all)
     func otherSources(_ example: KeyCase) throws {
-        let key = try #require(ServerSettings.key(named: example.key))
+        let key = try #require(Settings.key(named: example.key))
         for (text, readsAs) in example.right where !text.contains(where: { "'\"".contains($0) }) {
             let ports = ["STUND_STUN_PORT_1": "2001", "STUND_STUN_PORT_2": "2002"]
             let variable = try load("", environment: ports.merging([key.environmentName: text]) { $1 })
@@ -219,7 +219,7 @@ struct EveryKeyTests {
 
     @Test("The example of each key is right, differs from the default and survives writing")
     func examples() throws {
-        for key in ServerSettings.keys {
+        for key in Settings.keys {
             #expect(key.example != key.defaultText)
             let settings = try #require(try load("", flags: [key.name: key.example]).settings)
             #expect(try load("\(key.name): \(key.example)\n").settings == settings)
@@ -238,6 +238,6 @@ struct EveryKeyTests {
             "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
             "http-user": "admin", "http-password-hash": "",
         ]
-        #expect(Dictionary(uniqueKeysWithValues: ServerSettings.keys.map { ($0.name, $0.defaultText) }) == promised)
+        #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
     }
 }

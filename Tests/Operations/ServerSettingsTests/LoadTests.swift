@@ -18,7 +18,7 @@ struct LoadTests {
         #expect(loaded.origins["log-rows"] == .environment("STUND_LOG_ROWS"))
         #expect(loaded.origins["http-port"] == .file(loaded.file, line: 3))
         #expect(loaded.origins["statistics-rows"] == .default)
-        #expect(Set(loaded.origins.keys) == Set(ServerSettings.keys.map(\.name)))
+        #expect(Set(loaded.origins.keys) == Set(Settings.keys.map(\.name)))
         #expect(loaded.keysInFile == 3)
     }
 
@@ -31,7 +31,7 @@ struct LoadTests {
     func missingFile() throws {
         let folder = try TemporaryFolder()
         let loaded = try #require(load(path: folder.path + "/stund.yaml").loaded)
-        #expect(loaded.settings == ServerSettings() && !loaded.fileExists && loaded.keysInFile == 0)
+        #expect(loaded.settings == Settings() && !loaded.fileExists && loaded.keysInFile == 0)
         #expect(SettingsSources().file == "stund.yaml")
     }
 
@@ -41,7 +41,7 @@ struct LoadTests {
     )
     func emptyFile(_ content: String) throws {
         let outcome = try load(content)
-        #expect(outcome.settings == ServerSettings(), "\(outcome.complaint)")
+        #expect(outcome.settings == Settings(), "\(outcome.complaint)")
         #expect(outcome.loaded?.fileExists == true && outcome.loaded?.keysInFile == 0)
     }
 
@@ -129,7 +129,7 @@ struct EnvironmentTests {
             environment: ["STUND_HTTP_PASSWORD": "x", "STUND_READY_FD": "3", "PATH": "/bin", "STUNDX": "1"],
             ignoredVariables: ["STUND_READY_FD"]
         )
-        #expect(try ServerSettings.load(from: sources).settings == ServerSettings())
+        #expect(try Settings.load(from: sources).settings == Settings())
     }
 
     @Test("What Kubernetes and Docker set for a service called stund is no setting")
@@ -140,7 +140,7 @@ struct EnvironmentTests {
             "STUND_PORT_3478_UDP_PROTO": "udp", "STUND_PORT_3478_UDP_PORT": "3478",
             "STUND_PORT_3478_UDP_ADDR": "10.0.0.1", "STUND_EDGE_PORT_3478_UDP_ADDR": "10.0.0.1",
         ]
-        #expect(try load("", environment: links).settings == ServerSettings())
+        #expect(try load("", environment: links).settings == Settings())
     }
 
     @Test("A flag is called by the name it was typed with")
@@ -151,7 +151,7 @@ struct EnvironmentTests {
             flagSpellings: ["log-level": "--log"]
         )
         do throws(SettingsError) {
-            _ = try ServerSettings.load(from: sources)
+            _ = try Settings.load(from: sources)
             Issue.record("level 12 was accepted")
         } catch {
             #expect(error.description == "--log: log-level: \"12\" is too high; allowed: a whole number from 0 to 9")

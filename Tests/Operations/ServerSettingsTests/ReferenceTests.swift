@@ -10,9 +10,9 @@ struct ReferenceTests {
             path: "../../../docs/settings.md"
         )
         let text = try String(contentsOf: file, encoding: .utf8)
-        for key in ServerSettings.keys { #expect(text.contains(Self.section(of: key)), "\(Self.section(of: key))") }
+        for key in Settings.keys { #expect(text.contains(Self.section(of: key)), "\(Self.section(of: key))") }
         let headings = text.split(separator: "\n").filter { $0.hasPrefix("### `") }
-        #expect(headings.map { $0.dropFirst(5).dropLast() } == ServerSettings.keys.map { $0.name[...] })
+        #expect(headings.map { $0.dropFirst(5).dropLast() } == Settings.keys.map { $0.name[...] })
     }
 
     /// What the reference says about a key.

@@ -52,14 +52,14 @@ struct Outcome {
     /// The printed error, without the name of the temporary folder; empty when there was none.
     var complaint = ""
 
-    var settings: ServerSettings? { loaded?.settings }
+    var settings: Settings? { loaded?.settings }
 }
 
 /// Loads settings; the file at `path` may be missing.
 func load(path: String, environment: [String: String] = [:], flags: [String: String] = [:]) -> Outcome {
     do throws(SettingsError) {
         let sources = SettingsSources(file: path, environment: environment, flags: flags)
-        return Outcome(loaded: try ServerSettings.load(from: sources))
+        return Outcome(loaded: try Settings.load(from: sources))
     } catch {
         let folder = (path as NSString).deletingLastPathComponent + "/"
         return Outcome(error: error, complaint: error.description.replacingOccurrences(of: folder, with: ""))

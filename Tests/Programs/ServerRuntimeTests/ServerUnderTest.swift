@@ -22,7 +22,7 @@ final class ServerUnderTest {
         try Data((head + settings).utf8).write(to: file)
         let sources = SettingsSources(file: file.path)
         server = try LiveServer(
-            try ServerSettings.load(from: sources),
+            try Settings.load(from: sources),
             from: sources,
             paths: try StatePaths(settingsFile: file.path, environment: [:]),
             version: "test",

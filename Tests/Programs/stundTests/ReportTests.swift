@@ -9,7 +9,7 @@ import Testing
 struct ReportTests {
     @Test("check shows each setting with its origin, and no secret")
     func check() throws {
-        let loaded = try ServerSettings.load(
+        let loaded = try Settings.load(
             from: SettingsSources(
                 file: "/nonexistent/stund.yaml",
                 environment: ["STUND_LOG_ROWS": "7"],
@@ -18,7 +18,7 @@ struct ReportTests {
             )
         )
         let paths = try StatePaths(settingsFile: "/nonexistent/stund.yaml", environment: [:])
-        let text = CheckReport(loaded, paths).text
+        let text = CheckReport(loaded, paths, listeners: ["udp 0.0.0.0:3478"]).text
         let rows = text.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
         #expect(rows.contains(["http-port", "5070", "--html-port"]))
         #expect(rows.contains(["log-rows", "7", "STUND_LOG_ROWS"]))
@@ -27,7 +27,7 @@ struct ReportTests {
         #expect(!text.contains("scrypt"))
         #expect(text.contains("/nonexistent/stund.yaml (not there: the defaults stand)"))
         #expect(text.contains("/nonexistent/stund.yaml.d/control.sock"))
-        for key in ServerSettings.keys { #expect(rows.contains { $0.first == Substring(key.name) }) }
+        for key in Settings.keys { #expect(rows.contains { $0.first == Substring(key.name) }) }
     }
 
     @Test("status shows the whole state, and control characters of nobody")
@@ -72,7 +72,7 @@ struct ReportTests {
         #expect(Failure(PasswordHashError.noMemory).status == .osError)
         #expect(Failure(CancellationError()).status == .software)
         let error = try #require(throws: SettingsError.self) {
-            try ServerSettings.load(from: SettingsSources(file: "/nonexistent/x", flags: ["log-level": "10"]))
+            try Settings.load(from: SettingsSources(file: "/nonexistent/x", flags: ["log-level": "10"]))
         }
         #expect(Failure(error).status == .configuration)
         let all: [stund.ExitStatus] = [

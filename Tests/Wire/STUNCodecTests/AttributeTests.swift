@@ -153,11 +153,10 @@ struct FingerprintTests {
     @Test("it must be the last attribute and four bytes long (row 48)")
     func position() throws {
         let good = Wire.fingerprinted()
-        let value = Array(good.suffix(4))
         #expect(try check(good) == .valid)
         #expect(try check(Wire.message(as: .cookie)) == .absent)
-        #expect(try check(Wire.message(as: .cookie, [.init(0x8028, value), .init(0x8022, [])])) == .invalid)
-        #expect(try check(Wire.message(as: .cookie, [.init(0x8028, value), .init(0x8028, value)])) == .invalid)
+        #expect(try check(Wire.fingerprinted(followedBy: [.init(0x8022, [])])) == .invalid)
+        #expect(try check(Wire.fingerprinted(followedBy: [.init(0x8028, [0, 0, 0, 0])])) == .invalid)
         for count in [0, 1, 3, 5, 8] {
             let bytes = Wire.message(as: .cookie, [.init(0x8028, Array(repeating: 0, count: count))])
             #expect(try check(bytes) == .invalid)

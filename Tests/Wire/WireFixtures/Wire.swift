@@ -52,10 +52,17 @@ public enum Wire {
     }
 
     /// A message with the FINGERPRINT of RFC 8489 section 14.7 as its last attribute.
-    public static func fingerprinted(_ type: UInt16 = 0x0001, _ attributes: [Attribute] = []) -> [UInt8] {
-        var whole = message(type, as: .cookie, attributes + [Attribute(0x8028, [0, 0, 0, 0])])
-        let crc = crc32(whole.dropLast(8)) ^ 0x5354_554E
-        whole.replaceSubrange((whole.count - 4)..., with: bytes(UInt16(crc >> 16)) + bytes(UInt16(crc & 0xFFFF)))
+    ///
+    /// Followed by more, it is still the right one for what stands before it and for the length of the whole.
+    public static func fingerprinted(
+        _ type: UInt16 = 0x0001,
+        _ attributes: [Attribute] = [],
+        followedBy rest: [Attribute] = []
+    ) -> [UInt8] {
+        var whole = message(type, as: .cookie, attributes + [Attribute(0x8028, [0, 0, 0, 0])] + rest)
+        let end = message(type, as: .cookie, attributes).count
+        let crc = crc32(whole[..<end]) ^ 0x5354_554E
+        whole.replaceSubrange((end + 4)..<(end + 8), with: bytes(UInt16(crc >> 16)) + bytes(UInt16(crc & 0xFFFF)))
         return whole
     }
 

@@ -31,9 +31,12 @@ extension Server {
         }
         if request.unknown.count > 0 { return drop(.unknownAttribute, from: flow, now: now) }
         if request.isMalformed { return drop(.malformed, from: flow, now: now) }
-        if request.change.discards, request.dialect != .cookie { return drop(.discardFlag, from: flow, now: now) }
-
         let column = column(of: request.change)
+        if request.change.discards, request.dialect != .cookie {
+            // Processed as asked: a keep-alive like a Binding indication, not an error.
+            sources.count(column, from: flow.source, now: now)
+            return drop(.discardFlag)
+        }
         if request.change.changesIP, !answer.endpoints.hasAlternate {
             sources.count(column, from: flow.source, now: now)
             return drop(.noOtherAddress)

@@ -1,7 +1,7 @@
-extension ServerSettings {
+extension Settings {
     /// Every setting there is, in the order of the reference: the one home of names, rules and help texts.
     ///
-    /// The defaults live in `ServerSettings` itself.
+    /// The defaults live in `Settings` itself.
     public static let keys: [SettingKey] = listening + answers + limits + logging + console
 
     /// The setting called `name`; nil when there is none.
@@ -160,7 +160,6 @@ extension ServerSettings {
             \.logRows,
             .integer(1...100_000),
             example: "1000",
-            needsRestart: true,
             help: "How many recent log messages are kept in memory."
         ),
         SettingKey(
@@ -168,7 +167,6 @@ extension ServerSettings {
             \.statisticsRows,
             .integer(1...100_000),
             example: "1000",
-            needsRestart: true,
             help: "How many sources the statistics keep."
         ),
     ]

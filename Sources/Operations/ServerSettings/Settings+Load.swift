@@ -36,7 +36,7 @@ public struct SettingsSources: Sendable {
 /// Settings that were read and found right, and where each came from.
 public struct LoadedSettings: Sendable {
     /// The settings.
-    public let settings: ServerSettings
+    public let settings: Settings
     /// The path of the settings file.
     public let file: String
     /// Whether the settings file exists; when it does not, the defaults stand.
@@ -49,7 +49,7 @@ public struct LoadedSettings: Sendable {
     public let warnings: [String]
 }
 
-extension ServerSettings {
+extension Settings {
     /// Reads settings: flags stand above the environment, that above the file, that above the defaults.
     ///
     /// Each source must be right by itself: a wrong line of the file is refused even when a flag hides it.
@@ -80,10 +80,10 @@ extension ServerSettings {
     /// Merges layers, the strongest first.
     private static func resolve(
         _ layers: [SettingsLayer]
-    ) throws(SettingsError) -> (ServerSettings, [String: SettingOrigin]) {
+    ) throws(SettingsError) -> (Settings, [String: SettingOrigin]) {
         let recorder = SupplierRecorder()
         let reader = ConfigReader(providers: layers.map(\.provider), accessReporter: recorder)
-        var settings = ServerSettings()
+        var settings = Settings()
         var origins: [String: SettingOrigin] = [:]
         for key in keys {
             origins[key.name] = .default

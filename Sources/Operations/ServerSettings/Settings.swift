@@ -1,9 +1,9 @@
 public import Addresses
 
-/// All settings of the server, typed and valid by themselves; `ServerSettings()` holds the defaults.
+/// All settings of the server, typed and valid by themselves; `Settings()` holds the defaults.
 ///
 /// The names are those of the settings file in camel case. `keys` describes each one.
-public struct ServerSettings: Sendable, Equatable {
+public struct Settings: Sendable, Equatable {
     /// The first UDP port that STUN requests are read on.
     public var stunPort1: UInt16 = 3478
     /// The second port: answers to "change port" leave from it.

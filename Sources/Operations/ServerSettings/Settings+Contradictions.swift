@@ -1,6 +1,6 @@
 import Addresses
 
-extension ServerSettings {
+extension Settings {
     /// The first pair of settings that cannot both hold; nil when there is none.
     func contradiction(origins: [String: SettingOrigin]) -> SettingsError.Problem? {
         if stunPort1 == stunPort2 {
