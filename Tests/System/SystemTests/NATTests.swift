@@ -14,7 +14,8 @@ struct NATTests {
     /// one, since nothing was ever sent from that other port and so the NAT has no mapping for it.
     static let verdicts: [Kind: [Client: String]] = [
         .none: [
-            .stun: "Open", .pystun3: "Open Internet", .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"),
+            .stun: "Open", .pystun3: "Open Internet",
+            .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"),
             .stunclient: responses(3),
         ],
         .fullcone: [
@@ -26,7 +27,8 @@ struct NATTests {
             .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"), .stunclient: responses(1),
         ],
         .addr: [
-            .stun: "Independent Mapping, Address Dependent Filter, preserves ports, no hairpin", .pystun3: "Restric NAT",
+            .stun: "Independent Mapping, Address Dependent Filter, preserves ports, no hairpin",
+            .pystun3: "Restric NAT",
             .natdiscovery: mapping("Endpoint Independent", "Address Dependent"), .stunclient: responses(1),
         ],
         .port: [
