@@ -29,11 +29,11 @@ public struct Counters: Sendable {
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
     }
 
-    /// Name and value of each, in a fixed order: `requests-cookie`, `answers-classic`, `errors-420`, `drops-not-stun`.
+    /// Name and value of each, in a fixed order: `requests-rfc8489`, `answers-rfc3489`, `errors-420`, `drops-not-stun`.
     public var named: [(name: String, value: UInt64)] {
         var list: [(name: String, value: UInt64)] = []
-        for dialect in Dialect.allCases { list.append(("requests-\(dialect)", received[Int(dialect.rawValue)])) }
-        for dialect in Dialect.allCases { list.append(("answers-\(dialect)", answered[Int(dialect.rawValue)])) }
+        for dialect in Dialect.allCases { list.append(("requests-\(dialect.name)", received[Int(dialect.rawValue)])) }
+        for dialect in Dialect.allCases { list.append(("answers-\(dialect.name)", answered[Int(dialect.rawValue)])) }
         for (index, code) in [400, 420, 433].enumerated() { list.append(("errors-\(code)", refused[index])) }
         for reason in DropReason.allCases { list.append(("drops-\(reason.name)", dropped[reason.rawValue])) }
         return list

@@ -1,3 +1,4 @@
+// Long: one row for each message; a second home would hide half of the table.
 extension MessageCode {
     /// The row of this code.
     public var definition: Definition {

@@ -160,7 +160,6 @@ extension Settings {
             \.logRows,
             .integer(1...100_000),
             example: "1000",
-            needsRestart: true,
             help: "How many recent log messages are kept in memory."
         ),
         SettingKey(
@@ -168,7 +167,6 @@ extension Settings {
             \.statisticsRows,
             .integer(1...100_000),
             example: "1000",
-            needsRestart: true,
             help: "How many sources the statistics keep."
         ),
     ]

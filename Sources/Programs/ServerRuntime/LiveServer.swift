@@ -34,7 +34,7 @@ public final class LiveServer: RunningServer {
         paths: StatePaths,
         version: String,
         isDetached: Bool
-    ) throws {
+    ) throws(StartError) {
         let settings = loaded.settings
         self.version = version
         self.paths = paths
@@ -43,18 +43,38 @@ public final class LiveServer: RunningServer {
         self.loaded = Mutex(loaded)
         let level = LogLevelSwitch(LogLevel(settings.logLevel))
         log = EventLog(level: level, history: LogHistory(capacity: settings.logRows))
-        try log.write(to: LogDestination.all(for: settings, isDetached: isDetached), format: settings.lineFormat)
+        do throws(LogDestinationError) {
+            try log.write(to: LogDestination.all(for: settings, isDetached: isDetached), format: settings.lineFormat)
+        } catch {
+            throw .logNotOpened(error.description)
+        }
         pump = LogPump(into: log, clock: MonotonicClock.wallClock)
 
-        plan = try ListenPlan(settings, host: HostAddresses.all())
-        let workers = settings.workers ?? Processors.count
-        let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
-        let policy = Policy(settings, plan: plan, workers: workers)
-        listening = (sets.first ?? []).map(\.text)
-        startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
-        pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
+        do throws(StartError) {
+            plan = try ListenPlan(settings, host: HostAddresses.all())
+            let workers = settings.workers ?? Processors.count
+            let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
+            listening = (sets.first ?? []).map(\.text)
+            startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
+            let policy = Policy(settings, plan: plan, workers: workers)
+            pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
+        } catch {
+            // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
+            if isDetached { log.log(error.code, error.description, at: MonotonicClock.wallClock()) }
+            throw error
+        }
         pump.start()
         announce(loaded)
+    }
+
+    /// Where a server with these settings would answer on this host, and which two addresses it would use for NAT
+    /// discovery; opens nothing.
+    public static func preview(_ settings: Settings) throws(StartError) -> [String] {
+        let plan = try ListenPlan(settings, host: HostAddresses.all())
+        let pairs = [plan.v4, plan.v6].compactMap { endpoints in
+            endpoints.primary.flatMap { first in endpoints.alternate.map { "first address \(first), second \($0)" } }
+        }
+        return plan.sockets.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") } + pairs
     }
 
     /// Where requests are answered, a line each.

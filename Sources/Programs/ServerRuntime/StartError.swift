@@ -8,6 +8,8 @@ public enum StartError: Error, CustomStringConvertible {
     case secondAddressWithoutFirst(IPAddress)
     /// A STUN port cannot be opened.
     case portNotOpened(MessageCode, String)
+    /// The log file cannot be opened.
+    case logNotOpened(String)
     /// The system refused something fundamental.
     case system(String)
 
@@ -16,13 +18,9 @@ public enum StartError: Error, CustomStringConvertible {
         switch self {
         case .secondAddressWithoutFirst: .primaryPortNotOpened
         case .portNotOpened(let code, _): code
+        case .logNotOpened: .logNotWritten
         case .system: .socketFailed
         }
-    }
-
-    /// Whether the settings are at fault, not the state of the host.
-    public var isSettingsMistake: Bool {
-        if case .secondAddressWithoutFirst = self { true } else { false }
     }
 
     /// What happened and what to do.
@@ -33,7 +31,7 @@ public enum StartError: Error, CustomStringConvertible {
             second-address \(second): this host has no other \(second.family == .v4 ? "IPv4" : "IPv6") address that \
             could be the first; set address to it
             """
-        case .portNotOpened(_, let text), .system(let text):
+        case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
             text
         }
     }

@@ -52,13 +52,14 @@ final class WorkerPool: Sendable {
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
         let mailbox = mailboxes[index]
+        let handover = Handover(listeners)
         let threads = threads
         threads.enter()
         let thread = Thread {
             do throws(SocketError) {
                 var worker = try Worker(
                     policy: policy,
-                    listeners: listeners,
+                    listeners: handover.take(),
                     mailbox: mailbox,
                     events: WorkerEvents(source),
                     seed: UInt64.random(in: .min ... .max)
@@ -77,6 +78,21 @@ final class WorkerPool: Sendable {
         thread.start()
         started.wait()
         return failure.error.withLock { $0 }
+    }
+
+    /// The sockets on their way into a thread, which alone holds them then: they close when its worker ends, and not when
+    /// the last trace of the thread is gone.
+    private final class Handover: Sendable {
+        private let listeners: Mutex<[Listeners.Listener]>
+
+        init(_ listeners: [Listeners.Listener]) { self.listeners = Mutex(listeners) }
+
+        func take() -> [Listeners.Listener] {
+            listeners.withLock { waiting in
+                defer { waiting = [] }
+                return waiting
+            }
+        }
     }
 
     /// What a thread failed with.

@@ -32,7 +32,7 @@ enum ArgumentSpelling {
                 continue
             }
             result.append(option.text)
-            if option.takesNext, index < arguments.endIndex {
+            if option.takesNext, index < arguments.endIndex, arguments[index] != "--" {
                 result.append(arguments[index])
                 index += 1
             }

@@ -90,14 +90,17 @@ struct BackgroundProcess {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         try check(unsafe posix_spawnattr_setsigmask(&attributes, &signals))
-        for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE] { unsafe sigaddset(&signals, signal) }
+        unsafe sigfillset(&signals)
         try check(unsafe posix_spawnattr_setsigdefault(&attributes, &signals))
         let flags = newSession | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF)
         try check(unsafe posix_spawnattr_setflags(&attributes, flags))
 
         var argumentPointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var environmentPointers = unsafe environment.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (argumentPointers + environmentPointers).forEach { unsafe free($0) } }
+        defer {
+            for index in unsafe argumentPointers.indices { unsafe free(argumentPointers[index]) }
+            for index in unsafe environmentPointers.indices { unsafe free(environmentPointers[index]) }
+        }
         var pid: pid_t = 0
         try check(
             unsafe posix_spawn(&pid, program, &actions, &attributes, &argumentPointers, &environmentPointers)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ServerRuntime
 import ServerSettings
 
 /// `stund check`: reads the settings as the server would, without starting it.
@@ -13,13 +14,13 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let paths = try options.file.paths()
-        let loaded: LoadedSettings
         do {
-            loaded = try Settings.load(from: options.sources())
+            let loaded = try Settings.load(from: options.sources())
+            let listeners = try LiveServer.preview(loaded.settings)
+            print(CheckReport(loaded, paths, listeners: listeners).text, terminator: "")
         } catch {
             throw Failure(error)
         }
-        print(CheckReport(loaded, paths).text, terminator: "")
     }
 }
 
@@ -27,7 +28,7 @@ struct CheckCommand: AsyncParsableCommand {
 struct CheckReport {
     let text: String
 
-    init(_ loaded: LoadedSettings, _ paths: StatePaths) {
+    init(_ loaded: LoadedSettings, _ paths: StatePaths, listeners: [String]) {
         let rows = Settings.keys.map { key in
             let value = key.text(in: loaded.settings)
             return (
@@ -45,6 +46,9 @@ struct CheckReport {
         lines.append("settings file   \(loaded.file)\(loaded.fileExists ? "" : " (not there: the defaults stand)")")
         lines.append("state folder    \(paths.stateFolder)")
         lines.append("control socket  \(paths.controlSocket)")
+        for (index, listener) in listeners.enumerated() {
+            lines.append((index == 0 ? "would listen on " : "                ") + listener)
+        }
         for warning in loaded.warnings { lines.append("warning: \(warning)") }
         lines.append(loaded.warnings.isEmpty ? "The settings are right." : "The settings can be used.")
         text = lines.joined(separator: "\n") + "\n"

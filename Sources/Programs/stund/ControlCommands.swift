@@ -173,9 +173,11 @@ struct StatusText {
         for (index, listener) in status.listeners.enumerated() {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }
-        let width = status.counters.map(\.name.count).max() ?? 0
-        if !status.counters.isEmpty { lines.append("") }
-        for counter in status.counters {
+        // Zeros would bury the few that tell something; --json has them all.
+        let counted = status.counters.filter { $0.value > 0 }
+        let width = counted.map(\.name.count).max() ?? 0
+        lines += counted.isEmpty ? ["", "nothing received yet"] : [""]
+        for counter in counted {
             lines.append(
                 counter.name + String(repeating: " ", count: width - counter.name.count) + "  \(counter.value)"
             )

@@ -8,12 +8,20 @@ extension Failure {
         switch error {
         case let failure as Failure: self = failure
         case let error as SettingsError: self.init(.configuration, error.description)
-        case let error as StartError: self.init(error.isSettingsMistake ? .configuration : .osError, error.description)
+        case let error as StartError: self.init(Self.status(of: error), error.description)
         case let error as PidFileError: self.init(.cantCreate, error.description)
         case let error as ControlSocketError: self.init(.cantCreate, error.description)
         case let error as ControlClientError: self.init(Self.status(of: error), error.description)
         case let error as PasswordHashError: self.init(Self.status(of: error), error.description)
         default: self.init(.software, "\(error)")
+        }
+    }
+
+    private static func status(of error: StartError) -> ExitStatus {
+        switch error {
+        case .secondAddressWithoutFirst: .configuration
+        case .logNotOpened: .cantCreate
+        case .portNotOpened, .system: .osError
         }
     }
 

@@ -42,15 +42,16 @@ final class Readiness: Sendable {
         return Readiness(pipe: number)
     }
 
-    /// The server answers: tells it, with lines to print. In the background the error output ends here.
+    /// Tells that the server answers, with lines to print; in the background the error output ends here.
     func ready(_ lines: [String]) {
         guard isDetached else {
             print(lines.joined(separator: "\n"))
             fflush(nil)
             return
         }
-        guard send(["ready"] + lines), releasesErrorOutput else { return }
-        if let null = try? FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/null")) {
+        // A starter that is gone doesn't hear it; the server goes on all the same.
+        _ = send(["ready"] + lines)
+        if releasesErrorOutput, let null = FileHandle(forWritingAtPath: "/dev/null") {
             dup2(null.fileDescriptor, STDERR_FILENO)
         }
     }

@@ -12,6 +12,15 @@ public enum Dialect: UInt8, Sendable, CaseIterable {
     /// RFC 5389 and RFC 8489: a 20-byte header with the magic cookie.
     case cookie
 
+    /// The name in statistics: of the document that most of its speakers follow.
+    public var name: String {
+        switch self {
+        case .rosenberg: "rosenberg"
+        case .classic: "rfc3489"
+        case .cookie: "rfc8489"
+        }
+    }
+
     /// The header's length in bytes; the length field counts what follows it.
     @inlinable
     public var headerLength: Int { self == .rosenberg ? 8 : 20 }

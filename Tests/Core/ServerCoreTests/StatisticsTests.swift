@@ -133,7 +133,8 @@ struct StatisticsTests {
         let named = Dictionary(uniqueKeysWithValues: counters.named.map { ($0.name, $0.value) })
         #expect(named.count == 22)
         let expected: [String: UInt64] = [
-            "requests-cookie": 2, "requests-classic": 1, "answers-cookie": 2, "answers-classic": 1, "drops-not-stun": 2,
+            "requests-rfc8489": 2, "requests-rfc3489": 1, "answers-rfc8489": 2, "answers-rfc3489": 1,
+            "drops-not-stun": 2,
         ]
         #expect(named.filter { $0.value > 0 } == expected)
     }

@@ -152,7 +152,7 @@ struct LiveServerTests {
         let statistics = try await host.server.statistics(limit: nil)
         #expect(statistics.rows.count == 50)
         #expect(statistics.totalSources == 50)
-        let answers = try await host.server.status().counters.first { $0.name == "answers-cookie" }
+        let answers = try await host.server.status().counters.first { $0.name == "answers-rfc8489" }
         #expect(answers?.value == 60)
     }
 }

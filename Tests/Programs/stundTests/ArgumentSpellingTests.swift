@@ -116,7 +116,10 @@ struct CommandTests {
         arguments: ["--help", "-h", "-version", "--version"]
     )
     func information(line: String) throws {
-        let error = try #require(throws: (any Error).self) { try parse(line, as: ServeCommand.self) }
+        let error = try #require(throws: (any Error).self) {
+            var command = try Stund.parseAsRoot(ArgumentSpelling.normalized([line]))
+            try command.run()
+        }
         #expect(Stund.exitCode(for: error) == .success)
         let message = Stund.fullMessage(for: error)
         #expect(line.contains("version") ? message == "stund \(Version.current)" : message.contains("USAGE: stund"))

@@ -18,7 +18,7 @@ struct ReportTests {
             )
         )
         let paths = try StatePaths(settingsFile: "/nonexistent/stund.yaml", environment: [:])
-        let text = CheckReport(loaded, paths).text
+        let text = CheckReport(loaded, paths, listeners: ["udp 0.0.0.0:3478"]).text
         let rows = text.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
         #expect(rows.contains(["http-port", "5070", "--html-port"]))
         #expect(rows.contains(["log-rows", "7", "STUND_LOG_ROWS"]))

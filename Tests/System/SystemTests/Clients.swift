@@ -30,9 +30,8 @@ enum Client: String, CaseIterable, Sendable, CustomStringConvertible {
         switch self {
         case .stun: command = ["stun", "\(server)"]
         case .pystun3:
-            // The kernel does not choose its port, and two of them run beside each other.
-            let local = String(50_000 + server.port % 10_000)
-            command = [Partners.pystun3, "-i", source, "-p", local, "-H", server.address, "-P", port]
+            // Port 0: the kernel chooses, so that several run beside each other.
+            command = [Partners.pystun3, "-i", source, "-p", "0", "-H", server.address, "-P", port]
         case .natdiscovery: command = [rawValue, "-m", "-f", "-p", port, server.address]
         case .stunclient:
             command = [rawValue, "-p", port, server.address]

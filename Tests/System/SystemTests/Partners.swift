@@ -7,11 +7,8 @@ enum Partners {
         .replacingOccurrences(of: "//", with: "/")
 
     /// The server under test, which the build laid beside the tests.
-    static let stund: String = {
-        if let path = ProcessInfo.processInfo.environment["STUND_UNDER_TEST"] { return path }
-        let tests = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        return tests.appendingPathComponent("stund").path
-    }()
+    static let stund = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appendingPathComponent("stund").path
 
     static let namespaces = root + "/Scripts/nat-namespaces"
     static let pystun3 = root + "/.build-python/bin/pystun3"

@@ -32,14 +32,14 @@ final class Program: Sendable {
     let name: String
     private let shared: Shared
 
-    /// Starts a program; `namespace` is the network namespace to start it in.
+    /// Starts a program; `namespace` is the network namespace to start it in, and a variable that is nil is removed.
     ///
     /// - Parameter lifetime: seconds after which `timeout` ends a program that the test, having crashed, left behind;
     ///   nil for programs whose own process id and exit code are what is tested.
     private init(
         _ arguments: [String],
         namespace: String?,
-        environment: [String: String],
+        environment: [String: String?],
         lifetime: Int?
     ) throws {
         var command = arguments
@@ -52,7 +52,10 @@ final class Program: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = Array(command.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        // A developer's own STUND_ variables are settings of a server, and not of the one under test.
+        let inherited = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("STUND_") }
+        process.environment = inherited.merging(environment.compactMapValues(\.self)) { $1 }
+            .filter { environment[$0.key] != .some(nil) }
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -90,7 +93,7 @@ final class Program: Sendable {
     nonisolated(nonsending) static func running<Result: Sendable>(
         _ arguments: [String],
         namespace: String? = nil,
-        environment: [String: String] = [:],
+        environment: [String: String?] = [:],
         lifetime: Int? = 300,
         _ body: (Program) async throws -> Result
     ) async throws -> Result {
@@ -110,7 +113,7 @@ final class Program: Sendable {
     static func run(
         _ arguments: [String],
         namespace: String? = nil,
-        environment: [String: String] = [:],
+        environment: [String: String?] = [:],
         limit: Duration = .seconds(30)
     ) async throws -> State {
         try await running(arguments, namespace: namespace, environment: environment) { program in

@@ -1,0 +1,213 @@
+import Foundation
+import Testing
+
+@Suite("The server as a process: start, stop, signals, exit codes")
+struct ServerProcessTests {
+    @Test(
+        "In the foreground it tells where STUN answers, and SIGTERM ends it with exit code 0",
+        arguments: [SIGTERM, SIGINT]
+    )
+    func startAndStop(signal: Int32) async throws {
+        try await withServer { server, command, ports in
+            for port in [ports.first, ports.second] {
+                #expect(server.state.output.contains("stund answers at udp 127.0.0.1:\(port)"))
+            }
+            #expect(server.state.output.contains(command.settingsFile))
+            server.signal(signal)
+            #expect(try await server.exitCode() == 0)
+            #expect(!FileManager.default.fileExists(atPath: command.processIDFile))
+            // The ports are free again.
+            _ = try UDPClient("127.0.0.1", port: ports.first)
+        }
+    }
+
+    @Test("A second server on the same ports does not start, and names the one that has them")
+    func secondOnSamePorts() async throws {
+        // More sockets than the first 4 kB of the kernel's table show.
+        let crowd = try (0..<64).map { _ in try Crowd(client: UDPClient()) }
+        try await withServer { first, _, ports in
+            try await withTemporaryFolder { folder in
+                let second = try StundCommand(folder: folder, settings: settings(ports))
+                let end = try await Program.run(second.arguments)
+                #expect(end.exitCode == 71)
+                let port = "127.0.0.1:\(ports.first)"
+                let holder = "stund (pid \(first.processID))"
+                #expect(end.output.contains(port) && end.output.contains(holder), "\(end.output)")
+            }
+            try expectAnswer(ports)
+        }
+        withExtendedLifetime(crowd) {}
+    }
+
+    /// Keeps a socket, which cannot be copied, in an array.
+    private final class Crowd: Sendable {
+        let client: UDPClient
+
+        init(client: consuming UDPClient) { self.client = client }
+    }
+
+    @Test("A second server with the same settings file does not start, and names the first")
+    func secondWithSameSettings() async throws {
+        try await withServer { first, command, ports in
+            let end = try await Program.run(command.arguments)
+            #expect(end.exitCode != 0 && end.exitCode != nil)
+            #expect(end.output.contains("process \(first.processID)"), "\(end.output)")
+            try expectAnswer(ports)
+        }
+    }
+
+    @Test("After a kill it starts again, whatever was left lying")
+    func startAfterKill() async throws {
+        try await withServer { first, command, ports in
+            first.signal(SIGKILL)
+            #expect(try await first.exitCode() == -SIGKILL)
+            try await Program.running(command.arguments, lifetime: nil) { second in
+                try await waitUntilBound(second, ports)
+                try expectAnswer(ports)
+            }
+        }
+    }
+
+    @Test(
+        "Settings that are wrong refuse the start with exit code 78 and name file, line and key",
+        arguments: [
+            ("stun-prot-1: 3478", "unknown setting \"stun-prot-1\" (did you mean \"stun-port-1\"?)"),
+            ("stun-port-1: seventy", "stun-port-1: \"seventy\""),
+            ("log-level: 10", "log-level: \"10\""),
+            ("second-address: 127.0.0.300", "second-address: \"127.0.0.300\""),
+        ]
+    )
+    func wrongSettings(line: String, told: String) async throws {
+        try await withTemporaryFolder { folder in
+            let command = try StundCommand(folder: folder, settings: [:])
+            try "# Written by hand\n\(line)\n".write(toFile: command.settingsFile, atomically: true, encoding: .utf8)
+            for arguments in [command.arguments, [Partners.stund, "check", "--config", command.settingsFile]] {
+                let end = try await Program.run(arguments)
+                #expect(end.exitCode == 78)
+                #expect(end.output.contains("\(command.settingsFile):2: \(told)"), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("SIGHUP rereads the settings; wrong ones leave the running ones in force and are told")
+    func reread() async throws {
+        try await withServer { server, command, ports in
+            try StundCommand.write(settings(ports).merging(["log-level": "8"]) { $1 }, to: command.settingsFile)
+            server.signal(SIGHUP)
+            #expect(await server.wait { $0.output.contains("Settings reloaded") }, "\(server.state.output)")
+            try expectAnswer(ports)
+            // From level 8 on, each datagram is shown.
+            #expect(await server.wait { $0.output.contains("Received pdu from 127.0.0.1") }, "\(server.state.output)")
+
+            try StundCommand.write(["log-level": "88"], to: command.settingsFile)
+            server.signal(SIGHUP)
+            #expect(await server.wait { $0.output.contains("Settings refused") }, "\(server.state.output)")
+            #expect(server.state.output.contains("\(command.settingsFile):1: log-level"))
+            try expectAnswer(ports)
+        }
+    }
+
+    @Test("Into the background: the command ends when the server answers, and leaves it running")
+    func background() async throws {
+        try await withTemporaryFolder { folder in
+            let ports = try Ports.free()
+            let command = try StundCommand(folder: folder, settings: settings(ports), flags: [])
+            defer { endBackgroundServer(command) }
+            // Finished means that nobody holds the pipe any more: a script that reads the output is not kept waiting.
+            let start = try await Program.run(command.arguments, environment: Self.noServiceManager)
+            try #require(start.exitCode == 0 && start.outputEnded, "\(start.output)")
+            try expectAnswer(ports)
+            #expect(start.output.contains("stund answers at udp 127.0.0.1:\(ports.first)"), "\(start.output)")
+
+            let status = try await Program.run([Partners.stund, "status", "--config", command.settingsFile])
+            let process = try #require(command.processID)
+            #expect(status.output.contains("process \(process)"), "\(status.output)")
+            // A session of its own: the end of the terminal does not reach it.
+            #expect(getsid(process) == process)
+
+            let again = try await Program.run(command.arguments, environment: Self.noServiceManager)
+            #expect(again.exitCode != 0 && again.output.contains("process \(process)"), "\(again.output)")
+            kill(process, SIGTERM)
+            try await waitUntil("the server in the background has ended") { command.processID == nil }
+        }
+    }
+
+    @Test("Into the background: the command fails when the server cannot start, with the reason and its exit code")
+    func backgroundFailure() async throws {
+        try await withServer { first, _, ports in
+            try await withTemporaryFolder { folder in
+                let command = try StundCommand(folder: folder, settings: settings(ports), flags: [])
+                defer { endBackgroundServer(command) }
+                let end = try await Program.run(command.arguments, environment: Self.noServiceManager)
+                #expect(end.exitCode == 71)
+                #expect(end.output.contains("pid \(first.processID)"), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("The statistics show each source of a real client", .enabled(if: Partners.has("stun"), "needs stun"))
+    func statistics() async throws {
+        try await withServer(["second-address": "127.0.0.2"]) { _, command, ports in
+            try await Program.run(["stun", "127.0.0.1:\(ports.first)"])
+            let shown = try await Program.run([Partners.stund, "statistics", "--config", command.settingsFile])
+            let columns = ["Source Address", "Last Access", "Hits", "No Change", "Change IP", "Change Port"]
+            let places = columns.compactMap { shown.output.range(of: $0)?.lowerBound }
+            #expect(places.count == columns.count && places == places.sorted(), "\(shown.output)")
+            // The vovida client asks from two ports.
+            #expect(shown.lines.count { $0.hasPrefix("127.0.0.1:") } == 2, "\(shown.output)")
+        }
+    }
+
+    /// Variables by which a service manager makes itself known; without them the server goes into the background.
+    private static let noServiceManager = ["NOTIFY_SOCKET": nil, "INVOCATION_ID": nil] as [String: String?]
+
+    private func settings(_ ports: Ports) -> [String: String] {
+        ["address": "127.0.0.1", "stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)"]
+    }
+
+    /// Runs `body` beside a server in the foreground whose process id and exit code are its own.
+    private func withServer(
+        _ more: [String: String] = [:],
+        _ body: (Program, StundCommand, Ports) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let ports = try Ports.free()
+            let command = try StundCommand(folder: folder, settings: settings(ports).merging(more) { $1 })
+            try await Program.running(command.arguments, lifetime: nil) { server in
+                let isReady = await server.wait { $0.output.contains("state:") }
+                try #require(isReady, "\(server.state.output)")
+                try await body(server, command, ports)
+            }
+        }
+    }
+
+    private func expectAnswer(_ ports: Ports) throws {
+        let answer = try UDPClient().ask(.init("127.0.0.1", ports.first), WireMessage.modern().bytes)
+        #expect(WireAnswer(answer?.bytes ?? [])?.type == 0x0101)
+    }
+
+    /// Whatever a test ended with, no server stays behind.
+    private func endBackgroundServer(_ command: StundCommand) {
+        if let process = command.processID { kill(process, SIGKILL) }
+    }
+
+    private func waitUntil(_ what: String, _ condition: () -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while !condition() {
+            guard ContinuousClock.now < deadline else { throw Program.Failure(description: "not within 10 s: \(what)") }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+extension StundCommand {
+    var processIDFile: String { settingsFile + ".d/stund.pid" }
+
+    /// The process that the pid file names, if it runs.
+    var processID: Int32? {
+        guard let text = try? String(contentsOfFile: processIDFile, encoding: .utf8),
+            let number = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)), kill(number, 0) == 0
+        else { return nil }
+        return number
+    }
+}
