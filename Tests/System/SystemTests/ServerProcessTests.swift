@@ -179,8 +179,8 @@ struct ServerProcessTests {
             let ports = try Ports.free()
             let command = try StundCommand(folder: folder, settings: settings(ports).merging(more) { $1 })
             try await Program.running(command.arguments, lifetime: nil) { server in
-                let isReady = await server.wait { $0.output.contains("try:") }
-                try #require(isReady, "\(server.state.output)")
+                _ = await server.wait { $0.output.contains("try:") || $0.exitCode != nil }
+                try #require(server.state.output.contains("try:"), "\(server.state.output)")
                 try await body(server, command, ports)
             }
         }
