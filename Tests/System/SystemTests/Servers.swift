@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A STUN server that a test runs: ours, or one that ours is compared with.
 enum Server: String, CaseIterable, Sendable, CustomStringConvertible {
@@ -52,11 +53,23 @@ struct Ports: Sendable {
     let first: UInt16
     let second: UInt16
 
-    /// Two ports that nobody has at this moment, so that tests run beside each other and beside other servers.
+    private static let next = Mutex(UInt16(20_000 + ProcessInfo.processInfo.processIdentifier % 500 * 20))
+
+    /// Two ports that nobody has, so that tests run beside each other and beside other servers.
+    ///
+    /// They lie below the range from which the kernel gives ports to clients: between the choice and the start of the
+    /// server, no client of another test can get one of them.
     static func free() throws -> Ports {
-        let one = try UDPClient("0.0.0.0")
-        let two = try UDPClient("0.0.0.0")
-        return Ports(first: one.local.port, second: two.local.port)
+        try next.withLock { next in
+            var first: UInt16?
+            for _ in 20_000...32_000 {
+                next = next < 32_000 ? next + 1 : 20_000
+                guard (try? UDPClient("0.0.0.0", port: next)) != nil else { continue }
+                if let first { return Ports(first: first, second: next) }
+                first = next
+            }
+            throw Program.Failure(description: "no two free UDP ports from 20000 to 32000")
+        }
     }
 }
 
