@@ -141,9 +141,9 @@ struct BehaviourDiscoveryTests {
                     let padding = try #require(read[0x26])
                     #expect(padding.count <= count && padding.count % 4 == 0)
                     #expect(padding.allSatisfy { $0 == 0 })
-                    #expect(answer.count <= 1500)
+                    #expect(answer.count <= 1472)
                     #expect(padding.isEmpty || answer.count <= request.count)
-                    #expect(count < 200 || padding.count >= min(count, 1500) - 128, "\(count)")
+                    #expect(count < 200 || padding.count >= min(count, 1452) - 128, "\(count)")
                 }
             }
         }

@@ -90,7 +90,9 @@ struct BindingAnswer {
     /// (attacks row 31).
     private func answeredPadding(_ requested: Int, after count: Int) -> Int {
         let fingerprint = request.fingerprint == .valid ? 8 : 0
-        let room = min(requestLength, 1500) &- count &- 4 &- fingerprint
+        // What an Ethernet frame leaves after the headers of IP and UDP.
+        let frame = flow.source.address.family == .v4 ? 1472 : 1452
+        let room = min(requestLength, frame) &- count &- 4 &- fingerprint
         return max(0, min(requested, room) & ~3)
     }
 
