@@ -43,7 +43,7 @@ struct NewPasswordTests {
     }
 }
 
-@Suite("The terminal shows no password")
+@Suite("The terminal shows no password", .timeLimit(.minutes(1)))
 struct TerminalTests {
     @Test("a line from a pipe is read without its line end, one at a time")
     func pipe() throws {
@@ -74,7 +74,7 @@ struct TerminalTests {
         #expect(terminal.isInteractive)
         #expect(pty.echoes)
         let answer = Task.onThread { try terminal.askSecretly("") }
-        await pty.waitUntilSilent()
+        try await pty.waitUntilSilent()
         try pty.type("seccret\u{7F}\u{7F}\u{7F}\u{7F}ret\n")
         #expect(try await answer.value == "secret")
         #expect(pty.echoes)
@@ -86,8 +86,10 @@ struct TerminalTests {
         let pty = try PseudoTerminal()
         let terminal = Terminal(input: pty.user)
         let answer = Task.onThread { try terminal.askSecretly("") }
-        await pty.waitUntilSilent()
+        try await pty.waitUntilSilent()
         try pty.type("abc\u{3}")
+        // Were Ctrl-C not taken for the end of the line, this would be.
+        try pty.type("\n")
         await #expect(throws: Failure(.dataError, "interrupted: nothing is changed")) { try await answer.value }
         #expect(pty.echoes)
     }
@@ -137,8 +139,13 @@ private final class PseudoTerminal: Sendable {
         return state.c_lflag & tcflag_t(ECHO) != 0
     }
 
-    func waitUntilSilent() async {
-        while echoes { await Task.yield() }
+    /// Waits for a program to turn the echo off; throws when it doesn't for 20 seconds.
+    func waitUntilSilent() async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while echoes {
+            try #require(ContinuousClock.now < deadline, "the terminal still shows what is typed")
+            try await Task.sleep(for: .milliseconds(1))
+        }
     }
 
     func type(_ text: String) throws {

@@ -91,6 +91,36 @@ struct MessageTests {
         #expect(absent == nil)
     }
 
+    @Test(
+        "the messages of RFC 5769 and of appendix B.1 are read whole",
+        arguments: [
+            ("rfc5769/rfc5769-2.1-request.bin", 0x0001, [0x8022, 0x0024, 0x8029, 0x0006, 0x0008, 0x8028]),
+            ("rfc5769/rfc5769-2.2-response-ipv4.bin", 0x0101, [0x8022, 0x0020, 0x0008, 0x8028]),
+            ("rfc5769/rfc5769-2.3-response-ipv6.bin", 0x0101, [0x8022, 0x0020, 0x0008, 0x8028]),
+            ("rfc5769/rfc5769-2.4-request-long-term.bin", 0x0001, [0x0006, 0x0015, 0x0014, 0x0008]),
+            ("rfc8489/rfc8489-B.1-corrected.bin", 0x0001, [0x001E, 0x0015, 0x0014, 0x001C]),
+        ] as [(String, UInt16, [UInt16])]
+    )
+    func vectors(path: String, type: UInt16, types: [UInt16]) throws {
+        let bytes = try Fixtures.bytes(path)
+        #expect(Demultiplexer.classify(bytes.raw) == .message(.cookie))
+        let message = try read(bytes, as: .cookie)
+        #expect(message.type == type)
+        #expect(message.attributes.map(\.type) == types)
+        let texts = message.attributes.filter { [0x8022, 0x0014].contains($0.type) }
+        #expect(
+            texts.allSatisfy {
+                ["STUN test client", "test vector", "example.org"].contains(String(decoding: $0.value, as: UTF8.self))
+            }
+        )
+    }
+
+    @Test("appendix B.1 as printed has a length that is 20 too large, and is refused")
+    func printedVector() throws {
+        let bytes = try Fixtures.bytes("rfc8489/rfc8489-B.1-request-sha256-userhash.bin")
+        #expect(throws: MalformedMessage.wrongLength) { try read(bytes, as: .cookie) }
+    }
+
     @Test("a message of 65535 bytes of empty attributes is read to its end")
     func manyAttributes() throws {
         let attributes = Array(repeating: Wire.Attribute(0x7777, []), count: 16383)
