@@ -24,10 +24,13 @@ enum PortHolder {
 
     /// The inodes of UDP sockets that are bound to the port, on this address or on all.
     private static func inodes(holding address: SocketAddress) -> [String] {
-        let tables = address.address.family == .v4 ? ["udp"] : ["udp6"]
+        // A socket on `::` without IPV6_V6ONLY holds the port of IPv4 too and is listed among those of IPv6.
+        let tables = address.address.family == .v4 ? ["udp", "udp6"] : ["udp6"]
         var found: [String] = []
         for table in tables {
-            let text = (try? String(contentsOfFile: "/proc/net/\(table)", encoding: .utf8)) ?? ""
+            // Read to its end: files in /proc tell no size, and what reads by size stops after the first 4 kB.
+            let data = try? FileHandle(forReadingAtPath: "/proc/net/\(table)")?.readToEnd()
+            let text = String(decoding: data ?? Data(), as: UTF8.self)
             for line in text.split(separator: "\n").dropFirst() {
                 // "  sl  local_address rem_address st ... inode": the tenth field, addresses as hex words of the host.
                 let fields = line.split(separator: " ", omittingEmptySubsequences: true)

@@ -21,13 +21,18 @@ final class ServerUnderTest {
         let file = folder.appendingPathComponent("stund.yaml")
         try Data((head + settings).utf8).write(to: file)
         let sources = SettingsSources(file: file.path)
-        server = try LiveServer(
-            try Settings.load(from: sources),
-            from: sources,
-            paths: try StatePaths(settingsFile: file.path, environment: [:]),
-            version: "test",
-            isDetached: false
-        )
+        do {
+            server = try LiveServer(
+                try Settings.load(from: sources),
+                from: sources,
+                paths: try StatePaths(settingsFile: file.path, environment: [:]),
+                version: "test",
+                isDetached: false
+            )
+        } catch {
+            try? FileManager.default.removeItem(at: folder)
+            throw error
+        }
     }
 
     deinit {
