@@ -9,7 +9,7 @@ public struct Counters: Sendable {
     /// Error answers: 400, 420 and 433 in this order.
     public private(set) var refused = InlineArray<3, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
-    public private(set) var dropped = InlineArray<13, UInt64>(repeating: 0)
+    public private(set) var dropped = InlineArray<14, UInt64>(repeating: 0)
 
     /// All zero.
     public init() {}

@@ -92,6 +92,9 @@ public struct Server: Sendable {
         return drop(.indication)
     }
 
+    /// Counts a datagram that was sent to a broadcast or multicast address; it is never answered.
+    public mutating func refuseGroupDatagram() { counters.countDropped(.groupDestination) }
+
     /// Forgets the statistics' sources.
     public mutating func clearSources() { sources.removeAll() }
 

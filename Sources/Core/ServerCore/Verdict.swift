@@ -34,6 +34,8 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case noOtherAddress
     /// The sender's address cannot be answered: unspecified, multicast, broadcast, or port 0.
     case unanswerableSource
+    /// It was sent to a broadcast or multicast address: every worker, and every host there, would answer.
+    case groupDestination
     /// The sender's prefix has used up its rate.
     case rateLimited
     /// The answer would be larger in relation to the request than unauthenticated answers may be.
@@ -53,6 +55,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .discardFlag: "discard-flag"
         case .noOtherAddress: "no-other-address"
         case .unanswerableSource: "unanswerable-source"
+        case .groupDestination: "group-destination"
         case .rateLimited: "rate-limited"
         case .amplification: "amplification"
         }

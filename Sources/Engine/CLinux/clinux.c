@@ -30,13 +30,15 @@ int clinux_packet_info(const struct msghdr *header, uint8_t out[16]) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
-            // The local address, which for a broadcast is not the header's destination.
+            // The header's destination is not the local address: a broadcast or multicast.
+            if (info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr) return -1;
             memcpy(out, &info.ipi_spec_dst, 4);
             return 4;
         }
         if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             struct in6_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
+            if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) return -1;
             memcpy(out, &info.ipi6_addr, 16);
             return 16;
         }

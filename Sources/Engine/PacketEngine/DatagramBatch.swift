@@ -13,7 +13,7 @@ import Glibc
 public struct DatagramBatch: ~Copyable {
     /// How many datagrams one call takes at most.
     public static let capacity = 64
-    /// The size of a slot's buffer in bytes; a longer datagram is cut to it.
+    /// The size of a slot's buffer in bytes; a longer datagram counts as empty.
     public static let slotSize = 2048
 
     /// How the system is called.
@@ -121,20 +121,34 @@ public struct DatagramBatch: ~Copyable {
         unsafe controls + slot &* Int(CLINUX_CONTROL_SIZE)
     }
 
-    /// The length of a received datagram in bytes.
-    public func length(of slot: Int) -> Int { Int(unsafe received[slot].length) }
+    /// The length of a received datagram in bytes; 0 when it was longer than its slot, since what is cut is no datagram.
+    public func length(of slot: Int) -> Int {
+        let isCut = unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) != 0
+        return isCut ? 0 : Int(unsafe received[slot].length)
+    }
 
     /// Where a datagram came from.
     public func source(of slot: Int) -> SocketAddress { unsafe SystemAddress.load(names + slot) }
 
-    /// The local address that a datagram was sent to; nil unless its socket is bound to all addresses.
-    public func destination(of slot: Int) -> IPAddress? {
+    /// Where a datagram was sent to.
+    public enum Destination: Equatable, Sendable {
+        /// One address of this host.
+        case address(IPAddress)
+        /// A broadcast or multicast address, of which the system gives every worker its copy.
+        case group
+        /// Not told, because the socket is bound to one address.
+        case unknown
+    }
+
+    /// Where a datagram was sent to, as its socket tells when it is bound to all addresses.
+    public func destination(of slot: Int) -> Destination {
         unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
-            guard let base = bytes.baseAddress else { return nil }
+            guard let base = bytes.baseAddress else { return .unknown }
             let count = unsafe withUnsafePointer(to: received[slot].header) { header in
                 unsafe clinux_packet_info(header, base.assumingMemoryBound(to: UInt8.self))
             }
-            return unsafe SystemAddress.loadBytes(base, count: count)
+            if count < 0 { return .group }
+            return unsafe SystemAddress.loadBytes(base, count: count).map { .address($0) } ?? .unknown
         }
     }
 

@@ -21,8 +21,10 @@ public final class LiveServer: RunningServer {
     private let plan: ListenPlan
     private let listening: [String]
     private let startWarnings: [String]
-    private let startedAt = MonotonicClock.now()
+    private let startedAt = SystemClock.monotonic()
     private let loaded: Mutex<LoadedSettings>
+    /// The settings that the server started with: what needs a restart is compared with them.
+    private let started: Settings
 
     /// Opens the log and all ports and starts serving.
     ///
@@ -41,6 +43,7 @@ public final class LiveServer: RunningServer {
         self.sources = sources
         self.isDetached = isDetached
         self.loaded = Mutex(loaded)
+        started = settings
         let level = LogLevelSwitch(LogLevel(settings.logLevel))
         log = EventLog(level: level, history: LogHistory(capacity: settings.logRows))
         do throws(LogDestinationError) {
@@ -48,7 +51,7 @@ public final class LiveServer: RunningServer {
         } catch {
             throw .logNotOpened(error.description)
         }
-        pump = LogPump(into: log, clock: MonotonicClock.wallClock)
+        pump = LogPump(into: log, clock: SystemClock.realtime)
 
         do throws(StartError) {
             plan = try ListenPlan(settings, host: HostAddresses.all())
@@ -56,11 +59,11 @@ public final class LiveServer: RunningServer {
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).map(\.text)
             startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
-            let policy = Policy(settings, plan: plan, workers: workers)
+            let policy = try Policy(settings, plan: plan, workers: workers)
             pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
-            if isDetached { log.log(error.code, error.description, at: MonotonicClock.wallClock()) }
+            if isDetached { log.log(error.code, error.description, at: SystemClock.realtime()) }
             throw error
         }
         pump.start()
@@ -82,23 +85,23 @@ public final class LiveServer: RunningServer {
 
     /// Stops serving; the log says so.
     public func stop() {
-        log.log(.stopping, at: MonotonicClock.wallClock())
+        log.log(.stopping, at: SystemClock.realtime())
         pool.stop()
         pump.stop()
     }
 
     /// Opens log files again by name, after they were renamed.
     public func reopenLog() {
-        log.reopen(now: MonotonicClock.wallClock())
+        log.reopen(now: SystemClock.realtime())
     }
 
     /// Says something in the server's log.
     public func tell(_ code: MessageCode, _ text: String) {
-        log.log(code, text, at: MonotonicClock.wallClock())
+        log.log(code, text, at: SystemClock.realtime())
     }
 
     private func announce(_ loaded: LoadedSettings) {
-        let now = MonotonicClock.wallClock()
+        let now = SystemClock.realtime()
         let origin = loaded.fileExists ? "\(loaded.keysInFile) keys" : "no such file, all defaults"
         log.log(.settingsRead, "Settings read: \(loaded.file): \(origin)", at: now)
         log.log(.started, "stund \(version) started: \(listening.joined(separator: ", "))", at: now)
@@ -131,23 +134,24 @@ extension LiveServer {
         let failures = reports.reduce(UInt64(0)) { $0 &+ $1.sendFailures }
         let counters = total.named + [("send-failures", failures)]
         let current = loaded.withLock { $0 }
+        let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
         return ServerStatus(
             version: version,
             pid: ProcessInfo.processInfo.processIdentifier,
-            uptime: Int(clamping: (MonotonicClock.now() &- startedAt) / 1_000_000_000),
+            uptime: Int(clamping: (SystemClock.monotonic() &- startedAt) / 1_000_000_000),
             settingsFile: current.file,
             stateFolder: paths.stateFolder,
             listeners: listening,
             workers: pool.count,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
-            warnings: current.warnings + startWarnings
+            warnings: current.warnings + startWarnings + pending
         )
     }
 
     /// The newest log messages, oldest first.
     public func log(limit: Int?) async throws -> LogReport {
         // What workers have told but the log's thread has not yet read belongs to the answer.
-        pump.pump(now: MonotonicClock.wallClock())
+        pump.pump(now: SystemClock.realtime())
         let entries = log.history.entries.suffix(limit ?? .max)
         return LogReport(lines: entries.map { $0.formatted(.text) }, entries: entries.map(LogReport.Entry.init))
     }
@@ -174,13 +178,14 @@ extension LiveServer {
 
     /// Rereads the settings; what is refused leaves the running ones in force.
     public func reload() async throws {
-        let now = MonotonicClock.wallClock()
+        let now = SystemClock.realtime()
         do {
             let new = try Settings.load(from: sources)
-            try log.write(
-                to: LogDestination.all(for: new.settings, isDetached: isDetached),
-                format: new.settings.lineFormat
-            )
+            if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
+            let policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
+            try log.write(to: destinations, format: new.settings.lineFormat)
+            pool.adopt(policy)
             adopt(new, now: now)
         } catch {
             log.log(.settingsRefused, "Settings refused, the running ones stay: \(error)", at: now)
@@ -189,17 +194,31 @@ extension LiveServer {
     }
 
     private func adopt(_ new: LoadedSettings, now: Int64) {
-        let old = loaded.withLock { current in
-            defer { current = new }
-            return current
-        }
+        loaded.withLock { $0 = new }
         log.levelSwitch.level = LogLevel(new.settings.logLevel)
         log.history.capacity = new.settings.logRows
-        pool.adopt(Policy(new.settings, plan: plan, workers: pool.count))
-        log.log(.settingsReloaded, "Settings reloaded: \(new.file)", at: now)
-        for key in Settings.keys
-        where key.needsRestart && key.text(in: old.settings) != key.text(in: new.settings) {
-            log.log(.restartNeeded, "Setting \(key.name) takes effect at the next start", at: now)
+        let origin = new.fileExists ? "\(new.keysInFile) keys" : "no such file, all defaults"
+        log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(origin)", at: now)
+        for warning in new.warnings { log.log(.startWarning, warning, at: now) }
+        for name in pendingRestart(new.settings) {
+            log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
+        }
+    }
+
+    /// The settings that differ from those the server started with and cannot change while it runs.
+    private func pendingRestart(_ settings: Settings) -> [String] {
+        Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
+    }
+}
+
+/// Why a reload was refused although every setting that was read is right.
+enum ReloadError: Error, CustomStringConvertible {
+    /// The file was there before: taking its absence for "all defaults" would silently undo everything it said.
+    case fileIsGone(String)
+
+    var description: String {
+        switch self {
+        case .fileIsGone(let file): "\(file) is gone; put it back, or an empty file for all defaults"
         }
     }
 }

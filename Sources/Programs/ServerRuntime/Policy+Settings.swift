@@ -7,8 +7,14 @@ extension Policy {
     ///
     /// A client's packets spread over the workers by its ports, so each worker gets its share of a limit that holds for
     /// all of them together.
-    init(_ settings: Settings, plan: ListenPlan, workers: Int) {
+    ///
+    /// - Throws: When a limit is so low that a worker's share of it would be nothing.
+    init(_ settings: Settings, plan: ListenPlan, workers: Int) throws(StartError) {
         self.init()
+        for key in ["binding-rate-limit", "binding-rate-burst", "challenge-rate-limit", "challenge-rate-burst"] {
+            guard let value = Settings.key(named: key).flatMap({ Int($0.text(in: settings)) }) else { continue }
+            guard value >= workers else { throw .rateBelowWorkers(key: key, value: value, workers: workers) }
+        }
         v4 = plan.v4
         v6 = plan.v6
         draftAddressLayout = settings.draftAddressLayout == .draft00 ? .draft00 : .draft01
@@ -21,6 +27,6 @@ extension Policy {
 
 extension Rate {
     fileprivate init(_ perSecond: Int, _ burst: Int, sharedBy workers: Int) {
-        self.init(perSecond: max(1, perSecond / workers), burst: max(1, burst / workers))
+        self.init(perSecond: perSecond / workers, burst: burst / workers)
     }
 }

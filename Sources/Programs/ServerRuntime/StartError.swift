@@ -6,6 +6,8 @@ import PacketEngine
 public enum StartError: Error, CustomStringConvertible {
     /// A second address was set, and which one is the first cannot be told.
     case secondAddressWithoutFirst(IPAddress)
+    /// A rate limit leaves some of the workers without a share.
+    case rateBelowWorkers(key: String, value: Int, workers: Int)
     /// A STUN port cannot be opened.
     case portNotOpened(MessageCode, String)
     /// The log file cannot be opened.
@@ -16,7 +18,7 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst: .primaryPortNotOpened
+        case .secondAddressWithoutFirst, .rateBelowWorkers: .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
         case .system: .socketFailed
@@ -30,6 +32,11 @@ public enum StartError: Error, CustomStringConvertible {
             """
             second-address \(second): this host has no other \(second.family == .v4 ? "IPv4" : "IPv6") address that \
             could be the first; set address to it
+            """
+        case .rateBelowWorkers(let key, let value, let workers):
+            """
+            \(key): \(value) is shared by \(workers) workers and leaves some without an answer; set it to at least \
+            \(workers), or set workers lower
             """
         case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
             text

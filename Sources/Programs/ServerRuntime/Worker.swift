@@ -84,7 +84,7 @@ struct Worker: ~Copyable {
                         counters: server.counters,
                         sources: server.sources.newestFirst,
                         sendFailures: sendFailures,
-                        now: Instant(nanoseconds: MonotonicClock.now())
+                        now: Instant(nanoseconds: SystemClock.monotonic())
                     )
                 )
             }
@@ -97,7 +97,7 @@ struct Worker: ~Copyable {
         for _ in 0..<Self.batchesPerTurn {
             let count = try batch.receive(from: port.socket)
             guard count > 0 else { return }
-            let now = MonotonicClock.now()
+            let now = SystemClock.monotonic()
             events.beginBatch(now: now)
             for slot in 0..<count { answer(slot, on: port, now: Instant(nanoseconds: now)) }
             flush()
@@ -109,7 +109,12 @@ struct Worker: ~Copyable {
     private mutating func answer(_ slot: Int, on port: Port, now: Instant) {
         let source = batch.source(of: slot)
         let local = port.socket.local
-        let asked = port.socket.isWildcard ? batch.destination(of: slot) ?? local.address : local.address
+        let asked: IPAddress
+        switch port.socket.isWildcard ? batch.destination(of: slot) : .unknown {
+        case .address(let address): asked = address
+        case .unknown: asked = local.address
+        case .group: return server.refuseGroupDatagram()
+        }
         let flow = ClientFlow(source: source, destination: SocketAddress(asked, port: local.port), role: port.role)
         let (verdict, count) = Self.decide(slot, flow, now, in: &batch, by: &server, telling: &events)
         if server.hadWrongLength { events.tell(.wrongLength, from: source) }

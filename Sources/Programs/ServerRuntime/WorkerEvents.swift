@@ -73,7 +73,7 @@ struct WorkerEvents: ~Copyable {
         case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)
         case .rateLimited: rateLimited(source.address)
-        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .amplification: break
+        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification: break
         }
     }
 
@@ -95,7 +95,7 @@ struct WorkerEvents: ~Copyable {
 
     /// A socket failed while the worker waits or reads (message 1023).
     mutating func socketFailed(_ error: SocketError) {
-        beginBatch(now: MonotonicClock.now())
+        beginBatch(now: SystemClock.monotonic())
         tell(.socketFailed, from: nil, detail: UInt32(clamping: error.code))
         endBatch()
     }
@@ -116,7 +116,7 @@ struct WorkerEvents: ~Copyable {
         pdu: RawSpan? = nil,
         detail: UInt32 = 0
     ) {
-        if wallClock == 0 { wallClock = MonotonicClock.wallClock() }
+        if wallClock == 0 { wallClock = SystemClock.realtime() }
         ring.append(code: code, level: level, address: address, time: wallClock, pdu: pdu, detail: detail)
         hasAppended = true
     }

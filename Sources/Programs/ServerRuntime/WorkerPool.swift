@@ -68,7 +68,7 @@ final class WorkerPool: Sendable {
                 try worker.run()
             } catch {
                 failure.error.withLock { $0 = error }
-                log.log(.socketFailed, "Worker \(index) ended: \(error)", at: MonotonicClock.wallClock())
+                log.log(.socketFailed, "Worker \(index) ended: \(error)", at: SystemClock.realtime())
                 started.signal()
             }
             mailbox.close()

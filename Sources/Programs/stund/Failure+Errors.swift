@@ -19,7 +19,7 @@ extension Failure {
 
     private static func status(of error: StartError) -> ExitStatus {
         switch error {
-        case .secondAddressWithoutFirst: .configuration
+        case .secondAddressWithoutFirst, .rateBelowWorkers: .configuration
         case .logNotOpened: .cantCreate
         case .portNotOpened, .system: .osError
         }

@@ -29,8 +29,6 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     @inlinable public static var errorCode: Self { Self(rawValue: 0x0009) }
     /// UNKNOWN-ATTRIBUTES (RFC 8489 section 14.13).
     @inlinable public static var unknownAttributes: Self { Self(rawValue: 0x000A) }
-    /// REFLECTED-FROM (RFC 3489 section 11.2.11), the highest number that RFC 3489 knew.
-    @inlinable public static var reflectedFrom: Self { Self(rawValue: 0x000B) }
     /// REALM (RFC 8489 section 14.9).
     @inlinable public static var realm: Self { Self(rawValue: 0x0014) }
     /// NONCE (RFC 8489 section 14.10).

@@ -131,7 +131,7 @@ struct StatisticsTests {
         var counters = harness.server.counters
         counters.add(other.server.counters)
         let named = Dictionary(uniqueKeysWithValues: counters.named.map { ($0.name, $0.value) })
-        #expect(named.count == 22)
+        #expect(named.count == 23)
         let expected: [String: UInt64] = [
             "requests-rfc8489": 2, "requests-rfc3489": 1, "answers-rfc8489": 2, "answers-rfc3489": 1,
             "drops-not-stun": 2,

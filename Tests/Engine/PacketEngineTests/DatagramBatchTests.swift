@@ -51,11 +51,11 @@ struct DatagramBatchTests {
             seen.append(
                 (0..<count).map { "\(batch.length(of: $0)) to \(String(describing: batch.destination(of: $0)))" }
             )
-            #expect((0..<count).allSatisfy { batch.destination(of: $0) == loopback })
+            #expect((0..<count).allSatisfy { batch.destination(of: $0) == .address(loopback) })
         }
         #expect(seen[0] == seen[1])
-        // A datagram that is longer than a slot is cut to it.
-        #expect(seen[0].map { $0.split(separator: " ")[0] } == ["0", "1", "20", "1500", "2048", "2048"])
+        // A datagram that is longer than a slot counts as empty.
+        #expect(seen[0].map { $0.split(separator: " ")[0] } == ["0", "1", "20", "1500", "2048", "0"])
     }
 
     @Test("an answer from a socket on all addresses leaves from the address that was asked", arguments: modes)
@@ -67,9 +67,21 @@ struct DatagramBatchTests {
         try client.send([1, 2, 3])
         var batch = DatagramBatch(mode: mode)
         #expect(try batch.receive(from: server.handle) == 1)
-        batch.queue(slot: 0, count: 3, on: server.handle, from: batch.destination(of: 0), toPort: nil, tag: 0)
+        batch.queue(slot: 0, count: 3, on: server.handle, from: asked.address, toPort: nil, tag: 0)
         #expect(batch.flush().count == 0)
         #expect(try client.receive() == [1, 2, 3])
+    }
+
+    @Test("a datagram to a broadcast or multicast address is known for one", arguments: modes)
+    func groups(mode: DatagramBatch.Mode) throws {
+        let server = try UDPSocket(bindingTo: .init(.unspecified(.v4), port: 0), sharesPort: false, bufferSize: 1 << 20)
+        let client = try TestClient(bindingTo: .loopback(0))
+        for group in [UInt32(0x7FFF_FFFF), 0xE000_0001] {
+            try client.send([1], to: SocketAddress(IPAddress(v4: group), port: server.boundPort()))
+            var batch = DatagramBatch(mode: mode)
+            #expect(try batch.receive(from: server.handle) == 1)
+            #expect(batch.destination(of: 0) == .group)
+        }
     }
 
     @Test("an answer to another port of the sender reaches that port", arguments: modes)

@@ -77,15 +77,18 @@ struct ListenPlanTests {
         #expect(!plan.v4.supportsBehaviourDiscovery)
     }
 
-    @Test("a rate limit is shared by the workers, and each has at least one")
+    @Test("a rate limit is shared by the workers; one that is too low to share is a mistake")
     func sharedRates() throws {
         let settings = settings {
             $0.bindingRateLimit = 5000
-            $0.challengeRateBurst = 3
+            $0.challengeRateBurst = 7
         }
-        let policy = Policy(settings, plan: try ListenPlan(settings, host: host), workers: 4)
+        let policy = try Policy(settings, plan: try ListenPlan(settings, host: host), workers: 4)
         #expect(policy.bindingRate == Rate(perSecond: 1250, burst: 2500))
         #expect(policy.challengeRate == Rate(perSecond: 25, burst: 1))
+        let plan = try ListenPlan(settings, host: host)
+        let error = #expect(throws: StartError.self) { try Policy(settings, plan: plan, workers: 8) }
+        #expect(error?.description.hasPrefix("challenge-rate-burst: 7 is shared by 8 workers") == true)
     }
 
     private func settings(_ change: (inout Settings) -> Void) -> Settings {

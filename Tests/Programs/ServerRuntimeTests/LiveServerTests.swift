@@ -72,6 +72,20 @@ struct LiveServerTests {
         #expect(try client6.receive().count == 44)
     }
 
+    @Test("a request to a broadcast address, which every worker gets, is answered by none")
+    func broadcast() async throws {
+        let host = try ServerUnderTest("workers: 4\n", isWildcard: true)
+        let client = try TestClient(bindingTo: .loopback(0))
+        try client.send(binding, to: SocketAddress(IPAddress(v4: 0x7FFF_FFFF), port: host.port1))
+        let own: [UInt8] = binding.dropLast() + [99]
+        try client.send(own, to: host.address())
+        // The first answer to come is the one to the second request.
+        #expect(try client.receive()[19] == 99)
+        let counters = try await host.server.status().counters
+        #expect(counters.first { $0.name == "drops-group-destination" }?.value == 4)
+        #expect(counters.first { $0.name == "answers-rfc8489" }?.value == 1)
+    }
+
     @Test("at level 8 the log shows the PDU as the manual prints it")
     func log() async throws {
         let host = try ServerUnderTest("log-level: 8\n")
@@ -125,6 +139,21 @@ struct LiveServerTests {
         codes = try await host.server.log(limit: nil).entries.map(\.code)
         #expect(codes.contains(1102))
         #expect(codes.contains(1006), "the level of the first reload is still in force")
+    }
+
+    @Test("a setting that was changed and changed back needs no restart, and a file that is gone is refused")
+    func reloadBack() async throws {
+        let host = try ServerUnderTest("workers: 2\n")
+        try host.rewrite("workers: 1\n")
+        try await host.server.reload()
+        #expect(try await host.server.status().warnings.contains { $0.hasPrefix("workers has changed") })
+        try await host.server.clearLog()
+        try host.rewrite("workers: 2\n")
+        try await host.server.reload()
+        #expect(try await !host.server.log(limit: nil).entries.contains { $0.code == 1111 })
+        #expect(try await !host.server.status().warnings.contains { $0.hasPrefix("workers has changed") })
+        try host.removeFile()
+        await #expect(throws: ReloadError.self) { try await host.server.reload() }
     }
 
     @Test("a second server on the same port is refused and told who holds it")

@@ -48,6 +48,11 @@ final class ServerUnderTest {
         try Data((head + settings).utf8).write(to: file)
     }
 
+    /// Removes the settings file.
+    func removeFile() throws {
+        try FileManager.default.removeItem(at: file)
+    }
+
     /// Two ports that are free on all addresses: held together, so that they differ.
     private static func freePorts() throws -> (UInt16, UInt16) {
         let held = try (0..<2).map { _ in

@@ -66,21 +66,30 @@ struct BindingRequest {
         }
     }
 
-    /// The numbers that RFC 3489 defined, RESPONSE-ADDRESS and other abandoned ones among them.
-    private static let classicTypes = AttributeType.mappedAddress.rawValue...AttributeType.reflectedFrom.rawValue
-
     /// Takes CHANGE-REQUEST for an attribute that is not known (RFC 5780 section 6.1).
     mutating func refuseChangeRequest() {
         unknown.insert(.changeRequest)
     }
 
-    /// Whether the dialect's documents define the attribute, so that it may be ignored where it means nothing.
+    /// Whether the dialect knows the attribute, so that it may be ignored where it means nothing in a request.
     private func isKnown(_ type: AttributeType) -> Bool {
+        switch dialect {
+        // MAPPED-ADDRESS to COOKIE (rosenberg-01).
+        case .rosenberg: (0x0001...0x0007).contains(type.rawValue)
+        // MAPPED-ADDRESS to REFLECTED-FROM (RFC 3489 section 11.2).
+        case .classic: (0x0001...0x000B).contains(type.rawValue)
+        case .cookie: Self.isKnownWithCookie(type)
+        }
+    }
+
+    /// What RFC 8489 and RFC 5780 define. RESPONSE-ADDRESS is reserved there; it is ignored all the same, as in the older
+    /// dialects, because clients that learnt the cookie late still send it.
+    private static func isKnownWithCookie(_ type: AttributeType) -> Bool {
         switch type {
-        case _ where Self.classicTypes.contains(type.rawValue): true
-        case .realm, .nonce, .messageIntegritySHA256, .passwordAlgorithm, .userHash, .xorMappedAddress, .padding,
-            .responsePort:
-            dialect == .cookie
+        case .mappedAddress, .responseAddress, .changeRequest, .username, .messageIntegrity, .errorCode,
+            .unknownAttributes, .realm, .nonce, .messageIntegritySHA256, .passwordAlgorithm, .userHash,
+            .xorMappedAddress, .padding, .responsePort:
+            true
         default: false
         }
     }

@@ -25,7 +25,8 @@ int clinux_sendmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count,
 // Asks for the local address of each datagram to come with it. Returns 0, or -1 with errno.
 int clinux_enable_packet_info(int fd, int family);
 
-// Copies the local address of a received datagram to `out`: returns 4 or 16, or 0 when the message does not say.
+// Copies the local address of a received datagram to `out`: returns 4 or 16, 0 when the message does not say, and -1 when
+// the datagram was sent to a broadcast or multicast address.
 int clinux_packet_info(const struct msghdr *header, uint8_t out[16]);
 
 // Writes the control message that sets the source address of a datagram; `length` is 4 or 16. Returns its size.

@@ -2,13 +2,13 @@
 
 import Glibc
 
-/// The clock that workers read once a batch and hand to the core.
-public enum MonotonicClock {
+/// The system's clocks: workers read one once a batch and hand it to the core, the log reads the other.
+public enum SystemClock {
     /// Nanoseconds since some moment before the start; never goes back.
-    public static func now() -> UInt64 { read(CLOCK_MONOTONIC) }
+    public static func monotonic() -> UInt64 { read(CLOCK_MONOTONIC) }
 
     /// Nanoseconds since 1970, for log lines only.
-    public static func wallClock() -> Int64 { Int64(clamping: read(CLOCK_REALTIME)) }
+    public static func realtime() -> Int64 { Int64(clamping: read(CLOCK_REALTIME)) }
 
     private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
