@@ -132,6 +132,12 @@ struct EnvironmentTests {
         #expect(try Settings.load(from: sources).settings == Settings())
     }
 
+    @Test("The variables of the start scripts of 2002 are no settings")
+    func manual() throws {
+        let variables = ["STUND_OPTS": "-no_daemon", "START_STUND": "yes"]
+        #expect(try load("", environment: variables).settings == Settings())
+    }
+
     @Test("What Kubernetes and Docker set for a service called stund is no setting")
     func serviceLinks() throws {
         let links = [
