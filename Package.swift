@@ -112,6 +112,7 @@ let package = Package(
                 "ServerRuntime",
                 "Administration",
                 "ServerSettings",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],

@@ -2,7 +2,7 @@
 public struct ServerStatus: Codable, Hashable, Sendable {
     /// A counter and its value since the start.
     public struct Counter: Codable, Hashable, Sendable {
-        /// The name, such as `binding responses`.
+        /// The name, such as `answers-rfc8489`.
         public var name: String
         /// How often it was counted.
         public var value: UInt64

@@ -48,7 +48,7 @@ enum UnixSocket {
         case failed(Int32)
     }
 
-    /// The longest path: `sun_path` holds 108 bytes with the zero at its end.
+    /// The longest path: `sun_path` holds 108 bytes with the zero at its end (`StatePaths` of ServerSettings says it too).
     static let longestPath = 107
 
     /// A socket that listens at `path`, made with mode 0600.

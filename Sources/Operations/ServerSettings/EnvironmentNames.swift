@@ -6,9 +6,12 @@ enum EnvironmentNames {
     /// The variable that `stund password` reads; no setting, as only a hash of the password is ever stored.
     static let password = "STUND_HTTP_PASSWORD"
 
+    /// What the start scripts of 2002 read; a service that still sets it shall start all the same.
+    static let startScript = "STUND_OPTS"
+
     /// The names in `environment` that look like settings of this server and are none, sorted.
     static func unknown(in environment: [String: String], ignoring ignored: Set<String>) -> [String] {
-        let known = ignored.union(Settings.keys.map(\.environmentName)).union([password])
+        let known = ignored.union(Settings.keys.map(\.environmentName)).union([password, startScript])
         return environment.filter { name, value in
             name.hasPrefix(prefix) && !known.contains(name) && !isServiceLink(name, value)
         }.keys.sorted()

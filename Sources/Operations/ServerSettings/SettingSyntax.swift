@@ -141,7 +141,7 @@ extension SettingSyntax<String?> {
 
     static var hash: Self {
         Self(
-            kind: .text("what stund password writes, a text without spaces", mayBeEmpty: false),
+            kind: .text("a scrypt hash of a password, as `stund password` makes it", mayBeEmpty: false),
             parse: { (text) throws(InvalidValue) in
                 guard !text.isEmpty else { throw InvalidValue("is empty") }
                 guard !text.contains(where: \.isWhitespace) else { throw InvalidValue("has a space in it") }

@@ -77,14 +77,17 @@ extension Settings {
             \.otherStunServers,
             .otherServers,
             example: "stun.example.org 192.0.2.9:3480 [2001:db8::9]:3480",
-            help: "Other STUN servers, each a host name or an IP address; without a port, 3478 is meant."
+            help: """
+                Other STUN servers, each a host name or an IP address; without a port, 3478 is meant. It has no effect \
+                yet in this version.
+                """
         ),
         SettingKey(
             "default-binding-duration",
             \.defaultBindingDuration,
             .integer(1...86400),
             example: "300",
-            help: "How long a binding is said to last, in seconds."
+            help: "How long a binding is said to last, in seconds. It has no effect yet in this version."
         ),
         SettingKey(
             "draft-address-layout",
@@ -115,14 +118,20 @@ extension Settings {
             \.challengeRateLimit,
             .integer(1...10_000_000),
             example: "50",
-            help: "Authentication challenges a second to one client, which is an IPv4 address or an IPv6 /64."
+            help: """
+                Error answers (and, when TURN comes, challenges to log in) a second to one client, which is an IPv4 \
+                address or an IPv6 /64.
+                """
         ),
         SettingKey(
             "challenge-rate-burst",
             \.challengeRateBurst,
             .integer(1...10_000_000),
             example: "200",
-            help: "How many authentication challenges one client may get at once after a pause."
+            help: """
+                How many error answers (and, when TURN comes, challenges to log in) one client may get at once after a \
+                pause.
+                """
         ),
         SettingKey(
             "rate-limit-exempt",
@@ -153,7 +162,10 @@ extension Settings {
             \.logFile,
             .path,
             example: "/var/log/stund.log",
-            help: "The file that log lines are appended to. Empty means none."
+            help: """
+                The file that log lines are appended to. Empty means none: the log then goes to the terminal in the \
+                foreground, and to syslog in the background.
+                """
         ),
         SettingKey(
             "log-rows",
@@ -178,22 +190,25 @@ extension Settings {
             .integer(1...65535),
             example: "8080",
             needsRestart: true,
-            help: "The TCP port of the web console."
+            help: "The TCP port of the web console, which this version does not have: it has no effect yet."
         ),
         SettingKey(
             "http-user",
             \.httpUser,
             .userName,
             example: "operator",
-            help: "The user name of the web console."
+            help: "The user name of the web console, which this version does not have: it has no effect yet."
         ),
         SettingKey(
             "http-password-hash",
             \.httpPasswordHash,
             .hash,
-            example: "$scrypt$...",
+            example: "$scrypt$ln=15,r=8,p=1$Xwsi1Y2N3aLZ7dh9Zxq6Uw$lzia4FP2YgCAvsgUS5kkuTjwikCm0UX4x35EIr4W0JI",
             isSecret: true,
-            help: "The hash of the console's password. `stund password` writes it; without it no password is set."
+            help: """
+                The hash of the console's password. `stund password` writes it; without it no password is set. This \
+                version does not have the console: it has no effect yet.
+                """
         ),
     ]
 }

@@ -16,6 +16,10 @@ public struct SettingsSources: Sendable {
     public var flagSpellings: [String: String]
     /// Variables that begin with `STUND_` and are no settings, such as those the process passes to itself.
     public var ignoredVariables: Set<String>
+    /// Tells why a text is no password hash that can be used, to complete "the value ..."; nil when it is one.
+    ///
+    /// What makes a hash is known to those who compute it, not to the settings.
+    public var faultOfPasswordHash: @Sendable (String) -> String?
 
     /// Names the sources; a nil `file` stands for `defaultFile`.
     public init(
@@ -23,13 +27,15 @@ public struct SettingsSources: Sendable {
         environment: [String: String] = [:],
         flags: [String: String] = [:],
         flagSpellings: [String: String] = [:],
-        ignoredVariables: Set<String> = []
+        ignoredVariables: Set<String> = [],
+        faultOfPasswordHash: @escaping @Sendable (String) -> String? = { _ in nil }
     ) {
         self.file = file ?? Self.defaultFile
         self.environment = environment
         self.flags = flags
         self.flagSpellings = flagSpellings
         self.ignoredVariables = ignoredVariables
+        self.faultOfPasswordHash = faultOfPasswordHash
     }
 }
 
@@ -57,7 +63,7 @@ extension Settings {
     public static func load(from sources: SettingsSources) throws(SettingsError) -> LoadedSettings {
         let content = try FileAccess.read(sources.file)
         let document = SettingsDocument(content?.bytes ?? [], path: sources.file)
-        let file = SettingsLayer(document)
+        let file = SettingsLayer(document, faultOfPasswordHash: sources.faultOfPasswordHash)
         let environment = SettingsLayer(environmentOf: sources)
         let flags = SettingsLayer(flagsOf: sources)
         var problems = file.problems

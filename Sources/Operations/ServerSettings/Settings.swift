@@ -22,7 +22,7 @@ public struct Settings: Sendable, Equatable {
     public var logLevel = 5
     /// The form of a log line.
     public var logFormat = LogFormat.text
-    /// The file that log lines are appended to; nil means none.
+    /// The file that log lines are appended to; nil means the terminal, or syslog in the background.
     public var logFile: String?
     /// How many recent log messages are kept in memory.
     public var logRows = 200
@@ -42,9 +42,9 @@ public struct Settings: Sendable, Equatable {
     public var bindingRateLimit = 5000
     /// How many Binding answers one client may get at once after a pause.
     public var bindingRateBurst = 10_000
-    /// Authentication challenges a second to one client: an IPv4 address or an IPv6 /64.
+    /// Error answers (and, when TURN comes, challenges) a second to one client: an IPv4 address or an IPv6 /64.
     public var challengeRateLimit = 100
-    /// How many challenges one client may get at once after a pause.
+    /// How many of these one client may get at once after a pause.
     public var challengeRateBurst = 400
     /// Clients that no rate limit applies to.
     public var rateLimitExempt: [IPPrefix] = []

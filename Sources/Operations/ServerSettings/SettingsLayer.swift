@@ -7,6 +7,7 @@ struct SettingsLayer {
     /// Where each value stands.
     private(set) var origins: [String: SettingOrigin] = [:]
     private(set) var problems = ProblemList()
+    private let faultOfPasswordHash: @Sendable (String) -> String?
 
     /// What swift-configuration merges: keys and texts as they are, as the dashes in our names are no separators.
     ///
@@ -22,8 +23,9 @@ struct SettingsLayer {
         )
     }
 
-    /// The settings file.
-    init(_ document: SettingsDocument) {
+    /// The settings file; without `faultOfPasswordHash` any hash is right, so that `stund password` can replace it.
+    init(_ document: SettingsDocument, faultOfPasswordHash: @escaping @Sendable (String) -> String? = { _ in nil }) {
+        self.faultOfPasswordHash = faultOfPasswordHash
         problems = document.problems
         for entry in document.entries {
             let origin = SettingOrigin.file(document.path, line: entry.line)
@@ -44,6 +46,7 @@ struct SettingsLayer {
 
     /// Variables that begin with `STUND_`.
     init(environmentOf sources: SettingsSources) {
+        faultOfPasswordHash = sources.faultOfPasswordHash
         for name in EnvironmentNames.unknown(in: sources.environment, ignoring: sources.ignoredVariables) {
             refuseUnknown("variable", name, at: .environment(name), among: EnvironmentNames.suggestions)
         }
@@ -55,6 +58,7 @@ struct SettingsLayer {
 
     /// Command line flags.
     init(flagsOf sources: SettingsSources) {
+        faultOfPasswordHash = sources.faultOfPasswordHash
         for (name, text) in sources.flags.sorted(by: { $0.key < $1.key }) {
             let origin = SettingOrigin.flag(sources.flagSpellings[name] ?? "--\(name)")
             guard let key = Settings.key(named: name) else {
@@ -68,6 +72,8 @@ struct SettingsLayer {
     private mutating func add(_ key: SettingKey, _ text: String, at origin: SettingOrigin) {
         if let complaint = key.complaint(about: text) {
             refuse(key, at: origin, complaint)
+        } else if key.name == "http-password-hash", let fault = faultOfPasswordHash(text) {
+            refuse(key, at: origin, "the value \(fault); allowed: \(key.kind.allowed)")
         } else {
             values[key.name] = text
             origins[key.name] = origin

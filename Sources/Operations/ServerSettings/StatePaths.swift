@@ -5,17 +5,16 @@ public struct StatePaths: Sendable, Equatable {
     /// The folder of what lives as long as the process.
     public let runtimeFolder: String
 
-    /// The server's secret.
-    public var secret: String { stateFolder + "/secret" }
-    /// The database.
-    public var database: String { stateFolder + "/stund.sqlite" }
     /// The unix socket that commands talk to.
     public var controlSocket: String { runtimeFolder + "/control.sock" }
     /// The file with the process id.
     public var pid: String { runtimeFolder + "/stund.pid" }
 
     /// The longest path of a unix socket, in bytes: `sun_path` holds 108 with the zero at its end (unix(7)).
-    public static let longestSocketPath = 107
+    ///
+    /// `UnixSocket` of Administration has the same number, as neither module uses the other: here it refuses a settings
+    /// file before anything is started.
+    private static let longestSocketPath = 107
 
     /// Decides on the folders.
     ///

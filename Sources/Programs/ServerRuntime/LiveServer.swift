@@ -74,14 +74,20 @@ public final class LiveServer: RunningServer {
     /// discovery; opens nothing.
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
-        let pairs = [plan.v4, plan.v6].compactMap { endpoints in
+        return plan.sockets.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") } + addressPairs(of: plan)
+    }
+
+    private static func addressPairs(of plan: ListenPlan) -> [String] {
+        [plan.v4, plan.v6].compactMap { endpoints in
             endpoints.primary.flatMap { first in endpoints.alternate.map { "first address \(first), second \($0)" } }
         }
-        return plan.sockets.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") } + pairs
     }
 
     /// Where requests are answered, a line each.
     public var listeners: [String] { listening }
+
+    /// Which two addresses of a family are used for NAT discovery, a line each; none without a second address.
+    public var addressPairs: [String] { Self.addressPairs(of: plan) }
 
     /// Stops serving; the log says so.
     public func stop() {
@@ -139,7 +145,8 @@ extension LiveServer {
             version: version,
             pid: ProcessInfo.processInfo.processIdentifier,
             uptime: Int(clamping: (SystemClock.monotonic() &- startedAt) / 1_000_000_000),
-            settingsFile: current.file,
+            // Whoever asks is perhaps in another folder.
+            settingsFile: URL(fileURLWithPath: current.file).path,
             stateFolder: paths.stateFolder,
             listeners: listening,
             workers: pool.count,

@@ -31,17 +31,24 @@ enum ArgumentSpelling {
                 result.append(argument)
                 continue
             }
-            result.append(option.text)
-            if option.takesNext, index < arguments.endIndex, arguments[index] != "--" {
-                result.append(arguments[index])
-                index += 1
+            guard option.takesNext, index < arguments.endIndex, arguments[index] != "--" else {
+                result.append(option.text)
+                continue
             }
+            let value = arguments[index]
+            index += 1
+            // ArgumentParser takes `-1` for an option; joined to its own it is a value, which is then found out of range.
+            result += isNegative(value) ? ["\(option.text)=\(value)"] : [option.text, value]
         }
         return assemble(command, result)
     }
 
     private static func assemble(_ command: String?, _ rest: [String]) -> [String] {
         (command.map { [$0] } ?? []) + rest
+    }
+
+    private static func isNegative(_ text: String) -> Bool {
+        text.hasPrefix("-") && text.dropFirst().first?.isASCII == true && text.dropFirst().first?.isNumber == true
     }
 
     /// The option in the known spelling, or nil when it is none of ours.

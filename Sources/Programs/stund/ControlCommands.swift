@@ -110,7 +110,7 @@ struct RunningServerAddress {
 
     init(_ option: FileOption) throws(Failure) {
         own = try option.paths().controlSocket
-        file = option.config == SettingsSources.defaultFile ? nil : URL(fileURLWithPath: option.config).path
+        file = option.config == SettingsSources.defaultFile ? nil : option.config
         do {
             service = try StatePaths(settingsFile: "", environment: FileOption.environment, asService: true)
                 .controlSocket
@@ -139,16 +139,61 @@ struct RunningServerAddress {
         }
     }
 
+    /// What telling a server of its changed settings file came to.
+    enum Reload: Hashable {
+        /// It has read the file again.
+        case done
+        /// No server answers.
+        case nobody
+        /// The server that answers, this process, uses another file.
+        case otherFile(pid: Int32, file: String)
+        /// A server answers at this socket, but this user may not ask it which file it uses.
+        case notPermitted(socket: String)
+    }
+
+    /// Has the server reread its settings file if that is `file`; leaves any other server alone.
+    func reload(ifItUses file: String) throws(Failure) -> Reload {
+        var result = Reload.nobody
+        for socket in own == service ? [own] : [own, service] {
+            do throws(ControlClientError) {
+                guard case .status(let status) = try ControlClient.send(.status, to: socket) else {
+                    throw .unreadableAnswer(socket)
+                }
+                if SettingsPath.isSame(file, status.settingsFile) {
+                    _ = try ControlClient.send(.reload, to: socket)
+                    return .done
+                }
+                result = .otherFile(pid: status.pid, file: status.settingsFile)
+            } catch .notRunning {
+                continue
+            } catch .notPermitted {
+                result = .notPermitted(socket: socket)
+            } catch {
+                throw Failure(error)
+            }
+        }
+        return result
+    }
+
     private func isService() -> Bool {
         guard service != own else { return false }
         do throws(ControlClientError) {
             guard case .status(let status) = try ControlClient.send(.status, to: service) else { return false }
-            return file == nil || status.settingsFile == file
+            return file.map { SettingsPath.isSame($0, status.settingsFile) } ?? true
         } catch {
             // A service that exists but may not be asked is what the user wants to hear of.
             if case .notPermitted = error { return file == nil }
             return false
         }
+    }
+}
+
+/// The path of a settings file.
+enum SettingsPath {
+    /// Whether both paths lead to one file, by whatever links.
+    static func isSame(_ one: String, _ other: String) -> Bool {
+        URL(fileURLWithPath: one).resolvingSymlinksInPath().path
+            == URL(fileURLWithPath: other).resolvingSymlinksInPath().path
     }
 }
 

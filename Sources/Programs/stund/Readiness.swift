@@ -36,8 +36,6 @@ final class Readiness: Sendable {
         else {
             throw Failure(.usage, "\(variable) is for the program's own use: unset it")
         }
-        // The starter may have been killed: its pipe then breaks, and the server shall go on.
-        signal(SIGPIPE, SIG_IGN)
         ProcessName.set("stund")
         return Readiness(pipe: number)
     }

@@ -15,6 +15,9 @@ struct ServeCommand: AsyncParsableCommand {
     var noDaemon = false
 
     func run() async throws {
+        // Whoever reads what the server writes may go away (`stund --no-daemon | head`), the starter may be killed: that
+        // breaks a pipe, and the server shall go on.
+        signal(SIGPIPE, SIG_IGN)
         let environment = ProcessInfo.processInfo.environment
         if let readiness = try Readiness.inherited(from: environment) {
             try await run(readiness)

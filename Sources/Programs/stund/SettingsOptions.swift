@@ -1,3 +1,4 @@
+import Administration
 import ArgumentParser
 import Foundation
 import ServerSettings
@@ -43,6 +44,15 @@ struct SettingsOptions: ParsableArguments {
         }
     }
 
+    @Sendable private static func faultOfPasswordHash(_ text: String) -> String? {
+        do throws(PasswordHashError) {
+            _ = try PasswordHash(parsing: text)
+            return nil
+        } catch {
+            return "can't be used: \(error)"
+        }
+    }
+
     /// Where settings come from, for `Settings.load`.
     func sources() -> SettingsSources {
         var flags: [String: String] = [:]
@@ -62,7 +72,8 @@ struct SettingsOptions: ParsableArguments {
             file: file.config,
             environment: FileOption.environment,
             flags: flags,
-            flagSpellings: spellings
+            flagSpellings: spellings,
+            faultOfPasswordHash: Self.faultOfPasswordHash
         )
     }
 }

@@ -1,4 +1,5 @@
 import Administration
+import Observability
 import ServerRuntime
 import ServerSettings
 import UnixSignals
@@ -17,9 +18,9 @@ func serve(_ launch: Launch) async throws {
         isDetached: launch.isDetached
     )
     defer { server.stop() }
-    let control = try ControlSocket.open(at: launch.paths.controlSocket, for: server)
+    let control = try openControlSocket(launch.paths.controlSocket, for: server)
     defer { control.stop() }
-    launch.readiness.ready(StartText(server.listeners, launch).lines)
+    launch.readiness.ready(StartText(server, launch).lines)
     for await signal in signals {
         guard signal == .sighup else { return }
         server.reopenLog()
@@ -28,21 +29,34 @@ func serve(_ launch: Launch) async throws {
     }
 }
 
+/// Without the socket nobody could ask the server anything, so it doesn't start: the log tells why.
+private func openControlSocket(_ path: String, for server: LiveServer) throws(ControlSocketError) -> ControlSocket {
+    do throws(ControlSocketError) {
+        return try ControlSocket.open(at: path, for: server)
+    } catch {
+        server.tell(.controlSocketNotOpened, error.description)
+        throw error
+    }
+}
+
 /// What the person who starts the server reads.
 struct StartText {
     let lines: [String]
 
-    init(_ listeners: [String], _ launch: Launch) {
+    init(_ server: LiveServer, _ launch: Launch) {
         let settings = launch.loaded.settings
         let address = settings.address.first.map { "\($0)" } ?? "127.0.0.1"
         let port = settings.stunPort1 == 3478 ? "" : ":\(settings.stunPort1)"
         let isDefault = launch.loaded.file == SettingsSources.defaultFile
         let config = isDefault ? "" : " --config \(launch.loaded.file)"
-        lines = [
-            "stund \(Version.current) answers STUN at \(listeners.joined(separator: ", "))",
+        let answers = "stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"
+        // In the foreground the log is there to see.
+        let log = launch.isDetached ? ["log:      \(settings.logFile ?? "syslog")"] : []
+        let rest = [
             "settings: \(launch.loaded.file)\(launch.loaded.fileExists ? "" : " (none yet: all defaults)")",
             "state:    \(launch.paths.stateFolder)",
             "try:      stun \(address)\(port)   (Debian's stun-client), then: stund statistics\(config)",
         ]
+        lines = [answers] + server.addressPairs.map { "NAT test: \($0)" } + log + rest
     }
 }

@@ -27,7 +27,7 @@ struct BadFileTests {
         (
             "http-password-hash: se cret\n",
             "stund.yaml:1: http-password-hash: the value has a space in it; "
-                + "allowed: what stund password writes, a text without spaces"
+                + "allowed: a scrypt hash of a password, as `stund password` makes it"
         ),
         (
             "log-level: 1\n\thttp-port: 2\n",

@@ -95,6 +95,28 @@ struct LoadTests {
         #expect(try load("second-address: 127.0.0.2\n").settings?.secondAddress == [IPAddress(v4: 0x7F00_0002)])
     }
 
+    @Test("A password hash is refused for the reason that its maker tells, wherever it comes from")
+    func refusedHash() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.file("stund.yaml", "# one\nhttp-password-hash: from-file\n")
+        var sources = SettingsSources(
+            file: path,
+            environment: ["STUND_HTTP_PASSWORD_HASH": "from-environment"],
+            flags: ["http-password-hash": "from-flag"],
+            faultOfPasswordHash: { $0 == "right" ? nil : "is \($0.utf8.count) bytes long" }
+        )
+        let error = try #require(throws: SettingsError.self) { try Settings.load(from: sources) }
+        for (origin, length) in [("\(path):2", 9), ("STUND_HTTP_PASSWORD_HASH", 16), ("--http-password-hash", 9)] {
+            let start = "\(origin): http-password-hash: the value is \(length) bytes long; allowed: a scrypt hash"
+            #expect(error.description.contains(start), "\(error)")
+        }
+        sources.environment = [:]
+        sources.flags = ["http-password-hash": "right"]
+        #expect(throws: SettingsError.self) { try Settings.load(from: sources) }
+        _ = try folder.file("stund.yaml", "http-password-hash: right\n")
+        #expect(try Settings.load(from: sources).settings.httpPasswordHash == "right")
+    }
+
     @Test("A file with a password hash that others can read brings a warning")
     func readableHash() throws {
         let folder = try TemporaryFolder()
@@ -130,6 +152,12 @@ struct EnvironmentTests {
             ignoredVariables: ["STUND_READY_FD"]
         )
         #expect(try Settings.load(from: sources).settings == Settings())
+    }
+
+    @Test("The variables of the start scripts of 2002 are no settings")
+    func manual() throws {
+        let variables = ["STUND_OPTS": "-no_daemon", "START_STUND": "yes"]
+        #expect(try load("", environment: variables).settings == Settings())
     }
 
     @Test("What Kubernetes and Docker set for a service called stund is no setting")

@@ -6,12 +6,11 @@ struct StatePathsTests {
     @Test("Beside the settings file, so that two servers of one host never share a path")
     func besideTheFile() throws {
         let paths = try StatePaths(settingsFile: "/etc/a/stund.yaml", environment: [:])
-        #expect(paths.secret == "/etc/a/stund.yaml.d/secret")
-        #expect(paths.database == "/etc/a/stund.yaml.d/stund.sqlite")
+        #expect(paths.stateFolder == "/etc/a/stund.yaml.d")
         #expect(paths.controlSocket == "/etc/a/stund.yaml.d/control.sock")
         #expect(paths.pid == "/etc/a/stund.yaml.d/stund.pid")
         let other = try StatePaths(settingsFile: "/etc/a/two.yaml", environment: [:])
-        #expect(other.controlSocket != paths.controlSocket && other.secret != paths.secret)
+        #expect(other.controlSocket != paths.controlSocket && other.stateFolder != paths.stateFolder)
     }
 
     @Test(

@@ -44,6 +44,19 @@ struct ArgumentSpellingTests {
         #expect(ArgumentSpelling.normalized(words(given)) == words(expected))
     }
 
+    @Test(
+        "a number below zero is joined to its option, as it would else be taken for one",
+        arguments: [
+            ("--log -1", "--log=-1"), ("-html_port -80 status", "status --html-port=-80"),
+            ("log --limit -5", "log --limit=-5"),
+            ("--log - -1", "--log - -1"), ("--no-daemon -1", "--no-daemon -1"),
+            ("--log -no_daemon", "--log -no_daemon"),
+        ]
+    )
+    func negativeNumbers(given: String, expected: String) {
+        #expect(ArgumentSpelling.normalized(words(given)) == words(expected))
+    }
+
     @Test("what nobody knows stays as it was, for the error message")
     func unknown() {
         for argument in ["--htmlport", "-x_y", "---log", "-", "--=", "-_", "-é_"] {

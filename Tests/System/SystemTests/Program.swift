@@ -52,8 +52,11 @@ final class Program: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = Array(command.dropFirst())
-        // A developer's own STUND_ variables are settings of a server, and not of the one under test.
-        let inherited = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("STUND_") }
+        // What a developer's shell or a service that runs the tests tells a server is not for the one under test. With
+        // the service manager's variables it would stay in the foreground, and a test would wait for the command's end.
+        let inherited = ProcessInfo.processInfo.environment.filter {
+            !$0.key.hasPrefix("STUND_") && $0.key != "INVOCATION_ID" && $0.key != "NOTIFY_SOCKET"
+        }
         process.environment = inherited.merging(environment.compactMapValues(\.self)) { $1 }
             .filter { environment[$0.key] != .some(nil) }
         process.standardInput = FileHandle.nullDevice

@@ -31,7 +31,7 @@ struct ServerProcessTests {
         let crowd = try (0..<400).map { _ in try Crowd(client: UDPClient()) }
         try await withServer { first, _, ports in
             try await withTemporaryFolder { folder in
-                let second = try StundCommand(folder: folder, settings: settings(ports))
+                let second = try StundCommand(folder: folder, settings: loopback(ports))
                 let end = try await Program.run(second.arguments)
                 #expect(end.exitCode == 71)
                 let port = "127.0.0.1:\(ports.first)"
@@ -96,7 +96,7 @@ struct ServerProcessTests {
     @Test("SIGHUP rereads the settings; wrong ones leave the running ones in force and are told")
     func reread() async throws {
         try await withServer { server, command, ports in
-            try StundCommand.write(settings(ports).merging(["log-level": "8"]) { $1 }, to: command.settingsFile)
+            try StundCommand.write(loopback(ports).merging(["log-level": "8"]) { $1 }, to: command.settingsFile)
             server.signal(SIGHUP)
             #expect(await server.wait { $0.output.contains("Settings reloaded") }, "\(server.state.output)")
             try expectAnswer(ports)
@@ -111,14 +111,37 @@ struct ServerProcessTests {
         }
     }
 
+    @Test("In the foreground it goes on when nobody reads what it writes any more")
+    func brokenPipe() async throws {
+        try await withTemporaryFolder { folder in
+            let ports = try Ports.free()
+            let command = try StundCommand(folder: folder, settings: loopback(ports))
+            defer { command.endServer() }
+            let line = command.arguments.joined(separator: " ") + " 2>&1 | head -1"
+            try await Program.running(["sh", "-c", line]) { _ in
+                let log = [Partners.stund, "log", "--config", command.settingsFile]
+                try await waitUntil("the server is ready") { try await Program.run(log).exitCode == 0 }
+                // What it says of this goes to the broken pipe.
+                try kill(#require(command.processID), SIGHUP)
+                try await waitUntil("the settings are reloaded") {
+                    let shown = try await Program.run(log)
+                    try #require(shown.exitCode == 0, "\(shown.output)")
+                    return shown.output.contains("Settings reloaded")
+                }
+                #expect(command.processID != nil)
+                try expectAnswer(ports)
+            }
+        }
+    }
+
     @Test("Into the background: the command ends when the server answers, and leaves it running")
     func background() async throws {
         try await withTemporaryFolder { folder in
             let ports = try Ports.free()
-            let command = try StundCommand(folder: folder, settings: settings(ports), flags: [])
-            defer { endBackgroundServer(command) }
+            let command = try StundCommand(folder: folder, settings: loopback(ports), flags: [])
+            defer { command.endServer() }
             // Finished means that nobody holds the pipe any more: a script that reads the output is not kept waiting.
-            let start = try await Program.run(command.arguments, environment: Self.noServiceManager)
+            let start = try await Program.run(command.arguments)
             try #require(start.exitCode == 0 && start.outputEnded, "\(start.output)")
             try expectAnswer(ports)
             let line = start.lines.first { $0.contains("answers STUN at") } ?? ""
@@ -130,7 +153,7 @@ struct ServerProcessTests {
             // A session of its own: the end of the terminal does not reach it.
             #expect(getsid(process) == process)
 
-            let again = try await Program.run(command.arguments, environment: Self.noServiceManager)
+            let again = try await Program.run(command.arguments)
             #expect(again.exitCode != 0 && again.output.contains("process \(process)"), "\(again.output)")
             kill(process, SIGTERM)
             try await waitUntil("the server in the background has ended") { command.processID == nil }
@@ -141,9 +164,9 @@ struct ServerProcessTests {
     func backgroundFailure() async throws {
         try await withServer { first, _, ports in
             try await withTemporaryFolder { folder in
-                let command = try StundCommand(folder: folder, settings: settings(ports), flags: [])
-                defer { endBackgroundServer(command) }
-                let end = try await Program.run(command.arguments, environment: Self.noServiceManager)
+                let command = try StundCommand(folder: folder, settings: loopback(ports), flags: [])
+                defer { command.endServer() }
+                let end = try await Program.run(command.arguments)
                 #expect(end.exitCode == 71)
                 #expect(end.output.contains("pid \(first.processID)"), "\(end.output)")
             }
@@ -162,51 +185,50 @@ struct ServerProcessTests {
             #expect(shown.lines.count { $0.hasPrefix("127.0.0.1:") } == 2, "\(shown.output)")
         }
     }
+}
 
-    /// Variables by which a service manager makes itself known; without them the server goes into the background.
-    private static let noServiceManager = ["NOTIFY_SOCKET": nil, "INVOCATION_ID": nil] as [String: String?]
+/// Settings of a server on loopback.
+func loopback(_ ports: Ports) -> [String: String] {
+    ["address": "127.0.0.1", "stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)"]
+}
 
-    private func settings(_ ports: Ports) -> [String: String] {
-        ["address": "127.0.0.1", "stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)"]
-    }
-
-    /// Runs `body` beside a server in the foreground whose process id and exit code are its own.
-    private func withServer(
-        _ more: [String: String] = [:],
-        _ body: (Program, StundCommand, Ports) async throws -> Void
-    ) async throws {
-        try await withTemporaryFolder { folder in
-            let ports = try Ports.free()
-            let command = try StundCommand(folder: folder, settings: settings(ports).merging(more) { $1 })
-            try await Program.running(command.arguments, lifetime: nil) { server in
-                _ = await server.wait { $0.output.contains("try:") || $0.exitCode != nil }
-                try #require(server.state.output.contains("try:"), "\(server.state.output)")
-                try await body(server, command, ports)
-            }
+/// Runs `body` beside a server in the foreground whose process id and exit code are its own.
+nonisolated(nonsending) func withServer(
+    _ more: [String: String] = [:],
+    environment: [String: String?] = [:],
+    _ body: (Program, StundCommand, Ports) async throws -> Void
+) async throws {
+    try await withTemporaryFolder { folder in
+        let ports = try Ports.free()
+        let command = try StundCommand(folder: folder, settings: loopback(ports).merging(more) { $1 })
+        try await Program.running(command.arguments, environment: environment, lifetime: nil) { server in
+            _ = await server.wait { $0.output.contains("try:") || $0.exitCode != nil }
+            try #require(server.state.output.contains("try:"), "\(server.state.output)")
+            try await body(server, command, ports)
         }
     }
+}
 
-    private func expectAnswer(_ ports: Ports) throws {
-        let answer = try UDPClient().ask(.init("127.0.0.1", ports.first), WireMessage.modern().bytes)
-        #expect(WireAnswer(answer?.bytes ?? [])?.type == 0x0101)
-    }
+func expectAnswer(_ ports: Ports) throws {
+    let answer = try UDPClient().ask(.init("127.0.0.1", ports.first), WireMessage.modern().bytes)
+    #expect(WireAnswer(answer?.bytes ?? [])?.type == 0x0101)
+}
 
-    /// Whatever a test ended with, no server stays behind.
-    private func endBackgroundServer(_ command: StundCommand) {
-        if let process = command.processID { kill(process, SIGKILL) }
-    }
-
-    private func waitUntil(_ what: String, _ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while !condition() {
-            guard ContinuousClock.now < deadline else { throw Program.Failure(description: "not within 10 s: \(what)") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
+nonisolated(nonsending) func waitUntil(_ what: String, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw Program.Failure(description: "not within 10 s: \(what)") }
+        try await Task.sleep(for: .milliseconds(20))
     }
 }
 
 extension StundCommand {
     var processIDFile: String { settingsFile + ".d/stund.pid" }
+
+    /// Whatever a test ended with, no server stays behind in the background.
+    func endServer() {
+        if let processID { kill(processID, SIGKILL) }
+    }
 
     /// The process that the pid file names, if it runs.
     var processID: Int32? {
