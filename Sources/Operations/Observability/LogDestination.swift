@@ -1,7 +1,5 @@
 /// Where the log is written, beside the history in memory.
 public enum LogDestination: Sendable, Hashable {
-    /// The standard output of the process.
-    case standardOutput
     /// The standard error of the process.
     case standardError
     /// A file, written at its end; made with mode 0640 when it does not exist.
@@ -12,7 +10,6 @@ public enum LogDestination: Sendable, Hashable {
     /// The destination as error texts name it.
     var name: String {
         switch self {
-        case .standardOutput: "standard output"
         case .standardError: "standard error"
         case .file(let path): "log file \(path)"
         case .syslog(_, let path): "syslog socket \(path)"
@@ -45,7 +42,6 @@ struct LogSink {
     init(_ destination: LogDestination) throws(SystemError) {
         self.destination = destination
         switch destination {
-        case .standardOutput: output = .stream(.standardOutput)
         case .standardError: output = .stream(.standardError)
         case .file(let path): output = .file(try Descriptor.appending(to: path), path: path)
         case .syslog(let identifier, let path):

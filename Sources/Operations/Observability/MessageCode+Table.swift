@@ -327,13 +327,6 @@ extension MessageCode {
             remedy: "Set second-address for change IP requests, or remove other-stun-servers."
         ),
         Definition(
-            .libraryMessage,
-            .notice,
-            "Library message",
-            meaning: "A library that the server is built on wrote to the log; its own level decides the level.",
-            remedy: "What the entry says."
-        ),
-        Definition(
             .logNotWritten,
             .critical,
             "Log not written",

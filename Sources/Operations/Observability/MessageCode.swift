@@ -85,8 +85,6 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case logEntriesLost = 1105
     /// `other-stun-servers` is set but not used.
     case otherServersUnused = 1106
-    /// A library wrote to the log.
-    case libraryMessage = 1107
     /// The log cannot be written to its destination.
     case logNotWritten = 1108
     /// The log is written to its destination again.

@@ -33,7 +33,6 @@ final class Descriptor: Sendable {
         if isOwned { _ = close(number) }
     }
 
-    static let standardOutput = Descriptor(STDOUT_FILENO, isOwned: false)
     static let standardError = Descriptor(STDERR_FILENO, isOwned: false)
 
     /// Opens a file to write at its end; a new file gets mode 0640, because a log tells who talked to the server.
