@@ -11,7 +11,7 @@ import Synchronization
 /// The process must ignore SIGPIPE, or a pipe that is closed at its other end kills it.
 public final class EventLog: Sendable {
     private struct State {
-        var format = LogFormat.text
+        var format = LogLineForm.text
         var sinks: [LogSink] = []
         var sampler = RepeatSampler()
         /// Takes what is to say about the other destinations.
@@ -37,7 +37,7 @@ public final class EventLog: Sendable {
     }
 
     /// Writes to `destinations` from now on; when a file cannot be opened, everything stays as it was.
-    public func write(to destinations: [LogDestination], format: LogFormat) throws(LogDestinationError) {
+    public func write(to destinations: [LogDestination], format: LogLineForm) throws(LogDestinationError) {
         var sinks: [LogSink] = []
         for destination in destinations {
             do throws(SystemError) {

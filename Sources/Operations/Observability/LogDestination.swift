@@ -53,7 +53,7 @@ struct LogSink {
     var isWorking: Bool { lost == 0 }
 
     /// Writes an entry; the answer is what there is to say when the destination begins to fail or works again.
-    mutating func write(_ entry: LogEntry, format: LogFormat) -> LogEntry? {
+    mutating func write(_ entry: LogEntry, format: LogLineForm) -> LogEntry? {
         if let error = attempt(entry, format: format) {
             lost += 1
             guard lost == 1 else { return nil }
@@ -73,7 +73,7 @@ struct LogSink {
         isMidLine = false
     }
 
-    private mutating func attempt(_ entry: LogEntry, format: LogFormat) -> SystemError? {
+    private mutating func attempt(_ entry: LogEntry, format: LogLineForm) -> SystemError? {
         switch output {
         case .stream(let descriptor), .file(let descriptor, _):
             let bytes = Array(((isMidLine ? "\n" : "") + entry.formatted(format) + "\n").utf8)

@@ -16,7 +16,7 @@ public final class LogPump: Sendable {
 
     private let log: EventLog
     private let clock: @Sendable () -> Int64
-    private let wakeUp = WakeUp()
+    private let threadSignal = LogThreadSignal()
     /// The lock also makes sure that a ring has one consumer, whoever calls `pump`.
     private let state = Mutex(State())
     private let isStopping = Atomic(false)
@@ -31,7 +31,7 @@ public final class LogPump: Sendable {
 
     /// Makes a ring for one packet worker, which this pump empties from now on.
     public func makeRing(slots: Int = 256) -> EventRing {
-        let ring = EventRing(slots: slots, wakeUp: wakeUp)
+        let ring = EventRing(slots: slots, threadSignal: threadSignal)
         state.withLock { $0.rings.append(ring) }
         return ring
     }
@@ -67,7 +67,7 @@ public final class LogPump: Sendable {
         isStopping.store(false, ordering: .releasing)
         let thread = Thread { [self] in
             while !isStopping.load(ordering: .acquiring) {
-                wakeUp.wait(atMost: Self.longestSleep)
+                threadSignal.wait(atMost: Self.longestSleep)
                 pump(now: clock())
             }
             end.signal()
@@ -84,7 +84,7 @@ public final class LogPump: Sendable {
         }
         if let end {
             isStopping.store(true, ordering: .releasing)
-            wakeUp.signal()
+            threadSignal.signal()
             end.wait()
         }
         pump(now: clock())

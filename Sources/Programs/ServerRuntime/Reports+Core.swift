@@ -40,7 +40,7 @@ extension LogLevel {
 
 extension Settings {
     /// The form of log lines, as the log names it.
-    var lineFormat: Observability.LogFormat { logFormat == .json ? .json : .text }
+    var lineFormat: LogLineForm { logFormat == .json ? .json : .text }
 }
 
 extension LogDestination {
