@@ -29,7 +29,7 @@ extension LogEntry {
     /// The text with the address and the number of repeats.
     private var sentence: String {
         var line = LogEscape.text(text)
-        if let address { line += " \(code.definition.addressWord) \(address)" }
+        if let addressText { line += " \(code.definition.addressWord) \(addressText)" }
         if repeats > 0 { line += " (repeated \(repeats) \(repeats == 1 ? "time" : "times"))" }
         return line
     }
@@ -47,7 +47,7 @@ extension LogEntry {
     private var jsonLine: String {
         var line = "{\"time\":\"\(CivilTime(nanosecondsSince1970: time).rfc3339)\",\"level\":\(level.rawValue)"
         line += ",\"severity\":\"\(level.name)\",\"code\":\(code.rawValue),\"text\":\"\(LogEscape.json(text))\""
-        if let address { line += ",\"address\":\"\(address)\"" }
+        if let addressText { line += ",\"address\":\"\(addressText)\"" }
         if let pdu { line += ",\"pdu\":\"\(hexBytes(pdu[...], separator: ""))\",\"pdu_length\":\(pduLength)" }
         if repeats > 0 { line += ",\"repeats\":\(repeats)" }
         return line + "}"

@@ -98,16 +98,17 @@ extension LogEntry {
         let definition = event.code.definition
         let detail: String? =
             switch definition.detail {
-            case .none: nil
+            // A prefix is written with its address.
+            case .none, .prefixLength: nil
             case .systemError: SystemError(number: Int32(clamping: event.detail)).text
             case .type: "0x" + LogEscape.hex(event.detail, digits: 4)
-            case .prefixLength: "/\(event.detail)"
             }
         self.init(
             event.code,
             detail.map { "\(definition.text) (\($0))" },
             level: event.level,
             address: event.address,
+            prefixLength: definition.detail == .prefixLength ? Int(event.detail) : nil,
             pdu: event.pdu,
             pduLength: event.pduLength,
             at: event.time

@@ -26,7 +26,7 @@ extension LogReport.Entry {
             code: Int(entry.code.rawValue),
             time: entry.timestamp,
             text: entry.text,
-            address: entry.address.map { "\($0)" },
+            address: entry.addressText,
             pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
         )
     }

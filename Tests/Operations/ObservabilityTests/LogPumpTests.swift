@@ -26,7 +26,7 @@ struct LogPumpTests {
                 "Received pdu from 192.0.2.1:5\n00 01",
                 "Cannot send response (Network is unreachable) to 192.0.2.1:5",
                 "Unknown message type (0x0013) from 192.0.2.1:5",
-                "Rate limit active (/24) for 192.0.2.1:5",
+                "Rate limit active for 192.0.2.1/24",
             ]
         )
     }
