@@ -7,6 +7,8 @@ import Synchronization
 public final class LogPump: Sendable {
     /// How long the thread sleeps at most in milliseconds, so that counted repeats are written in time.
     private static let longestSleep = 1000
+    /// How long `stop` waits for the thread at most in milliseconds.
+    private static let longestEnd = 2000
 
     private struct State {
         var rings: [EventRing] = []
@@ -41,13 +43,13 @@ public final class LogPump: Sendable {
         state.withLock { state in
             var entries: [LogEntry] = []
             for ring in state.rings { ring.drain { entries.append(LogEntry($0)) } }
-            // The sort is stable, so events of one worker keep their order.
-            for entry in entries.sorted(by: { $0.time < $1.time }) { log.append(entry) }
+            // The sort is stable, so events of one worker keep their order. They are written when the lock is free again.
+            log.keep(entries.sorted { $0.time < $1.time })
             let losses = state.rings.reduce(0) { $0 &+ $1.dropped }
             let new = losses &- state.reportedLosses
             if new > 0 {
                 state.reportedLosses = losses
-                log.log(.logEntriesLost, "Log entries lost: \(new)", at: now)
+                log.keep([LogEntry(.logEntriesLost, "Log entries lost: \(new)", at: now)])
             }
         }
         log.settleRepeats(now: now)
@@ -77,6 +79,8 @@ public final class LogPump: Sendable {
     }
 
     /// Ends the thread and empties the rings to the end; the workers must have stopped before.
+    ///
+    /// It does not wait for ever for a thread that a destination holds up.
     public func stop() {
         let end = threadEnd.withLock { current in
             defer { current = nil }
@@ -85,7 +89,7 @@ public final class LogPump: Sendable {
         if let end {
             isStopping.store(true, ordering: .releasing)
             threadSignal.signal()
-            end.wait()
+            _ = end.wait(timeout: .now() + .milliseconds(Self.longestEnd))
         }
         pump(now: clock())
         log.finish()
