@@ -25,7 +25,6 @@ let package = Package(
         // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -78,10 +77,7 @@ let package = Package(
         ),
         .target(
             name: "Observability",
-            dependencies: [
-                "Addresses",
-                .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: ["Addresses"],
             path: "Sources/Operations/Observability",
             swiftSettings: lifetimes
         ),
@@ -172,11 +168,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ObservabilityTests",
-            dependencies: [
-                "Observability",
-                "Addresses",
-                .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: ["Observability", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
             swiftSettings: lifetimes
         ),

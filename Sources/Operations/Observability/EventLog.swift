@@ -1,47 +1,94 @@
 public import Addresses
+import Dispatch
 import Synchronization
 
 /// The log of the server: the one way for everything but packet workers to say that something happened.
 ///
 /// An entry whose level is enabled goes to the history in memory and to all destinations. Floods of equal entries are
-/// counted instead of written. A destination that fails never stops the server: one line on standard error says so,
-/// another one says when it works again. A caller waits while a destination takes its entry, so packet workers use an
-/// `EventRing` instead.
+/// counted instead of written. A destination that fails, or that nobody reads, never stops the server: one line on
+/// standard error says so, another one says when it works again. A caller waits while it writes to destinations itself,
+/// so packet workers use an `EventRing` instead; nobody waits for what another thread writes.
 ///
 /// The process must ignore SIGPIPE, or a pipe that is closed at its other end kills it.
 public final class EventLog: Sendable {
+    /// What the destinations have still to be given. One thread at a time writes, and whoever comes meanwhile leaves
+    /// its entry here: no lock is held while a destination takes its time.
     private struct State {
-        var format = LogFormat.text
-        var sinks: [LogSink] = []
         var sampler = RepeatSampler()
-        /// Takes what is to say about the other destinations.
-        var complaints: LogSink?
+        var jobs: [LogOutputs.Job] = []
+        /// How many entries were left out because too many waited already.
+        var missed = 0
+        var isWriting = false
+        /// Signalled when nobody writes any more.
+        var waiting: [DispatchSemaphore] = []
+
+        mutating func beginWriting() -> Bool {
+            guard !isWriting, !jobs.isEmpty else { return false }
+            isWriting = true
+            return true
+        }
+
+        /// What is to be written next; when that is nothing, the turn of the thread that writes ends with this.
+        mutating func takeJobs() -> (jobs: [LogOutputs.Job], missed: Int)? {
+            guard !jobs.isEmpty else {
+                endWriting()
+                return nil
+            }
+            defer { (jobs, missed) = ([], 0) }
+            return (jobs, missed)
+        }
+
+        mutating func endWriting() {
+            isWriting = false
+            for semaphore in waiting { semaphore.signal() }
+            waiting.removeAll()
+        }
     }
+
+    /// How many entries may wait for a destination before those that follow are only kept in the history.
+    private static let longestQueue = 4096
+    /// How often a caller takes what others left for it to write; the rest is for those who come next.
+    private static let longestTurn = 8
+    /// How long the end of the log waits for another thread that writes, in milliseconds.
+    private static let longestEnd = 2000
 
     /// The current level; packet workers read it too.
     public let levelSwitch: LogLevelSwitch
     /// The last entries.
     public let history: LogHistory
-    private let state: Mutex<State>
+    private let standardError: Descriptor
+    private let state = Mutex(State())
+    /// Only for the thread that writes, which alone may wait for it.
+    private let outputs: Mutex<LogOutputs>
 
     /// Makes a log that keeps entries in `history` only, until it is given destinations.
     public convenience init(level: LogLevelSwitch = LogLevelSwitch(), history: LogHistory = LogHistory()) {
         self.init(level: level, history: history, complaints: .standardError)
     }
 
-    /// Makes a log that says what is wrong with its destinations somewhere else than on standard error.
-    package init(level: LogLevelSwitch, history: LogHistory, complaints: LogDestination) {
+    /// Makes a log that says what is wrong with its destinations in `complaints`, and takes another descriptor than the
+    /// process's for standard error.
+    package init(
+        level: LogLevelSwitch,
+        history: LogHistory,
+        complaints: LogDestination,
+        standardError: Int32? = nil
+    ) {
         levelSwitch = level
         self.history = history
-        state = Mutex(State(complaints: try? LogSink(complaints)))
+        let descriptor = standardError.map(Descriptor.init(borrowing:)) ?? .standardError
+        self.standardError = descriptor
+        outputs = Mutex(
+            LogOutputs(history: history, complaints: try? LogSink(complaints, standardError: descriptor))
+        )
     }
 
     /// Writes to `destinations` from now on; when a file cannot be opened, everything stays as it was.
-    public func write(to destinations: [LogDestination], format: LogFormat) throws(LogDestinationError) {
+    public func write(to destinations: [LogDestination], format: LogLineForm) throws(LogDestinationError) {
         var sinks: [LogSink] = []
         for destination in destinations {
             do throws(SystemError) {
-                sinks.append(try LogSink(destination))
+                sinks.append(try LogSink(destination, standardError: standardError))
             } catch {
                 throw LogDestinationError(
                     description: "cannot open \(destination.name): \(error.text); "
@@ -49,10 +96,8 @@ public final class EventLog: Sendable {
                 )
             }
         }
-        state.withLock {
-            $0.sinks = sinks
-            $0.format = format
-        }
+        state.withLock { $0.jobs.append(.use(sinks, format)) }
+        writeWaiting()
     }
 
     /// Logs that `code` happened; what is left out comes from the table of messages.
@@ -72,63 +117,68 @@ public final class EventLog: Sendable {
 
     /// Adds an entry, if its level is enabled.
     public func append(_ entry: LogEntry) {
-        guard levelSwitch.isEnabled(entry.level) else { return }
-        state.withLock { state in
-            for line in state.sampler.admit(entry) { write(line, &state) }
-        }
+        keep([entry])
+        writeWaiting()
     }
 
-    /// Writes the lines that count repeats and are due at `now` (nanoseconds since 1970); to be called every second.
+    /// Writes the lines that count repeats and are due at `now` (nanoseconds since 1970), and what other threads left
+    /// unwritten; to be called every second.
     public func settleRepeats(now: Int64) {
-        state.withLock { state in
-            for line in state.sampler.settle(now: now) { write(line, &state) }
-        }
+        state.withLock { state in enqueue(state.sampler.settle(now: now), &state) }
+        writeWaiting()
     }
 
-    /// Writes the lines that count repeats at once, at the end of the log.
+    /// Writes the lines that count repeats at once, at the end of the log; it waits a short time for another thread that
+    /// writes, but not for ever.
     public func finish() {
-        state.withLock { state in
-            for line in state.sampler.settleAll() { write(line, &state) }
+        state.withLock { state in enqueue(state.sampler.settleAll(), &state) }
+        writeWaiting()
+        let semaphore = DispatchSemaphore(value: 0)
+        let isWriting = state.withLock { state in
+            if state.isWriting { state.waiting.append(semaphore) }
+            return state.isWriting
         }
+        guard isWriting else { return }
+        _ = semaphore.wait(timeout: .now() + .milliseconds(Self.longestEnd))
+        writeWaiting()
     }
 
     /// Opens log files again by their names, after they were renamed (SIGHUP); a file that cannot be opened is said
     /// once, and the old one stays in use.
     public func reopen(now: Int64) {
+        state.withLock { $0.jobs.append(.reopen(now: now)) }
+        writeWaiting()
+    }
+
+    /// Adds the entries whose levels are enabled to the history and to what is to be written, without writing.
+    func keep(_ entries: [LogEntry]) {
         state.withLock { state in
-            for index in state.sinks.indices {
-                do throws(SystemError) {
-                    try state.sinks[index].reopen()
-                } catch {
-                    let name = state.sinks[index].destination.name
-                    let text = "Log not reopened: \(name): \(error.text); the old file stays in use"
-                    announce([LogEntry(.logNotWritten, text, at: now)], &state)
-                }
-            }
+            var lines: [LogEntry] = []
+            for entry in entries where levelSwitch.isEnabled(entry.level) { lines += state.sampler.admit(entry) }
+            enqueue(lines, &state)
         }
     }
 
-    private func write(_ entry: LogEntry, _ state: inout State) {
-        history.append(entry)
-        var notes: [LogEntry] = []
-        for index in state.sinks.indices {
-            if let note = state.sinks[index].write(entry, format: state.format) { notes.append(note) }
-        }
-        announce(notes, &state)
-    }
-
-    /// Says what happened to destinations, everywhere but in those that fail.
-    ///
-    /// It ends: a note can make another destination fail, but none work again, and one that fails gets no notes.
-    private func announce(_ notes: [LogEntry], _ state: inout State) {
-        var notes = notes[...]
-        while let note = notes.popFirst() {
-            history.append(note)
-            _ = state.complaints?.write(note, format: state.format)
-            for index in state.sinks.indices where state.sinks[index].isWorking {
-                guard state.sinks[index].destination != state.complaints?.destination else { continue }
-                if let next = state.sinks[index].write(note, format: state.format) { notes.append(next) }
+    /// Writes what waits to the destinations, or leaves it to the thread that writes already.
+    func writeWaiting() {
+        guard state.withLock({ $0.beginWriting() }) else { return }
+        for _ in 0..<Self.longestTurn {
+            guard let (jobs, missed) = state.withLock({ $0.takeJobs() }) else { return }
+            outputs.withLock { outputs in
+                for job in jobs { outputs.perform(job) }
+                outputs.miss(missed)
             }
         }
+        state.withLock { $0.endWriting() }
+    }
+
+    private func enqueue(_ lines: [LogEntry], _ state: inout State) {
+        for line in lines { history.append(line) }
+        // Asked once for all of them: what the workers told since the last time is never too much.
+        guard state.jobs.count < Self.longestQueue else {
+            state.missed += lines.count
+            return
+        }
+        state.jobs += lines.map { .write($0) }
     }
 }

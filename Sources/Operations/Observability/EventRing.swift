@@ -49,16 +49,19 @@ import Synchronization
     /// The number of events ever put in; written by the producer.
     private let tail = Atomic<UInt64>(0)
     private let lost = Atomic<UInt64>(0)
-    private let wakeUp: WakeUp?
+    private let threadSignal: LogThreadSignal?
 
-    /// Takes the memory of `slots` events, rounded up to a power of two (1...65,536).
-    ///
-    /// `wakeUp` is what `signal` signals; without it the ring must be drained by the clock.
-    public init(slots: Int = 256, wakeUp: WakeUp? = nil) {
+    /// Takes the memory of `slots` events, rounded up to a power of two (1...65,536); such a ring wakes nobody.
+    public convenience init(slots: Int = 256) {
+        self.init(slots: slots, threadSignal: nil)
+    }
+
+    /// Makes a ring whose `signal` wakes the thread that waits for `threadSignal`.
+    init(slots: Int, threadSignal: LogThreadSignal?) {
         var rounded = 1
         while rounded < min(slots, 65_536) { rounded *= 2 }
         capacity = UInt64(rounded)
-        self.wakeUp = wakeUp
+        self.threadSignal = threadSignal
         unsafe headers = .allocate(capacity: rounded)
         // One memory for all messages, zeroed so that its pages are real before the first packet comes.
         unsafe bytes = .allocate(byteCount: rounded * Self.pduSize, alignment: 16)
@@ -123,7 +126,7 @@ import Synchronization
     /// Only for the producer, at most once a batch of packets.
     public func signal() {
         guard tail.load(ordering: .relaxed) != head.load(ordering: .relaxed) else { return }
-        wakeUp?.signal()
+        threadSignal?.signal()
     }
 
     /// Takes out the events that are there now, in their order.

@@ -1,7 +1,7 @@
+import Glibc
+
 /// Where the log is written, beside the history in memory.
 public enum LogDestination: Sendable, Hashable {
-    /// The standard output of the process.
-    case standardOutput
     /// The standard error of the process.
     case standardError
     /// A file, written at its end; made with mode 0640 when it does not exist.
@@ -12,7 +12,6 @@ public enum LogDestination: Sendable, Hashable {
     /// The destination as error texts name it.
     var name: String {
         switch self {
-        case .standardOutput: "standard output"
         case .standardError: "standard error"
         case .file(let path): "log file \(path)"
         case .syslog(_, let path): "syslog socket \(path)"
@@ -38,15 +37,19 @@ struct LogSink {
     private var output: Output
     /// How many entries in a row could not be written; zero while it works.
     private var lost = 0
+    /// Whether it was said that it fails.
+    private var isToldOf = false
     /// Whether the last entry was written only in part, so that the next one must begin on a new line.
     private var isMidLine = false
 
+    /// How long a stream that works is waited for when its reader does not keep up, in milliseconds.
+    private static let patience: Int32 = 100
+
     /// Opens a destination; only a file can fail.
-    init(_ destination: LogDestination) throws(SystemError) {
+    init(_ destination: LogDestination, standardError: Descriptor) throws(SystemError) {
         self.destination = destination
         switch destination {
-        case .standardOutput: output = .stream(.standardOutput)
-        case .standardError: output = .stream(.standardError)
+        case .standardError: output = .stream(standardError)
         case .file(let path): output = .file(try Descriptor.appending(to: path), path: path)
         case .syslog(let identifier, let path):
             output = .syslog(SyslogSocket(identifier: identifier, path: path))
@@ -57,18 +60,23 @@ struct LogSink {
     var isWorking: Bool { lost == 0 }
 
     /// Writes an entry; the answer is what there is to say when the destination begins to fail or works again.
-    mutating func write(_ entry: LogEntry, format: LogFormat) -> LogEntry? {
+    mutating func write(_ entry: LogEntry, format: LogLineForm) -> LogEntry? {
         if let error = attempt(entry, format: format) {
             lost += 1
-            guard lost == 1 else { return nil }
-            let text = "Log not written: \(destination.name): \(error.text); the server goes on"
+            guard !isToldOf else { return nil }
+            isToldOf = true
+            let reason = error.number == EAGAIN ? "its reader does not keep up" : error.text
+            let text = "Log not written: \(destination.name): \(reason); the server goes on"
             return LogEntry(.logNotWritten, text, at: entry.time)
         }
         guard lost > 0 else { return nil }
-        defer { lost = 0 }
+        defer { (lost, isToldOf) = (0, false) }
         let text = "Log written again: \(destination.name); entries missing there: \(lost)"
         return LogEntry(.logWrittenAgain, text, at: entry.time)
     }
+
+    /// Counts entries that it was not given, because too many waited already.
+    mutating func miss(_ count: Int) { lost += count }
 
     /// Opens a file again by its name, after it was renamed; when that fails the open file stays in use.
     mutating func reopen() throws(SystemError) {
@@ -77,13 +85,13 @@ struct LogSink {
         isMidLine = false
     }
 
-    private mutating func attempt(_ entry: LogEntry, format: LogFormat) -> SystemError? {
+    private mutating func attempt(_ entry: LogEntry, format: LogLineForm) -> SystemError? {
         switch output {
-        case .stream(let descriptor), .file(let descriptor, _):
-            let bytes = Array(((isMidLine ? "\n" : "") + entry.formatted(format) + "\n").utf8)
-            let (written, error) = descriptor.write(bytes)
-            if error == nil { isMidLine = false } else if written > 0 { isMidLine = true }
-            return error
+        case .stream(let descriptor):
+            // A stream that fails already is not waited for: each entry would cost the time anew.
+            let patience = isWorking ? Self.patience : 0
+            return note(descriptor.writeWithoutBlocking(bytes(of: entry, format), patience: patience))
+        case .file(let descriptor, _): return note(descriptor.write(bytes(of: entry, format)))
         case .syslog(var socket):
             defer { output = .syslog(socket) }
             do throws(SystemError) {
@@ -91,5 +99,15 @@ struct LogSink {
                 return nil
             } catch { return error }
         }
+    }
+
+    private func bytes(of entry: LogEntry, _ format: LogLineForm) -> [UInt8] {
+        Array(((isMidLine ? "\n" : "") + entry.formatted(format) + "\n").utf8)
+    }
+
+    /// Takes note of where in its line a file or stream is left.
+    private mutating func note(_ result: (written: Int, error: SystemError?)) -> SystemError? {
+        if result.error == nil { isMidLine = false } else if result.written > 0 { isMidLine = true }
+        return result.error
     }
 }

@@ -17,6 +17,8 @@ public struct LogEntry: Sendable, Hashable {
     public let text: String
     /// The address it is about.
     public let address: SocketAddress?
+    /// How many bits of the address count, when it is about all addresses that share them, whatever the port.
+    public let prefixLength: Int?
     /// The first bytes of the message it is about.
     public let pdu: [UInt8]?
     /// How long that message was; more than `pdu.count` when it was cut.
@@ -32,6 +34,7 @@ public struct LogEntry: Sendable, Hashable {
         _ text: String? = nil,
         level: LogLevel? = nil,
         address: SocketAddress? = nil,
+        prefixLength: Int? = nil,
         pdu: [UInt8]? = nil,
         pduLength: Int? = nil,
         at time: Int64
@@ -41,12 +44,20 @@ public struct LogEntry: Sendable, Hashable {
         self.level = level ?? code.definition.level
         self.text = Self.shortened(text ?? code.definition.text)
         self.address = address
+        self.prefixLength = prefixLength
         self.pdu = pdu.map { $0.count > Self.longestPDU ? Array($0.prefix(Self.longestPDU)) : $0 }
         self.pduLength = max(pduLength ?? 0, pdu?.count ?? 0)
     }
 
     /// When it happened, as RFC 3339 writes it, with milliseconds.
     public var timestamp: String { CivilTime(nanosecondsSince1970: time).rfc3339 }
+
+    /// The address as people read it: `192.0.2.1:5`, or the prefix `2001:db8::/64`.
+    public var addressText: String? {
+        guard let address else { return nil }
+        guard let prefixLength else { return "\(address)" }
+        return "\(address.address)/\(prefixLength)"
+    }
 
     private static func shortened(_ text: String) -> String {
         guard text.utf8.count > longestText else { return text }

@@ -7,6 +7,8 @@ import Synchronization
 public final class LogPump: Sendable {
     /// How long the thread sleeps at most in milliseconds, so that counted repeats are written in time.
     private static let longestSleep = 1000
+    /// How long `stop` waits for the thread at most in milliseconds.
+    private static let longestEnd = 2000
 
     private struct State {
         var rings: [EventRing] = []
@@ -16,7 +18,7 @@ public final class LogPump: Sendable {
 
     private let log: EventLog
     private let clock: @Sendable () -> Int64
-    private let wakeUp = WakeUp()
+    private let threadSignal = LogThreadSignal()
     /// The lock also makes sure that a ring has one consumer, whoever calls `pump`.
     private let state = Mutex(State())
     private let isStopping = Atomic(false)
@@ -31,7 +33,7 @@ public final class LogPump: Sendable {
 
     /// Makes a ring for one packet worker, which this pump empties from now on.
     public func makeRing(slots: Int = 256) -> EventRing {
-        let ring = EventRing(slots: slots, wakeUp: wakeUp)
+        let ring = EventRing(slots: slots, threadSignal: threadSignal)
         state.withLock { $0.rings.append(ring) }
         return ring
     }
@@ -41,13 +43,13 @@ public final class LogPump: Sendable {
         state.withLock { state in
             var entries: [LogEntry] = []
             for ring in state.rings { ring.drain { entries.append(LogEntry($0)) } }
-            // The sort is stable, so events of one worker keep their order.
-            for entry in entries.sorted(by: { $0.time < $1.time }) { log.append(entry) }
+            // The sort is stable, so events of one worker keep their order. They are written when the lock is free again.
+            log.keep(entries.sorted { $0.time < $1.time })
             let losses = state.rings.reduce(0) { $0 &+ $1.dropped }
             let new = losses &- state.reportedLosses
             if new > 0 {
                 state.reportedLosses = losses
-                log.log(.logEntriesLost, "Log entries lost: \(new)", at: now)
+                log.keep([LogEntry(.logEntriesLost, "Log entries lost: \(new)", at: now)])
             }
         }
         log.settleRepeats(now: now)
@@ -67,7 +69,7 @@ public final class LogPump: Sendable {
         isStopping.store(false, ordering: .releasing)
         let thread = Thread { [self] in
             while !isStopping.load(ordering: .acquiring) {
-                wakeUp.wait(atMost: Self.longestSleep)
+                threadSignal.wait(atMost: Self.longestSleep)
                 pump(now: clock())
             }
             end.signal()
@@ -77,6 +79,8 @@ public final class LogPump: Sendable {
     }
 
     /// Ends the thread and empties the rings to the end; the workers must have stopped before.
+    ///
+    /// It does not wait for ever for a thread that a destination holds up.
     public func stop() {
         let end = threadEnd.withLock { current in
             defer { current = nil }
@@ -84,8 +88,8 @@ public final class LogPump: Sendable {
         }
         if let end {
             isStopping.store(true, ordering: .releasing)
-            wakeUp.signal()
-            end.wait()
+            threadSignal.signal()
+            _ = end.wait(timeout: .now() + .milliseconds(Self.longestEnd))
         }
         pump(now: clock())
         log.finish()
@@ -98,16 +102,17 @@ extension LogEntry {
         let definition = event.code.definition
         let detail: String? =
             switch definition.detail {
-            case .none: nil
+            // A prefix is written with its address.
+            case .none, .prefixLength: nil
             case .systemError: SystemError(number: Int32(clamping: event.detail)).text
             case .type: "0x" + LogEscape.hex(event.detail, digits: 4)
-            case .prefixLength: "/\(event.detail)"
             }
         self.init(
             event.code,
             detail.map { "\(definition.text) (\($0))" },
             level: event.level,
             address: event.address,
+            prefixLength: definition.detail == .prefixLength ? Int(event.detail) : nil,
             pdu: event.pdu,
             pduLength: event.pduLength,
             at: event.time

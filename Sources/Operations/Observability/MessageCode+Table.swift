@@ -327,13 +327,6 @@ extension MessageCode {
             remedy: "Set second-address for change IP requests, or remove other-stun-servers."
         ),
         Definition(
-            .libraryMessage,
-            .notice,
-            "Library message",
-            meaning: "A library that the server is built on wrote to the log; its own level decides the level.",
-            remedy: "What the entry says."
-        ),
-        Definition(
             .logNotWritten,
             .critical,
             "Log not written",
@@ -353,9 +346,9 @@ extension MessageCode {
             .controlSocketNotOpened,
             .error,
             "Control socket not opened",
-            meaning: "The control socket could not be opened, so status, log and statistics cannot be asked "
-                + "for.",
-            remedy: "Check the folder and the permissions that the entry names, then restart the server."
+            meaning: "The control socket could not be opened; without it nobody could ask for status, log and "
+                + "statistics, so the start fails (exit status 73).",
+            remedy: "Check the folder and the permissions that the entry names, then start the server again."
         ),
         Definition(
             .restartNeeded,
@@ -370,6 +363,22 @@ extension MessageCode {
             "Warning at start",
             meaning: "The server works, but something about its settings or its host is not as it should be.",
             remedy: "What the entry says."
+        ),
+        Definition(
+            .malformedMessage,
+            .info,
+            "Malformed message dropped",
+            meaning: "A STUN message was dropped because its length, or that of an attribute, does not fit the "
+                + "datagram.",
+            remedy: "Nothing; if a device does it all the time, update the device."
+        ),
+        Definition(
+            .wrongFingerprint,
+            .info,
+            "Wrong FINGERPRINT, message dropped",
+            meaning: "A STUN message was dropped because its FINGERPRINT is not that of its bytes, or not its last "
+                + "attribute.",
+            remedy: "Nothing; other protocols on the port and messages damaged on their way look like this."
         ),
     ]
 }

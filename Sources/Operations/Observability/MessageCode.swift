@@ -18,7 +18,7 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case messageReceived = 1006
     /// The destination of a mirror was set.
     case mirrorDestinationSet = 1007
-    /// A request's length field does not fit the datagram.
+    /// A request's length field does not fit the datagram, but what is whole of it was processed.
     case wrongLength = 1008
     /// An address of unknown family arrived.
     case unknownAddressFamily = 1009
@@ -85,8 +85,6 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case logEntriesLost = 1105
     /// `other-stun-servers` is set but not used.
     case otherServersUnused = 1106
-    /// A library wrote to the log.
-    case libraryMessage = 1107
     /// The log cannot be written to its destination.
     case logNotWritten = 1108
     /// The log is written to its destination again.
@@ -97,6 +95,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case restartNeeded = 1111
     /// Something about the settings or the host is not as it should be.
     case startWarning = 1112
+    /// A STUN message whose parts do not fit together was dropped.
+    case malformedMessage = 1113
+    /// A message with a wrong FINGERPRINT was dropped.
+    case wrongFingerprint = 1114
 }
 
 extension MessageCode {

@@ -17,7 +17,7 @@ struct SyslogSocket {
     }
 
     /// Sends one entry as one datagram; a daemon that was restarted is connected to anew.
-    mutating func send(_ entry: LogEntry, format: LogFormat) throws(SystemError) {
+    mutating func send(_ entry: LogEntry, format: LogLineForm) throws(SystemError) {
         let bytes = Array(Self.line(entry, format: format, identifier: identifier).utf8)
         if let open = descriptor {
             do throws(SystemError) {
@@ -35,7 +35,7 @@ struct SyslogSocket {
     }
 
     /// `<29>Aug 13 15:30:48 stund[77]: [5] 1026 Started`; the time is local, as RFC 3164 section 4.1.2 wants it.
-    static func line(_ entry: LogEntry, format: LogFormat, identifier: String) -> String {
+    static func line(_ entry: LogEntry, format: LogLineForm, identifier: String) -> String {
         let seconds = Int(entry.time / 1_000_000_000)
         let local = entry.time &+ Int64(localTimeOffset(at: seconds)) &* 1_000_000_000
         let stamp = CivilTime(nanosecondsSince1970: local).syslogTimestamp

@@ -33,8 +33,12 @@ final class Descriptor: Sendable {
         if isOwned { _ = close(number) }
     }
 
-    static let standardOutput = Descriptor(STDOUT_FILENO, isOwned: false)
-    static let standardError = Descriptor(STDERR_FILENO, isOwned: false)
+    static let standardError = Descriptor(borrowing: STDERR_FILENO)
+
+    /// Takes a descriptor that somebody else closes.
+    convenience init(borrowing number: Int32) {
+        self.init(number, isOwned: false)
+    }
 
     /// Opens a file to write at its end; a new file gets mode 0640, because a log tells who talked to the server.
     static func appending(to path: String) throws(SystemError) -> Descriptor {
@@ -87,6 +91,36 @@ final class Descriptor: Sendable {
             }
             return (written, nil)
         }
+    }
+
+    /// Writes as much as a stream takes without blocking, and says how many bytes that was; `error` is nil when it was
+    /// all, EAGAIN when there was no room, for which it waits at most `patience` milliseconds at a time.
+    ///
+    /// The stream itself stays as it is: O_NONBLOCK would hold for everybody who shares it, the shell for one.
+    func writeWithoutBlocking(_ bytes: [UInt8], patience: Int32) -> (written: Int, error: SystemError?) {
+        let stream = terminal() ?? self
+        var written = 0
+        while written < bytes.count {
+            var room = pollfd(fd: stream.number, events: Int16(POLLOUT), revents: 0)
+            let ready = unsafe poll(&room, 1, patience)
+            if ready < 0, errno == EINTR { continue }
+            guard ready >= 0 else { return (written, .last) }
+            guard ready > 0 else { return (written, SystemError(number: EAGAIN)) }
+            // A pipe that has room takes that much as a whole (pipe(7)).
+            let piece = stream.write(Array(bytes[written..<min(written + Int(PIPE_BUF), bytes.count)]))
+            written += piece.written
+            if let error = piece.error, error.number != EAGAIN || piece.written == 0 { return (written, error) }
+        }
+        return (written, nil)
+    }
+
+    /// The terminal that this is, opened anew so as not to block; nil when it is none, or another user's.
+    ///
+    /// A terminal may have room for one byte only, and a stop key may come after the question whether it has room.
+    private func terminal() -> Descriptor? {
+        guard isatty(number) == 1 else { return nil }
+        let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+        return try? Self.owned(unsafe "/proc/self/fd/\(number)".withCString { unsafe open($0, flags) })
     }
 
     /// Sends one datagram without waiting.

@@ -26,7 +26,7 @@ extension LogReport.Entry {
             code: Int(entry.code.rawValue),
             time: entry.timestamp,
             text: entry.text,
-            address: entry.address.map { "\($0)" },
+            address: entry.addressText,
             pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
         )
     }
@@ -40,7 +40,7 @@ extension LogLevel {
 
 extension Settings {
     /// The form of log lines, as the log names it.
-    var lineFormat: Observability.LogFormat { logFormat == .json ? .json : .text }
+    var lineFormat: LogLineForm { logFormat == .json ? .json : .text }
 }
 
 extension LogDestination {

@@ -67,8 +67,9 @@ struct WorkerEvents: ~Copyable {
     mutating func dropped(_ reason: DropReason, detail: UInt16, from source: SocketAddress) {
         let number = UInt32(detail)
         switch reason {
-        case .notSTUN, .unknownMethod, .badFingerprint: tell(.unknownMessageType, from: source, detail: number)
-        case .malformed: tell(.wrongLength, from: source)
+        case .notSTUN, .unknownMethod: tell(.unknownMessageType, from: source, detail: number)
+        case .malformed: tell(.malformedMessage, from: source)
+        case .badFingerprint: tell(.wrongFingerprint, from: source)
         case .response: tell(.responseReceived, from: source)
         case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)

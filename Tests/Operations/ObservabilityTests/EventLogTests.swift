@@ -13,7 +13,7 @@ struct EventLogTests {
         log.log(.started, at: 0)
         log.levelSwitch.level = .debug
         log.log(.messageReceived, at: 1)
-        log.append(LogEntry(.libraryMessage, level: .trace, at: 2))
+        log.append(LogEntry(.started, level: .trace, at: 2))
         #expect(log.history.entries.map(\.code) == [.started, .messageReceived])
     }
 

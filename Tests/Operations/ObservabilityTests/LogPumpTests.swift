@@ -1,7 +1,6 @@
 import Addresses
 import Foundation
 import Glibc
-import Logging
 import Observability
 import Testing
 
@@ -19,7 +18,7 @@ struct LogPumpTests {
         first.append(.unknownMessageType, .info, address: address, time: 30, detail: 0x13)
         second.append(.primarySendFailed, .warning, address: address, time: 20, detail: 101)
         second.append(.rateLimited, .warning, address: address, time: 40, detail: 24)
-        second.append(.libraryMessage, .trace, time: 50)
+        second.append(.started, .trace, time: 50)
         pump.pump(now: 0)
         let lines = log.history.entries.map { $0.formatted(.text).dropFirst("[8] Thu Jan  1 00:00:00 1970: ".count) }
         #expect(
@@ -27,7 +26,7 @@ struct LogPumpTests {
                 "Received pdu from 192.0.2.1:5\n00 01",
                 "Cannot send response (Network is unreachable) to 192.0.2.1:5",
                 "Unknown message type (0x0013) from 192.0.2.1:5",
-                "Rate limit active (/24) for 192.0.2.1:5",
+                "Rate limit active for 192.0.2.1/24",
             ]
         )
     }
@@ -88,40 +87,5 @@ struct LogPumpTests {
         pump.stop()
         #expect(log.history.entries.filter { $0.code == .messageReceived }.count == 200)
         #expect(log.history.entries.last?.repeats == 2)
-    }
-}
-
-@Suite("Libraries that log by swift-log")
-struct StundLogHandlerTests {
-    @Test("their messages come as 1107 with label, metadata and error, at the level that fits")
-    func bridged() {
-        let log = EventLog()
-        var logger = Logger(label: "lifecycle") { label in StundLogHandler(label: label, log: log) { 42 } }
-        logger[metadataKey: "b"] = "2"
-        logger.error("failed\n", metadata: ["a": "1", "b": "3"])
-        logger.info("not enabled")
-        log.levelSwitch.level = .trace
-        logger.trace("now enabled")
-        let entries = log.history.entries
-        #expect(entries.map(\.text) == ["lifecycle: failed\n a=1 b=3", "lifecycle: now enabled b=2"])
-        #expect(entries.map(\.level) == [.error, .trace])
-        #expect(entries.allSatisfy { $0.code == .libraryMessage && $0.time == 42 })
-    }
-
-    @Test("a logger follows the log's level until it has one of its own")
-    func levels() {
-        let log = EventLog()
-        var logger = Logger(label: "x") { label in StundLogHandler(label: label, log: log) { 0 } }
-        let expected: [Logger.Level] = [
-            .critical, .critical, .error, .error, .warning, .notice, .info, .info, .debug, .trace,
-        ]
-        for (level, expected) in zip(LogLevel.allCases, expected) {
-            log.levelSwitch.level = level
-            #expect(logger.logLevel == expected, "level \(level.rawValue)")
-        }
-        logger.logLevel = .error
-        #expect(logger.logLevel == .error)
-        logger.warning("less urgent than its own level")
-        #expect(log.history.entries.isEmpty)
     }
 }

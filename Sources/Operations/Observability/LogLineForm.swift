@@ -1,5 +1,5 @@
 /// How log entries are written.
-public enum LogFormat: String, Sendable, Hashable, CaseIterable {
+public enum LogLineForm: String, Sendable, Hashable, CaseIterable {
     /// The form of the manual of 2002: a line for people, then the message in hexadecimal, 16 bytes a line.
     case text
     /// One JSON object a line (RFC 8259).
@@ -11,7 +11,7 @@ extension LogEntry {
     ///
     /// Whatever the text holds, it can neither end a line nor move a terminal's cursor: control and format characters
     /// are escaped.
-    public func formatted(_ format: LogFormat) -> String {
+    public func formatted(_ format: LogLineForm) -> String {
         switch format {
         case .text: textLines
         case .json: jsonLine
@@ -19,7 +19,7 @@ extension LogEntry {
     }
 
     /// This entry on one line, without its time, for a log that adds its own.
-    func syslogLine(_ format: LogFormat) -> String {
+    func syslogLine(_ format: LogLineForm) -> String {
         switch format {
         case .text: "[\(level.rawValue)] \(code.rawValue) \(sentence)" + (pdu.map { ": " + hexBytes($0[...]) } ?? "")
         case .json: jsonLine
@@ -29,7 +29,7 @@ extension LogEntry {
     /// The text with the address and the number of repeats.
     private var sentence: String {
         var line = LogEscape.text(text)
-        if let address { line += " \(code.definition.addressWord) \(address)" }
+        if let addressText { line += " \(code.definition.addressWord) \(addressText)" }
         if repeats > 0 { line += " (repeated \(repeats) \(repeats == 1 ? "time" : "times"))" }
         return line
     }
@@ -47,7 +47,7 @@ extension LogEntry {
     private var jsonLine: String {
         var line = "{\"time\":\"\(CivilTime(nanosecondsSince1970: time).rfc3339)\",\"level\":\(level.rawValue)"
         line += ",\"severity\":\"\(level.name)\",\"code\":\(code.rawValue),\"text\":\"\(LogEscape.json(text))\""
-        if let address { line += ",\"address\":\"\(address)\"" }
+        if let addressText { line += ",\"address\":\"\(addressText)\"" }
         if let pdu { line += ",\"pdu\":\"\(hexBytes(pdu[...], separator: ""))\",\"pdu_length\":\(pduLength)" }
         if repeats > 0 { line += ",\"repeats\":\(repeats)" }
         return line + "}"

@@ -4,15 +4,12 @@ import Synchronization
 /// Wakes the thread of the log; many may signal, one waits.
 ///
 /// A signal costs a system call only when the waiting thread sleeps and nobody has woken it yet.
-public final class WakeUp: Sendable {
+final class LogThreadSignal: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
     private let isSignalled = Atomic(false)
 
-    /// Makes one that nobody has signalled.
-    public init() {}
-
     /// Wakes the waiting thread, now or when it waits next.
-    public func signal() {
+    func signal() {
         // Acquiring and releasing on both sides: who finds true here knows that the waiting thread has not yet looked
         // at its rings, and will see what was written before this call.
         guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }

@@ -84,7 +84,7 @@ struct JSONLinesTests {
 
     @Test("hostile text reads back as it was (attack 26)", arguments: hostileTexts)
     func roundTrip(text: String) throws {
-        let line = LogEntry(.libraryMessage, text, at: 0).formatted(.json)
+        let line = LogEntry(.started, text, at: 0).formatted(.json)
         #expect(line.unicodeScalars.allSatisfy(isHarmless))
         let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         #expect((object["text"] as? String).map { Array($0.utf8) } == Array(text.utf8))
@@ -95,23 +95,23 @@ struct JSONLinesTests {
 struct HostileTextTests {
     @Test("no text can end a line or steer a terminal", arguments: hostileTexts)
     func oneHarmlessLine(text: String) throws {
-        let line = LogEntry(.libraryMessage, text, at: 0).formatted(.text)
+        let line = LogEntry(.started, text, at: 0).formatted(.text)
         #expect(line.unicodeScalars.allSatisfy(isHarmless))
         #expect(line.hasPrefix("[5] Thu Jan  1 00:00:00 1970: "))
     }
 
     @Test("what is escaped can be told from what was written so")
     func unambiguous() {
-        let escaped = LogEntry(.libraryMessage, "a\u{1B}[2J\\u{1b}\r\n", at: 0).formatted(.text)
+        let escaped = LogEntry(.started, "a\u{1B}[2J\\u{1b}\r\n", at: 0).formatted(.text)
         #expect(escaped.hasSuffix(#": a\u{1b}[2J\\u{1b}\u{d}\u{a}"#))
-        #expect(LogEntry(.libraryMessage, "Müller 東京 🙂", at: 0).formatted(.text).hasSuffix(": Müller 東京 🙂"))
+        #expect(LogEntry(.started, "Müller 東京 🙂", at: 0).formatted(.text).hasSuffix(": Müller 東京 🙂"))
     }
 
     @Test("every control and format character is escaped in both forms")
     func allScalars() {
         for value in UInt32(0)...0x10_FFFF {
             guard let scalar = Unicode.Scalar(value), !isHarmless(scalar) else { continue }
-            let entry = LogEntry(.libraryMessage, String(scalar), at: 0)
+            let entry = LogEntry(.started, String(scalar), at: 0)
             #expect(entry.formatted(.text).unicodeScalars.allSatisfy(isHarmless), "U+\(String(value, radix: 16))")
             #expect(entry.formatted(.json).unicodeScalars.allSatisfy(isHarmless), "U+\(String(value, radix: 16))")
         }
@@ -121,12 +121,12 @@ struct HostileTextTests {
     func longText() {
         for padding in 0..<4 {
             let text = String(repeating: "x", count: padding) + String(repeating: "🙂", count: 2000)
-            let kept = LogEntry(.libraryMessage, text, at: 0).text
+            let kept = LogEntry(.started, text, at: 0).text
             #expect(kept.hasSuffix("🙂..."))
             #expect((3997...4003).contains(kept.utf8.count))
         }
         let fitting = String(repeating: "é", count: 2000)
-        #expect(LogEntry(.libraryMessage, fitting, at: 0).text == fitting)
+        #expect(LogEntry(.started, fitting, at: 0).text == fitting)
     }
 }
 

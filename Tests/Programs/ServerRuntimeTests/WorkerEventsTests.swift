@@ -1,0 +1,48 @@
+import Addresses
+import Administration
+import Observability
+import ServerCore
+import Testing
+
+@testable import ServerRuntime
+
+@Suite("What workers tell the log")
+struct WorkerEventsTests {
+    @Test(
+        "a datagram that is dropped has the number of its fault, and never that of one processed all the same (1008)",
+        arguments: [
+            (DropReason.notSTUN, UInt16(1005)), (.unknownMethod, 1005), (.malformed, 1113), (.badFingerprint, 1114),
+            (.response, 1004), (.unknownAddressFamily, 1009), (.noOtherAddress, 1014), (.rateLimited, 1104),
+        ]
+    )
+    func drops(reason: DropReason, code: UInt16) throws {
+        let client = try #require(SocketAddress("192.0.2.1:5"))
+        let entries = told { $0.dropped(reason, detail: 1, from: client) }
+        #expect(entries.map(\.code.rawValue) == [code])
+    }
+
+    @Test(
+        "a rate limit is told for the prefix it holds for",
+        arguments: [
+            ("192.0.2.1:5", "192.0.2.1/32"), ("[2001:db8::1:2:3:4]:5", "2001:db8::/64"),
+        ]
+    )
+    func rateLimit(client: String, prefix: String) throws {
+        let client = try #require(SocketAddress(client))
+        let entry = try #require(told { $0.dropped(.rateLimited, detail: 0, from: client) }.first)
+        #expect(entry.formatted(.text).hasSuffix(": Rate limit active for \(prefix)"))
+        #expect(entry.formatted(.json).hasSuffix(#","text":"Rate limit active","address":"\#(prefix)"}"#))
+        #expect(LogReport.Entry(entry).address == prefix)
+    }
+
+    private func told(_ body: (inout WorkerEvents) -> Void) -> [LogEntry] {
+        let log = EventLog(level: LogLevelSwitch(.detail))
+        let pump = LogPump(into: log) { 0 }
+        var events = WorkerEvents(WorkerEvents.Source(ring: pump.makeRing(slots: 4), levels: log.levelSwitch))
+        events.beginBatch(now: 0)
+        body(&events)
+        events.endBatch()
+        pump.pump(now: 0)
+        return log.history.entries
+    }
+}
