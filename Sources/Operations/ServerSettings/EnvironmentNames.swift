@@ -25,6 +25,8 @@ enum EnvironmentNames {
     /// They put `STUND_SERVICE_HOST`, `STUND_PORT_3478_UDP_ADDR` and the like into every container nearby; a server
     /// that refused them could not be started next to its own service.
     private static func isServiceLink(_ name: String, _ value: String) -> Bool {
+        // Docker's links give the other container's name and environment too.
+        if name == "STUND_NAME" || name.hasPrefix("STUND_ENV_") { return true }
         if name.hasSuffix("_SERVICE_HOST") || name.contains("_SERVICE_PORT") { return true }
         if ["tcp://", "udp://", "sctp://"].contains(where: value.hasPrefix) { return true }
         // ..._PORT_3478_UDP_ADDR

@@ -191,7 +191,8 @@ extension SettingsDocument {
         let numbers = lines.numbersOfLines(settingKeys: Set(names))
         for name in names {
             let places = numbers[name] ?? []
-            let others = places.count > 1 ? " (lines \(places.map(String.init).joined(separator: ", ")))" : ""
+            let named = places.prefix(5).map(String.init).joined(separator: ", ")
+            let others = places.count > 1 ? " (lines \(named)\(places.count > 5 ? ", ..." : ""))" : ""
             refuse(
                 line: places.last ?? line,
                 "\(printable(name, quotes: false)): is set more than once\(others): keep one line",

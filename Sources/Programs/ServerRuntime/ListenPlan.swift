@@ -82,6 +82,9 @@ struct ListenPlan: Equatable {
 }
 
 extension HostAddresses.Entry {
+    /// Whether an address is one of this loopback interface's without being listed: all of 127.0.0.0/8 is.
+    func isLoopbackNetwork(of other: IPAddress) -> Bool { address.isLoopback && network?.contains(other) == true }
+
     fileprivate var network: IPPrefix? { IPPrefix(address.masked(to: prefixLength), length: prefixLength) }
 }
 

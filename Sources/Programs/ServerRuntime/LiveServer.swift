@@ -74,6 +74,7 @@ public final class LiveServer: RunningServer {
     /// discovery; opens nothing.
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
+        _ = try Policy(settings, plan: plan, workers: settings.workers ?? Processors.count)
         return plan.sockets.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") } + addressPairs(of: plan)
     }
 
@@ -106,12 +107,28 @@ public final class LiveServer: RunningServer {
         log.log(code, text, at: SystemClock.realtime())
     }
 
+    /// What would keep a server with these settings from starting on this host as it is now, as far as it can be told
+    /// without opening anything.
+    public static func obstacles(_ settings: Settings) -> [String] {
+        let host = HostAddresses.all()
+        return (settings.address + settings.secondAddress).compactMap { address in
+            let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
+            return isHere || address.isUnspecified
+                ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"
+        }
+    }
+
     private func announce(_ loaded: LoadedSettings) {
         let now = SystemClock.realtime()
-        let origin = loaded.fileExists ? "\(loaded.keysInFile) keys" : "no such file, all defaults"
-        log.log(.settingsRead, "Settings read: \(loaded.file): \(origin)", at: now)
+        log.log(.settingsRead, "Settings read: \(loaded.file): \(loaded.content)", at: now)
         log.log(.started, "stund \(version) started: \(listening.joined(separator: ", "))", at: now)
-        for warning in loaded.warnings + startWarnings { log.log(.startWarning, warning, at: now) }
+        for warning in startWarnings { log.log(.startWarning, warning, at: now) }
+        warn(of: loaded, now: now)
+    }
+
+    /// Tells what is allowed but unwise in the settings, at start and after each reload.
+    private func warn(of loaded: LoadedSettings, now: Int64) {
+        for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
         if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
     }
 
@@ -195,7 +212,11 @@ extension LiveServer {
             pool.adopt(policy)
             adopt(new, now: now)
         } catch {
-            log.log(.settingsRefused, "Settings refused, the running ones stay: \(error)", at: now)
+            // One entry a fault: a log line is one line.
+            let faults = (error as? SettingsError)?.problems.map { "\($0)" } ?? ["\(error)"]
+            for fault in faults {
+                log.log(.settingsRefused, "Settings refused, the running ones stay: \(fault)", at: now)
+            }
             throw error
         }
     }
@@ -204,9 +225,8 @@ extension LiveServer {
         loaded.withLock { $0 = new }
         log.levelSwitch.level = LogLevel(new.settings.logLevel)
         log.history.capacity = new.settings.logRows
-        let origin = new.fileExists ? "\(new.keysInFile) keys" : "no such file, all defaults"
-        log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(origin)", at: now)
-        for warning in new.warnings { log.log(.startWarning, warning, at: now) }
+        log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(new.content)", at: now)
+        warn(of: new, now: now)
         for name in pendingRestart(new.settings) {
             log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
         }
@@ -215,6 +235,14 @@ extension LiveServer {
     /// The settings that differ from those the server started with and cannot change while it runs.
     private func pendingRestart(_ settings: Settings) -> [String] {
         Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
+    }
+}
+
+extension LoadedSettings {
+    /// How much the settings file says.
+    fileprivate var content: String {
+        guard fileExists else { return "no such file, all defaults" }
+        return keysInFile == 1 ? "1 key" : "\(keysInFile) keys"
     }
 }
 

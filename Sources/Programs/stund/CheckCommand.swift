@@ -17,7 +17,15 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             let loaded = try Settings.load(from: options.sources())
             let listeners = try LiveServer.preview(loaded.settings)
-            print(CheckReport(loaded, paths, listeners: listeners).text, terminator: "")
+            print(
+                CheckReport(
+                    loaded,
+                    paths,
+                    listeners: listeners,
+                    obstacles: LiveServer.obstacles(loaded.settings)
+                ).text,
+                terminator: ""
+            )
         } catch {
             throw Failure(error)
         }
@@ -28,7 +36,7 @@ struct CheckCommand: AsyncParsableCommand {
 struct CheckReport {
     let text: String
 
-    init(_ loaded: LoadedSettings, _ paths: StatePaths, listeners: [String]) {
+    init(_ loaded: LoadedSettings, _ paths: StatePaths, listeners: [String], obstacles: [String] = []) {
         let rows = Settings.keys.map { key in
             let value = key.text(in: loaded.settings)
             return (
@@ -49,9 +57,15 @@ struct CheckReport {
         for (index, listener) in listeners.enumerated() {
             lines.append((index == 0 ? "would listen on " : "                ") + listener)
         }
-        for warning in loaded.warnings { lines.append("warning: \(warning)") }
-        lines.append(loaded.warnings.isEmpty ? "The settings are right." : "The settings can be used.")
+        let warnings = loaded.warnings + obstacles
+        for warning in warnings { lines.append("warning: \(warning)") }
+        lines.append(Self.verdict(warnings: loaded.warnings, obstacles: obstacles))
         text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func verdict(warnings: [String], obstacles: [String]) -> String {
+        if !obstacles.isEmpty { return "The settings are right, but this host is not ready for them." }
+        return warnings.isEmpty ? "The settings are right." : "The settings can be used."
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

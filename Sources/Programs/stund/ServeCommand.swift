@@ -18,6 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
         // Whoever reads what the server writes may go away (`stund --no-daemon | head`), the starter may be killed: that
         // breaks a pipe, and the server shall go on.
         signal(SIGPIPE, SIG_IGN)
+        // Other daemons reopen logs on these; here they must at least not end the server.
+        for harmless in [SIGUSR1, SIGUSR2, SIGALRM] { signal(harmless, SIG_IGN) }
         let environment = ProcessInfo.processInfo.environment
         if let readiness = try Readiness.inherited(from: environment) {
             try await run(readiness)

@@ -82,8 +82,9 @@ struct BindingRequest {
         }
     }
 
-    /// What RFC 8489 and RFC 5780 define. RESPONSE-ADDRESS is reserved there; it is ignored all the same, as in the older
-    /// dialects, because clients that learnt the cookie late still send it.
+    /// What RFC 8489 and RFC 5780 define, and RESPONSE-ADDRESS.
+    ///
+    /// That one is reserved since RFC 5389; it is ignored as in the older dialects (attacks row 31).
     private static func isKnownWithCookie(_ type: AttributeType) -> Bool {
         switch type {
         case .mappedAddress, .responseAddress, .changeRequest, .username, .messageIntegrity, .errorCode,
