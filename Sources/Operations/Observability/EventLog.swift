@@ -11,8 +11,10 @@ import Synchronization
 ///
 /// The process must ignore SIGPIPE, or a pipe that is closed at its other end kills it.
 public final class EventLog: Sendable {
-    /// What the destinations have still to be given. One thread at a time writes, and whoever comes meanwhile leaves
-    /// its entry here: no lock is held while a destination takes its time.
+    /// What the destinations have still to be given.
+    ///
+    /// One thread at a time writes, and whoever comes meanwhile leaves its entry here: nobody waits for a lock while a
+    /// destination takes its time.
     private struct State {
         var sampler = RepeatSampler()
         var jobs: [LogOutputs.Job] = []
