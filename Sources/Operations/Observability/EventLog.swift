@@ -13,7 +13,7 @@ import Synchronization
 public final class EventLog: Sendable {
     /// What the destinations have still to be given.
     ///
-    /// One thread at a time writes, and whoever comes meanwhile leaves its entry here: no lock is held while a
+    /// One thread at a time writes, and whoever comes meanwhile leaves its entry here: nobody waits for a lock while a
     /// destination takes its time.
     private struct State {
         var sampler = RepeatSampler()

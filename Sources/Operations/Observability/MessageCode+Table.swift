@@ -332,7 +332,8 @@ extension MessageCode {
             "Log not written",
             meaning: "The log could not be written to its destination; the server goes on and its recent "
                 + "entries stay in memory.",
-            remedy: "Mend what the entry names: a full disk, a missing folder, a stopped syslog."
+            remedy: "Mend what the entry names: a full disk, a missing folder, a stopped syslog, a terminal held by "
+                + "Ctrl-S, a program that does not read what it is given."
         ),
         Definition(
             .logWrittenAgain,

@@ -50,7 +50,7 @@ struct OperatorTests {
         try await withTemporaryFolder { folder in
             let ports = try Ports.free()
             let command = try StundCommand(folder: folder, settings: loopback(ports))
-            let line = "cd '\(folder)' && exec \(Partners.stund) --no-daemon"
+            let line = "cd '\(folder)' && exec '\(Partners.stund)' --no-daemon"
             try await Program.running(["sh", "-c", line]) { server in
                 #expect(await server.wait { $0.output.contains("try:") }, "\(server.state.output)")
                 let shown = try await Program.run([Partners.stund, "status", "--config", command.settingsFile])

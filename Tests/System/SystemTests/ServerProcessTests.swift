@@ -117,7 +117,7 @@ struct ServerProcessTests {
             let ports = try Ports.free()
             let command = try StundCommand(folder: folder, settings: loopback(ports))
             defer { command.endServer() }
-            let line = command.arguments.joined(separator: " ") + " 2>&1 | head -1"
+            let line = command.arguments.map { "'\($0)'" }.joined(separator: " ") + " 2>&1 | head -1"
             try await Program.running(["sh", "-c", line]) { _ in
                 let log = [Partners.stund, "log", "--config", command.settingsFile]
                 try await waitUntil("the server is ready") { try await Program.run(log).exitCode == 0 }
