@@ -13,7 +13,12 @@ struct ListenPlan: Equatable {
         let isRead: Bool
         /// Whether the server starts without it when this host has no such address family.
         let isOptional: Bool
+        /// Whether it only spares work: a socket on one address beside the one on all addresses (`addShortcuts`).
+        var isShortcut = false
     }
+
+    /// How many shortcuts there may be in all, so that they never use up the limit of open files.
+    private static let mostShortcuts = 128
 
     private(set) var sockets: [Socket] = []
     private(set) var v4 = Endpoints()
@@ -53,6 +58,7 @@ struct ListenPlan: Equatable {
             endpoints.primary = first
         }
         if family == .v4 { v4 = endpoints } else { v6 = endpoints }
+        let workers = settings.workers ?? Processors.count
         let isOptional = settings.address.isEmpty && second == nil && family == .v6
         for role in SocketRole.allCases {
             let wanted = role.isOnAlternateAddress ? second : primary ?? .unspecified(family)
@@ -65,6 +71,43 @@ struct ListenPlan: Equatable {
                     isOptional: isOptional
                 )
             )
+        }
+        if primary?.isUnspecified ?? true {
+            addShortcuts(family, beside: second, endpoints, workers: workers, host: host)
+        }
+    }
+
+    /// Plans sockets for the addresses that this host has now, beside those on all addresses.
+    ///
+    /// The kernel gives a datagram to the socket on its own address first, and such a socket need neither ask for nor
+    /// set the local address of each datagram, which costs a twentieth of an answer. Addresses that come later, and
+    /// those over the limit, are served by the socket on all addresses.
+    private mutating func addShortcuts(
+        _ family: IPAddress.Family,
+        beside second: IPAddress?,
+        _ endpoints: Endpoints,
+        workers: Int,
+        host: [HostAddresses.Entry]
+    ) {
+        // Two ports an address, and two families.
+        let most = Self.mostShortcuts / (4 * max(1, workers))
+        var addresses: [IPAddress] = []
+        for entry in host where entry.address.family == family && !entry.address.isLinkLocal && entry.address != second
+        {
+            if addresses.count < most, !addresses.contains(entry.address) { addresses.append(entry.address) }
+        }
+        for address in addresses {
+            for role in [SocketRole.primaryPrimary, .primaryAlternate] {
+                sockets.append(
+                    Socket(
+                        local: SocketAddress(address, port: role.isOnAlternatePort ? endpoints.port2 : endpoints.port1),
+                        role: role,
+                        isRead: endpoints.readsPort2 || !role.isOnAlternatePort,
+                        isOptional: true,
+                        isShortcut: true
+                    )
+                )
+            }
         }
     }
 

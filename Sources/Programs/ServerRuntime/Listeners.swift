@@ -11,6 +11,8 @@ enum Listeners {
         let socket: UDPSocket
         let role: SocketRole
         let isRead: Bool
+        /// Whether it stands beside a socket on all addresses only to spare work.
+        let isShortcut: Bool
     }
 
     /// Probes every address, then opens `workers` sets of sockets; a family that this host lacks is left out when it was
@@ -18,6 +20,11 @@ enum Listeners {
     static func open(_ plan: ListenPlan, workers: Int, bufferSize: Int) throws(StartError) -> [[Listener]] {
         var planned: [ListenPlan.Socket] = []
         for socket in plan.sockets {
+            // The probe of all addresses has told already whether anybody holds the port of one of them.
+            if socket.isShortcut {
+                planned.append(socket)
+                continue
+            }
             do throws(SocketError) {
                 try UDPSocket.probe(socket.local)
                 planned.append(socket)
@@ -37,8 +44,16 @@ enum Listeners {
                         sharesPort: true,
                         bufferSize: socket.isRead ? bufferSize : 4096
                     )
-                    set.append(Listener(socket: opened, role: socket.role, isRead: socket.isRead))
+                    set.append(
+                        Listener(
+                            socket: opened,
+                            role: socket.role,
+                            isRead: socket.isRead,
+                            isShortcut: socket.isShortcut
+                        )
+                    )
                 } catch {
+                    if socket.isShortcut { continue }
                     throw refusal(socket, error)
                 }
             }

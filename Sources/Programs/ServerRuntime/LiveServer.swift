@@ -57,7 +57,7 @@ public final class LiveServer: RunningServer {
             plan = try ListenPlan(settings, host: HostAddresses.all())
             let workers = settings.workers ?? Processors.count
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
-            listening = (sets.first ?? []).map(\.text)
+            listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
             let policy = try Policy(settings, plan: plan, workers: workers)
             pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
@@ -75,7 +75,8 @@ public final class LiveServer: RunningServer {
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
         _ = try Policy(settings, plan: plan, workers: settings.workers ?? Processors.count)
-        return plan.sockets.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") } + addressPairs(of: plan)
+        return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
+            + addressPairs(of: plan)
     }
 
     private static func addressPairs(of plan: ListenPlan) -> [String] {

@@ -157,24 +157,23 @@ struct Worker: ~Copyable {
         return (verdict, packet.count)
     }
 
-    /// Queues an answer on the socket of a role in the flow's address family.
+    /// Queues an answer on the socket that has the address of a role: its own one, else that on all addresses, which must
+    /// be told which address to send from.
     private mutating func send(_ slot: Int, _ count: Int, by role: SocketRole, _ flow: ClientFlow, toPort: UInt16?) {
         let family = flow.source.address.family
+        guard let wanted = server.policy.endpoints(family).address(of: role, for: flow)?.address else { return }
+        var chosen: Port?
         for port in ports where port.role == role && port.socket.local.address.family == family {
-            // A socket on all addresses must be told which one to send from; RFC 5780's roles say which that is.
-            let endpoints = server.policy.endpoints(family)
-            let origin = port.socket.isWildcard ? endpoints.address(of: role, for: flow)?.address : nil
-            batch.queue(
-                slot: slot,
-                count: count,
-                on: port.socket,
-                from: origin,
-                toPort: toPort,
-                tag: Int(role.rawValue)
-            )
-            events.answered(flow.source, fromOtherPort: role != flow.role)
-            return
+            if port.socket.local.address == wanted {
+                chosen = port
+                break
+            }
+            if port.socket.isWildcard { chosen = port }
         }
+        guard let chosen else { return }
+        let origin = chosen.socket.isWildcard ? wanted : nil
+        batch.queue(slot: slot, count: count, on: chosen.socket, from: origin, toPort: toPort, tag: Int(role.rawValue))
+        events.answered(flow.source, fromOtherPort: role != flow.role)
     }
 
     private mutating func flush() {

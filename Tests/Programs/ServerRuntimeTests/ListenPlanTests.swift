@@ -18,10 +18,27 @@ struct ListenPlanTests {
     @Test("without addresses both ports listen on all addresses of both families, IPv6 only where there is one")
     func defaults() throws {
         let plan = try ListenPlan(Settings(), host: host)
-        #expect(plan.sockets.map { "\($0.local)" } == ["0.0.0.0:3478", "0.0.0.0:3479", "[::]:3478", "[::]:3479"])
-        #expect(plan.sockets.map(\.isOptional) == [false, false, true, true])
+        let sockets = plan.sockets.filter { !$0.isShortcut }
+        #expect(sockets.map { "\($0.local)" } == ["0.0.0.0:3478", "0.0.0.0:3479", "[::]:3478", "[::]:3479"])
+        #expect(sockets.map(\.isOptional) == [false, false, true, true])
         #expect(plan.sockets.allSatisfy { $0.isRead })
         #expect(!plan.v4.hasAlternate)
+    }
+
+    @Test(
+        "beside a socket on all addresses each address of the host gets its own, but for link-local ones, up to a limit"
+    )
+    func shortcuts() throws {
+        let linkLocal = HostAddresses.Entry(interface: "eth0", address: .v4("169.254.1.1"), prefixLength: 16)
+        let one = try ListenPlan(settings { $0.workers = 1 }, host: host + [linkLocal])
+        #expect(
+            one.sockets.filter { $0.isShortcut && $0.role == .primaryPrimary }.map { "\($0.local.address)" }
+                == ["127.0.0.1", "198.51.100.10", "198.51.100.11", "203.0.113.5"]
+        )
+        let many = try ListenPlan(settings { $0.workers = 16 }, host: host)
+        #expect(many.sockets.filter(\.isShortcut).count == 4)
+        let second = try ListenPlan(settings { $0.secondAddress = [.v4("198.51.100.11")] }, host: host)
+        #expect(!second.sockets.contains { $0.isShortcut && $0.local.address == .v4("198.51.100.11") })
     }
 
     @Test("an address of one family leaves the other family out")
@@ -73,7 +90,8 @@ struct ListenPlanTests {
     @Test("the write-only second port of the 2002 manual is opened but not read")
     func writeOnlyPort() throws {
         let plan = try ListenPlan(settings { $0.stunPort2Reads = false }, host: host)
-        #expect(plan.sockets.map(\.isRead) == [true, false, true, false])
+        #expect(plan.sockets.filter { !$0.isShortcut }.map(\.isRead) == [true, false, true, false])
+        #expect(plan.sockets.allSatisfy { $0.isRead == ($0.local.port == 3478) })
         #expect(!plan.v4.supportsBehaviourDiscovery)
     }
 
