@@ -106,6 +106,7 @@ let package = Package(
             name: "stund",
             dependencies: [
                 "ServerRuntime",
+                "Addresses",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -197,6 +198,7 @@ let package = Package(
             name: "stundTests",
             dependencies: [
                 "stund",
+                "Addresses",
                 "Administration",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -32,7 +32,13 @@ public final class UDPSocket: Sendable {
     ///
     /// - `sharesPort`: SO_REUSEPORT, so that each worker can have a socket of its own on the same address.
     /// - `bufferSize`: wanted size of both socket buffers in bytes; the system may grant less.
-    public init(bindingTo local: SocketAddress, sharesPort: Bool, bufferSize: Int) throws(SocketError) {
+    /// - `isRead`: false for a socket that only sends, which needs no room for what others may send to it.
+    public init(
+        bindingTo local: SocketAddress,
+        sharesPort: Bool,
+        bufferSize: Int,
+        isRead: Bool = true
+    ) throws(SocketError) {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         descriptor = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         self.local = local
@@ -41,7 +47,12 @@ public final class UDPSocket: Sendable {
             throw SocketError("socket", "\(local)", code: errno)
         }
         do throws(SocketError) {
-            receiveBuffer = try Self.setUp(descriptor, local, sharesPort: sharesPort, bufferSize: bufferSize)
+            receiveBuffer = try Self.setUp(
+                descriptor,
+                local,
+                sharesPort: sharesPort,
+                buffers: (receive: isRead ? bufferSize : 4096, send: bufferSize)
+            )
         } catch {
             close(descriptor)
             throw error
@@ -73,7 +84,7 @@ public final class UDPSocket: Sendable {
         _ descriptor: Int32,
         _ local: SocketAddress,
         sharesPort: Bool,
-        bufferSize: Int
+        buffers: (receive: Int, send: Int)
     ) throws(SocketError) -> Int {
         if local.address.family == .v6 {
             // One family a socket: an IPv4 client must never show up as ::ffff:a.b.c.d.
@@ -84,8 +95,8 @@ public final class UDPSocket: Sendable {
         if local.address.isUnspecified, clinux_enable_packet_info(descriptor, family) != 0 {
             throw SocketError("packet info", "\(local)", code: errno)
         }
-        growBuffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, to: bufferSize)
-        growBuffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, to: bufferSize)
+        growBuffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, to: buffers.receive)
+        growBuffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, to: buffers.send)
         var (name, length) = SystemAddress.make(local)
         let bound = unsafe withUnsafePointer(to: &name) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, length) }

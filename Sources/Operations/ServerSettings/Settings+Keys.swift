@@ -59,7 +59,7 @@ extension Settings {
             .autoOrInteger(1...256),
             example: "4",
             needsRestart: true,
-            help: "How many threads handle packets; auto means one for each core."
+            help: "How many threads handle packets; auto means one for each core, at most 32."
         ),
         SettingKey(
             "socket-buffer",

@@ -17,8 +17,8 @@ struct ListenPlan: Equatable {
         var isShortcut = false
     }
 
-    /// How many shortcuts there may be in all, so that they never use up the limit of open files.
-    private static let mostShortcuts = 128
+    /// How many shortcuts there may be for a family, and in all: half of the usual limit of 1024 open files.
+    private static let mostShortcuts = (ofFamily: 8, sockets: 512)
 
     private(set) var sockets: [Socket] = []
     private(set) var v4 = Endpoints()
@@ -58,7 +58,6 @@ struct ListenPlan: Equatable {
             endpoints.primary = first
         }
         if family == .v4 { v4 = endpoints } else { v6 = endpoints }
-        let workers = settings.workers ?? Processors.count
         let isOptional = settings.address.isEmpty && second == nil && family == .v6
         for role in SocketRole.allCases {
             let wanted = role.isOnAlternateAddress ? second : primary ?? .unspecified(family)
@@ -73,7 +72,7 @@ struct ListenPlan: Equatable {
             )
         }
         if primary?.isUnspecified ?? true {
-            addShortcuts(family, beside: second, endpoints, workers: workers, host: host)
+            addShortcuts(family, beside: second, endpoints, workers: settings.workerCount, host: host)
         }
     }
 
@@ -90,11 +89,13 @@ struct ListenPlan: Equatable {
         host: [HostAddresses.Entry]
     ) {
         // Two ports an address, and two families.
-        let most = Self.mostShortcuts / (4 * max(1, workers))
+        let most = min(Self.mostShortcuts.ofFamily, Self.mostShortcuts.sockets / (4 * max(1, workers)))
+        let candidates = host.map(\.address).filter { $0.family == family && !$0.isLinkLocal && $0 != second }
+        // Loopback last: what clients use comes first.
         var addresses: [IPAddress] = []
-        for entry in host where entry.address.family == family && !entry.address.isLinkLocal && entry.address != second
-        {
-            if addresses.count < most, !addresses.contains(entry.address) { addresses.append(entry.address) }
+        for address in candidates.filter({ !$0.isLoopback }) + candidates.filter(\.isLoopback)
+        where addresses.count < most && !addresses.contains(address) {
+            addresses.append(address)
         }
         for address in addresses {
             for role in [SocketRole.primaryPrimary, .primaryAlternate] {

@@ -38,11 +38,11 @@ enum Listeners {
             var set: [Listener] = []
             for socket in planned {
                 do throws(SocketError) {
-                    // A socket that is never read needs no room for what others may send to it.
                     let opened = try UDPSocket(
                         bindingTo: socket.local,
                         sharesPort: true,
-                        bufferSize: socket.isRead ? bufferSize : 4096
+                        bufferSize: bufferSize,
+                        isRead: socket.isRead
                     )
                     set.append(
                         Listener(
@@ -53,7 +53,8 @@ enum Listeners {
                         )
                     )
                 } catch {
-                    if socket.isShortcut { continue }
+                    // The address went away meanwhile, or another program of this user shares its port.
+                    if socket.isShortcut, error.isAddressMissing || error.isAddressInUse { continue }
                     throw refusal(socket, error)
                 }
             }

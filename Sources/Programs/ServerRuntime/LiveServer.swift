@@ -23,6 +23,7 @@ public final class LiveServer: RunningServer {
     private let startWarnings: [String]
     private let startedAt = SystemClock.monotonic()
     private let loaded: Mutex<LoadedSettings>
+    private let reloading = Mutex(())
     /// The settings that the server started with: what needs a restart is compared with them.
     private let started: Settings
 
@@ -55,7 +56,7 @@ public final class LiveServer: RunningServer {
 
         do throws(StartError) {
             plan = try ListenPlan(settings, host: HostAddresses.all())
-            let workers = settings.workers ?? Processors.count
+            let workers = settings.workerCount
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
@@ -74,7 +75,7 @@ public final class LiveServer: RunningServer {
     /// discovery; opens nothing.
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
-        _ = try Policy(settings, plan: plan, workers: settings.workers ?? Processors.count)
+        _ = try Policy(settings, plan: plan, workers: settings.workerCount)
         return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
             + addressPairs(of: plan)
     }
@@ -165,7 +166,7 @@ extension LiveServer {
             uptime: Int(clamping: (SystemClock.monotonic() &- startedAt) / 1_000_000_000),
             // Whoever asks is perhaps in another folder.
             settingsFile: URL(fileURLWithPath: current.file).path,
-            stateFolder: paths.stateFolder,
+            stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
@@ -203,6 +204,11 @@ extension LiveServer {
 
     /// Rereads the settings; what is refused leaves the running ones in force.
     public func reload() async throws {
+        // SIGHUP and the control socket may ask at once; what the workers, the log and `status` have must be one file.
+        try reloading.withLock { _ in try reloadNow() }
+    }
+
+    private func reloadNow() throws {
         let now = SystemClock.realtime()
         do {
             let new = try Settings.load(from: sources)

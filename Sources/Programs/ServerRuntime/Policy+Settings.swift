@@ -1,3 +1,4 @@
+import PacketEngine
 import STUNCodec
 import ServerCore
 import ServerSettings
@@ -23,6 +24,12 @@ extension Policy {
         rateLimitExempt = settings.rateLimitExempt
         statisticsRows = settings.statisticsRows
     }
+}
+
+extension Settings {
+    /// How many workers these settings ask for: one a processor unless set, and then not more than share the default
+    /// rate limits sensibly.
+    var workerCount: Int { workers ?? min(Processors.count, 32) }
 }
 
 extension Rate {

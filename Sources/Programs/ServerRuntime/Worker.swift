@@ -161,7 +161,7 @@ struct Worker: ~Copyable {
     /// be told which address to send from.
     private mutating func send(_ slot: Int, _ count: Int, by role: SocketRole, _ flow: ClientFlow, toPort: UInt16?) {
         let family = flow.source.address.family
-        guard let wanted = server.policy.endpoints(family).address(of: role, for: flow)?.address else { return }
+        let wanted = server.policy.endpoints(family).address(of: role, for: flow)?.address
         var chosen: Port?
         for port in ports where port.role == role && port.socket.local.address.family == family {
             if port.socket.local.address == wanted {
@@ -170,7 +170,10 @@ struct Worker: ~Copyable {
             }
             if port.socket.isWildcard { chosen = port }
         }
-        guard let chosen else { return }
+        guard let chosen, let wanted else {
+            sendFailures &+= 1
+            return
+        }
         let origin = chosen.socket.isWildcard ? wanted : nil
         batch.queue(slot: slot, count: count, on: chosen.socket, from: origin, toPort: toPort, tag: Int(role.rawValue))
         events.answered(flow.source, fromOtherPort: role != flow.role)

@@ -17,15 +17,11 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             let loaded = try Settings.load(from: options.sources())
             let listeners = try LiveServer.preview(loaded.settings)
-            print(
-                CheckReport(
-                    loaded,
-                    paths,
-                    listeners: listeners,
-                    obstacles: LiveServer.obstacles(loaded.settings)
-                ).text,
-                terminator: ""
-            )
+            let obstacles = LiveServer.obstacles(loaded.settings)
+            print(CheckReport(loaded, paths, listeners: listeners, obstacles: obstacles).text, terminator: "")
+            if !obstacles.isEmpty { throw ExitCode(ExitStatus.osError.rawValue) }
+        } catch let code as ExitCode {
+            throw code
         } catch {
             throw Failure(error)
         }
@@ -51,9 +47,11 @@ struct CheckReport {
             Self.padded(name, nameWidth) + "  " + Self.padded(value, valueWidth) + "  " + origin
         }
         lines.append("")
-        lines.append("settings file   \(loaded.file)\(loaded.fileExists ? "" : " (not there: the defaults stand)")")
-        lines.append("state folder    \(paths.stateFolder)")
-        lines.append("control socket  \(paths.controlSocket)")
+        lines.append(
+            "settings file   \(absolute(loaded.file))\(loaded.fileExists ? "" : " (not there: the defaults stand)")"
+        )
+        lines.append("state folder    \(absolute(paths.stateFolder))")
+        lines.append("control socket  \(absolute(paths.controlSocket))")
         for (index, listener) in listeners.enumerated() {
             lines.append((index == 0 ? "would listen on " : "                ") + listener)
         }

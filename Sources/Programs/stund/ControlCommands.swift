@@ -167,7 +167,7 @@ struct RunningServerAddress {
             } catch .notRunning {
                 continue
             } catch .notPermitted {
-                result = .notPermitted(socket: socket)
+                return .notPermitted(socket: socket)
             } catch {
                 throw Failure(error)
             }

@@ -1,5 +1,5 @@
 /// The exit codes of the program, as sysexits.h names them.
-enum ExitStatus: Int32, Sendable {
+enum ExitStatus: Int32, Sendable, CaseIterable {
     /// The command line is wrong; ArgumentParser uses the same number.
     case usage = 64
     /// What was entered is wrong.

@@ -10,6 +10,13 @@ struct Stund: AsyncParsableCommand {
         discussion: """
             Without a command the server starts. It goes into the background unless --no-daemon is given or a service \
             manager started it. Options may be written with one dash or two, with - or _.
+
+            Options of the start:
+              --log <n>             the log level, 0 (urgent only) to 9
+              --html-port <n>       the port of the web console
+              --no-daemon           stay in the foreground and log to the terminal
+              --config <file>       the settings file (default: stund.yaml); also of every command
+              --set <key=value>     any other setting; may be repeated
             """,
         version: "stund \(Version.current)",
         subcommands: [

@@ -1,4 +1,6 @@
+import Addresses
 import Administration
+import Foundation
 import Observability
 import ServerRuntime
 import ServerSettings
@@ -43,20 +45,39 @@ private func openControlSocket(_ path: String, for server: LiveServer) throws(Co
 struct StartText {
     let lines: [String]
 
-    init(_ server: LiveServer, _ launch: Launch) {
-        let settings = launch.loaded.settings
-        let address = settings.address.first.map { "\($0)" } ?? "127.0.0.1"
-        let port = settings.stunPort1 == 3478 ? "" : ":\(settings.stunPort1)"
-        let isDefault = launch.loaded.file == SettingsSources.defaultFile
-        let config = isDefault ? "" : " --config \(launch.loaded.file)"
-        let answers = "stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"
+    init(_ server: LiveServer, _ launch: Launch, program: String = CommandLine.arguments.first ?? "stund") {
+        let loaded = launch.loaded
         // In the foreground the log is there to see.
-        let log = launch.isDetached ? ["log:      \(settings.logFile ?? "syslog")"] : []
-        let rest = [
-            "settings: \(launch.loaded.file)\(launch.loaded.fileExists ? "" : " (none yet: all defaults)")",
-            "state:    \(launch.paths.stateFolder)",
-            "try:      stun \(address)\(port)   (Debian's stun-client), then: stund statistics\(config)",
-        ]
-        lines = [answers] + server.addressPairs.map { "NAT test: \($0)" } + log + rest
+        let log = launch.isDetached ? ["log:      \(loaded.settings.logFile.map(absolute) ?? "syslog")"] : []
+        let config = loaded.file == SettingsSources.defaultFile ? "" : " --config \(Self.quoted(loaded.file))"
+        lines =
+            ["stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"]
+            + server.addressPairs.map { "NAT test: \($0)" } + log + [
+                "settings: \(absolute(loaded.file))\(loaded.fileExists ? "" : " (none yet: all defaults)")",
+                "state:    \(absolute(launch.paths.stateFolder))",
+                "try:      \(Self.client(for: loaded.settings)), then: \(Self.quoted(program)) statistics\(config)",
+            ]
+    }
+
+    /// A command of a common client that asks this server from this host.
+    static func client(for settings: Settings) -> String {
+        let v4 = settings.address.first { $0.family == .v4 }
+        if v4 == nil, let v6 = settings.address.first {
+            let address = v6.isUnspecified ? "::1" : "\(v6)"
+            return "turnutils_stunclient -p \(settings.stunPort1) \(address)   (Debian's coturn)"
+        }
+        let address = v4.map { $0.isUnspecified ? "127.0.0.1" : "\($0)" } ?? "127.0.0.1"
+        let port = settings.stunPort1 == 3478 ? "" : ":\(settings.stunPort1)"
+        return "stun \(address)\(port)   (Debian's stun-client)"
+    }
+
+    /// A word as a shell takes it.
+    static func quoted(_ word: String) -> String {
+        let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
+        guard word.isEmpty || !word.allSatisfy(plain.contains) else { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }
+
+/// A path as anybody can use it, wherever they are.
+func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }

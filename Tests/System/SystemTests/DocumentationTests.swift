@@ -42,7 +42,9 @@ struct DocumentationTests {
             let isSecondAlone = yaml.contains("second-address:") && !yaml.contains("\naddress:")
             let command = "stund check" + (isSecondAlone ? " --set address=192.0.2.1" : "")
             let result = try await Program.run(shell(command, in: folder), environment: ["PATH": path])
-            #expect(result.exitCode == 0, "\(yaml)\n\(result.output)")
+            // The examples' addresses are nobody's (RFC 5737), so their host is not ready for them; 71 says just that.
+            let isOnlyMissingAddress = result.exitCode == 71 && result.output.contains("The settings are right, but")
+            #expect(result.exitCode == 0 || isOnlyMissingAddress, "\(yaml)\n\(result.output)")
         }
     }
 
