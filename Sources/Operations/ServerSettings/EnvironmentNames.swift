@@ -10,8 +10,8 @@ enum EnvironmentNames {
     static let startScript = "STUND_OPTS"
 
     /// The names in `environment` that look like settings of this server and are none, sorted.
-    static func unknown(in environment: [String: String], ignoring ignored: Set<String>) -> [String] {
-        let known = ignored.union(Settings.keys.map(\.environmentName)).union([password, startScript])
+    static func unknown(in environment: [String: String]) -> [String] {
+        let known = Set(Settings.keys.map(\.environmentName)).union([password, startScript])
         return environment.filter { name, value in
             name.hasPrefix(prefix) && !known.contains(name) && !isServiceLink(name, value)
         }.keys.sorted()

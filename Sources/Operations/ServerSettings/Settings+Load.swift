@@ -14,8 +14,6 @@ public struct SettingsSources: Sendable {
     public var flags: [String: String]
     /// How a flag was spelled, by setting key, where that is not `--<key>`: used in messages.
     public var flagSpellings: [String: String]
-    /// Variables that begin with `STUND_` and are no settings, such as those the process passes to itself.
-    public var ignoredVariables: Set<String>
     /// Tells why a text is no password hash that can be used, to complete "the value ..."; nil when it is one.
     ///
     /// What makes a hash is known to those who compute it, not to the settings.
@@ -27,14 +25,12 @@ public struct SettingsSources: Sendable {
         environment: [String: String] = [:],
         flags: [String: String] = [:],
         flagSpellings: [String: String] = [:],
-        ignoredVariables: Set<String> = [],
         faultOfPasswordHash: @escaping @Sendable (String) -> String? = { _ in nil }
     ) {
         self.file = file ?? Self.defaultFile
         self.environment = environment
         self.flags = flags
         self.flagSpellings = flagSpellings
-        self.ignoredVariables = ignoredVariables
         self.faultOfPasswordHash = faultOfPasswordHash
     }
 }

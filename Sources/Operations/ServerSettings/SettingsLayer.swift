@@ -47,7 +47,7 @@ struct SettingsLayer {
     /// Variables that begin with `STUND_`.
     init(environmentOf sources: SettingsSources) {
         faultOfPasswordHash = sources.faultOfPasswordHash
-        for name in EnvironmentNames.unknown(in: sources.environment, ignoring: sources.ignoredVariables) {
+        for name in EnvironmentNames.unknown(in: sources.environment) {
             refuseUnknown("variable", name, at: .environment(name), among: EnvironmentNames.suggestions)
         }
         for key in Settings.keys {
