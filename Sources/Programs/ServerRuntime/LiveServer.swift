@@ -64,7 +64,9 @@ public final class LiveServer: RunningServer {
             pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
-            if isDetached { log.log(error.code, error.description, at: SystemClock.realtime()) }
+            if isDetached || settings.logFile != nil {
+                log.log(error.code, error.description, at: SystemClock.realtime())
+            }
             throw error
         }
         pump.start()

@@ -165,6 +165,17 @@ struct LiveServerTests {
         #expect(error?.description.contains("stun-port-1") == true)
     }
 
+    @Test("a start that fails is in the log file too, for whoever looks for it later")
+    func failedStartInLogFile() throws {
+        let host = try ServerUnderTest("")
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("stund-test-\(UUID()).log")
+        defer { try? FileManager.default.removeItem(at: file) }
+        #expect(throws: StartError.self) {
+            try ServerUnderTest("log-file: \(file.path)\n", ports: (host.port1, host.port2))
+        }
+        #expect(try String(contentsOf: file, encoding: .utf8).contains("STUN port 1 not opened"))
+    }
+
     @Test("after a stop the ports are free")
     func stop() throws {
         let host = try ServerUnderTest("")
