@@ -43,7 +43,7 @@ public struct Server: Sendable {
         detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
         switch Demultiplexer.classify(packet.bytes) {
-        case .notSTUN:
+        case .notSTUN, .channelData:
             return drop(.notSTUN, from: flow, now: now)
         case .wrongLength:
             hadWrongLength = true

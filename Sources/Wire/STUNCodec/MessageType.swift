@@ -60,4 +60,16 @@ public struct Method: RawRepresentable, Hashable, Sendable {
     @inlinable public static var binding: Method { Method(rawValue: 0x001) }
     /// Shared Secret (RFC 3489 section 9.3), reserved since RFC 5389.
     @inlinable public static var sharedSecret: Method { Method(rawValue: 0x002) }
+    /// Allocate (RFC 8656 section 17).
+    @inlinable public static var allocate: Method { Method(rawValue: 0x003) }
+    /// Refresh (RFC 8656 section 17).
+    @inlinable public static var refresh: Method { Method(rawValue: 0x004) }
+    /// Send, indications only (RFC 8656 section 17).
+    @inlinable public static var send: Method { Method(rawValue: 0x006) }
+    /// Data, indications only (RFC 8656 section 17).
+    @inlinable public static var data: Method { Method(rawValue: 0x007) }
+    /// CreatePermission (RFC 8656 section 17).
+    @inlinable public static var createPermission: Method { Method(rawValue: 0x008) }
+    /// ChannelBind (RFC 8656 section 17).
+    @inlinable public static var channelBind: Method { Method(rawValue: 0x009) }
 }
