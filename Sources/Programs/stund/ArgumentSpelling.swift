@@ -8,7 +8,9 @@ enum ArgumentSpelling {
     /// Options without a value.
     static let flags: Set<String> = ["clear", "help", "json", "no-daemon", "version"]
     /// The names of the commands.
-    static let commands: Set<String> = ["check", "help", "log", "password", "serve", "statistics", "status"]
+    static let commands: Set<String> = [
+        "check", "disconnect", "explain", "help", "log", "password", "serve", "sessions", "statistics", "status",
+    ]
 
     /// The arguments, without the program's name, respelled; values and all that follows `--` stay as they are.
     static func normalized(_ arguments: [String]) -> [String] {

@@ -21,7 +21,7 @@ struct Stund: AsyncParsableCommand {
         version: "stund \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
-            PasswordCommand.self,
+            SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, PasswordCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )
