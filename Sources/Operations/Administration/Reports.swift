@@ -176,6 +176,8 @@ public struct LogReport: Codable, Hashable, Sendable {
         public var text: String
         /// The source or destination, when there is one.
         public var address: String?
+        /// What more there is to say, such as why a request was refused.
+        public var remark: String?
         /// The packet in hexadecimal digits, when it was kept.
         public var pdu: String?
 
@@ -186,6 +188,7 @@ public struct LogReport: Codable, Hashable, Sendable {
             time: String,
             text: String,
             address: String? = nil,
+            remark: String? = nil,
             pdu: String? = nil
         ) {
             self.level = level
@@ -193,6 +196,7 @@ public struct LogReport: Codable, Hashable, Sendable {
             self.time = time
             self.text = text
             self.address = address
+            self.remark = remark
             self.pdu = pdu
         }
     }
