@@ -13,7 +13,7 @@ import ServerCore
 struct Worker: ~Copyable {
     /// How many batches one socket may have before the others get their turn.
     private static let batchesPerTurn = 4
-    private static let mailboxToken = 1 << 20
+    private static let mailboxToken = UInt64.max
 
     private var server: Server
     private var batch: DatagramBatch
@@ -42,7 +42,7 @@ struct Worker: ~Copyable {
     ) throws(SocketError) {
         var loop = try EventLoop()
         for (index, listener) in listeners.enumerated() where listener.isRead {
-            try loop.watch(listener.socket.handle, token: index)
+            try loop.watch(listener.socket.handle, token: UInt64(index))
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
         self.loop = loop
@@ -60,11 +60,11 @@ struct Worker: ~Copyable {
             var failure: SocketError?
             let ready = try loop.wait()
             for index in 0..<ready {
-                let token = loop.token(index)
+                let token = loop.ready(index).token
                 if token == Self.mailboxToken {
                     readMailbox()
                 } else {
-                    do throws(SocketError) { try serve(token) } catch { failure = error }
+                    do throws(SocketError) { try serve(Int(token)) } catch { failure = error }
                 }
             }
             // One broken socket must not end the service of the others; the log says which and why.
@@ -95,14 +95,14 @@ struct Worker: ~Copyable {
     private mutating func serve(_ index: Int) throws(SocketError) {
         let port = ports[index]
         for _ in 0..<Self.batchesPerTurn {
-            let count = try batch.receive(from: port.socket)
-            guard count > 0 else { return }
+            let slots = try batch.receive(from: port.socket)
+            guard !slots.isEmpty else { return }
             let now = SystemClock.monotonic()
             events.beginBatch(now: now)
-            for slot in 0..<count { answer(slot, on: port, now: Instant(nanoseconds: now)) }
+            for slot in slots { answer(slot, on: port, now: Instant(nanoseconds: now)) }
             flush()
             events.endBatch()
-            guard count == DatagramBatch.capacity else { return }
+            guard slots.count == DatagramBatch.capacity else { return }
         }
     }
 
@@ -127,6 +127,7 @@ struct Worker: ~Copyable {
             let origin = port.socket.isWildcard ? asked : nil
             batch.queue(
                 slot: slot,
+                offset: DatagramBatch.headroom,
                 count: count,
                 on: port.socket,
                 from: origin,
@@ -151,7 +152,7 @@ struct Worker: ~Copyable {
         telling events: inout WorkerEvents
     ) -> (Verdict, Int) {
         let length = batch.length(of: slot)
-        var packet = Packet(batch.bytes(of: slot), count: length)
+        var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
         events.received(packet.bytes, from: flow.source)
         let verdict = server.receive(&packet, from: flow, now: now)
         return (verdict, packet.count)
@@ -175,7 +176,15 @@ struct Worker: ~Copyable {
             return
         }
         let origin = chosen.socket.isWildcard ? wanted : nil
-        batch.queue(slot: slot, count: count, on: chosen.socket, from: origin, toPort: toPort, tag: Int(role.rawValue))
+        batch.queue(
+            slot: slot,
+            offset: DatagramBatch.headroom,
+            count: count,
+            on: chosen.socket,
+            from: origin,
+            toPort: toPort,
+            tag: Int(role.rawValue)
+        )
         events.answered(flow.source, fromOtherPort: role != flow.role)
     }
 
