@@ -19,7 +19,7 @@ extension DatagramBatch {
             let first = next
             let firstVector = vectors
             next = addVector(&vectors, first)
-            if mode == .vectored, joinsTrains {
+            if joinsTrains {
                 var last = first
                 var bytes = unsafe Int(sendQueue.entries[first].count)
                 while next >= 0, bytes < Self.trainBytes, joins(next, behind: last, first: first) {
@@ -91,8 +91,10 @@ extension DatagramBatch {
         for index in 0..<Int(train.count) {
             fillHeader(message, entry, (firstVector &+ index)..<(firstVector &+ index &+ 1))
             var result = hasNoRoom ? -Int(code) : sendOne(message, descriptor)
-            for _ in 0..<PendingError.retries where result < 0 && PendingError.isOne(Int32(-result)) {
+            var retries = 0
+            while result < 0, retries < PendingError.retries(Int32(-result)) {
                 result = sendOne(message, descriptor)
+                retries &+= 1
             }
             if result < 0 { note(Int32(-result), of: entry, &failures) }
             entry = unsafe Int(sendQueue.entries[entry].next)

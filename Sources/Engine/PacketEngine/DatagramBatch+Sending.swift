@@ -82,7 +82,7 @@ extension DatagramBatch {
                 continue
             case ENOSYS where mode == .vectored:
                 mode = .single
-            case let code where PendingError.isOne(code) && retries < PendingError.retries:
+            case let code where retries < PendingError.retries(code):
                 retries &+= 1
             case let code:
                 // The first message of the rest is the one that failed; the others are tried again.

@@ -41,12 +41,16 @@ public struct DatagramBatch: ~Copyable {
     let received: UnsafeMutablePointer<clinux_mmsghdr>
     var sendQueue: SendQueue
     /// Whether equally long datagrams to one destination are sent as a train; off once the system refused one for good.
-    var joinsTrains = true
+    var joinsTrains: Bool
     private var used = 0
 
     /// Allocates all memory that the batch will ever use: some 160 kB.
-    public init(mode: Mode = .vectored) {
+    ///
+    /// `joinsTrains`: sends equally long datagrams to one destination as one buffer, which the kernel or the network
+    /// card cuts; a packet capture on this host shows it uncut.
+    public init(mode: Mode = .vectored, joinsTrains: Bool = true) {
         self.mode = mode
+        self.joinsTrains = joinsTrains && mode == .vectored
         let controlBytes = Self.capacity * Int(CLINUX_CONTROL_SIZE)
         unsafe buffers = .allocate(byteCount: Self.capacity * Self.stride, alignment: 64)
         unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity * Self.stride)
@@ -87,7 +91,7 @@ public struct DatagramBatch: ~Copyable {
         let room = min(limit, freeSlots)
         guard room > 0 else { return used..<used }
         // A socket that an ICMP error came to tells it once instead of the datagrams that wait behind it.
-        for _ in 0...PendingError.retries {
+        for _ in 0...PendingError.most {
             let count =
                 mode == .vectored ? receiveMany(socket.descriptor, room) : receiveSingly(socket.descriptor, room)
             if count >= 0 {
@@ -99,7 +103,7 @@ public struct DatagramBatch: ~Copyable {
                 return used..<used
             case ENOSYS where mode == .vectored:
                 mode = .single
-            case let code where PendingError.isOne(code):
+            case let code where PendingError.retries(code) > 0:
                 continue
             default:
                 throw SocketError("receive", "\(socket.local)", code: errno)

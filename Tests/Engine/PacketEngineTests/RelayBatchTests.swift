@@ -110,6 +110,31 @@ struct RelayBatchTests {
         #expect(try client.receive() == [69])
     }
 
+    @Test("a slot serves sockets of any kind, one after another", arguments: DatagramBatchTests.modes)
+    func anySocket(mode: DatagramBatch.Mode) throws {
+        var batch = DatagramBatch(mode: mode)
+        let plain = try RelaySocket.open(.loopback(.v4))
+        defer { RelaySocket.close(plain) }
+        for family in [IPAddress.Family.v6, .v4] {
+            // An address of 16 bytes and no packet info, and then more of both.
+            let first = try TestClient(connectingTo: plain.local)
+            try first.send([1])
+            #expect(try batch.receive(from: plain) == 0..<1)
+            #expect(batch.destination(of: 0) == .unknown)
+            #expect(batch.flush().count == 0)
+
+            let all = SocketAddress(.unspecified(family), port: 0)
+            let server = try UDPSocket(bindingTo: all, sharesPort: false, bufferSize: 65_536)
+            let asked = SocketAddress.loopback(family, server.boundPort())
+            let client = try TestClient(connectingTo: asked)
+            try client.send([2])
+            #expect(try batch.receive(from: server.handle) == 0..<1)
+            #expect(batch.source(of: 0) == client.local)
+            #expect(batch.destination(of: 0) == .address(asked.address))
+            _ = batch.flush()
+        }
+    }
+
     @Test("a free slot carries a datagram that answers none", arguments: Way.all)
     func freeSlot(way: Way) throws {
         let server = try RelaySocket.open(.loopback(way.family))
@@ -187,6 +212,34 @@ struct TrainTests {
         }
         #expect(batch.flush().count == 0)
         for number in UInt8(0)..<64 { #expect(try client.receive() == [UInt8](repeating: number, count: 160)) }
+    }
+
+    @Test("two addresses to send from make no train", arguments: DatagramBatchTests.modes)
+    func sources(mode: DatagramBatch.Mode) throws {
+        let all = SocketAddress(.unspecified(.v4), port: 0)
+        let server = try UDPSocket(bindingTo: all, sharesPort: false, bufferSize: 65_536)
+        let client = try TestClient(bindingTo: .loopback(0))
+        var batch = DatagramBatch(mode: mode)
+        for number in 0..<6 {
+            let source = IPAddress(v4: 0x7F00_0001 + UInt32(number) / 2)
+            let slot = try takeSlot(in: &batch)
+            batch.queue(slot: slot, offset: 0, count: 9, on: server.handle, to: client.local, from: source, tag: 0)
+        }
+        #expect(batch.flush().count == 0)
+        for number in 0..<6 {
+            #expect(try client.receiveFrom().source.address == IPAddress(v4: 0x7F00_0001 + UInt32(number) / 2))
+        }
+    }
+
+    @Test("a batch makes no trains when it should not", arguments: [true, false])
+    func switchedOff(isOn: Bool) throws {
+        let server = try RelaySocket.open(.loopback(.v4))
+        defer { RelaySocket.close(server) }
+        let client = try TestClient(bindingTo: .loopback(0))
+        client.receiveTrains()
+        var batch = DatagramBatch(joinsTrains: isOn)
+        #expect(try send([(9, client.local), (9, client.local)], on: server, by: &batch) == 0)
+        #expect(try client.receive().count == (isOn ? 18 : 9))
     }
 
     @Test("a train that the way out cannot take goes one by one, in fragments where they are too long")

@@ -102,7 +102,8 @@ struct RelaySocketTests {
         #expect(try client.receive().count == 1900)
         #expect(try client.receive().count == 1902)
         let reports = Array(ErrorQueue(of: socket))
-        #expect(reports.first == .tooBig(peer: client.local, mtu: 1280))
+        #expect((1...2).contains(reports.count))
+        #expect(reports.allSatisfy { $0 == .tooBig(peer: client.local, mtu: 1280) })
         #expect(Array(ErrorQueue(of: socket)).isEmpty)
     }
 }
