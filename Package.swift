@@ -46,7 +46,7 @@ let package = Package(
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
             name: "ServerCore",
-            dependencies: ["Addresses", "STUNCodec"],
+            dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),

@@ -36,8 +36,6 @@ public enum Refusal: Equatable, Sendable {
     case peer(SocketAddress, PeerRule)
     /// 403: the client's own address belongs to a tunnel.
     case client(PeerRule)
-    /// 403: the peer is our own relay address at a port where no allocation is.
-    case unallocatedPort(SocketAddress)
     /// 400: a channel number outside the range.
     case channelNumber(UInt16)
     /// 400: the channel is bound to another peer.
@@ -69,7 +67,7 @@ public enum Refusal: Equatable, Sendable {
         case .transport: .unsupportedTransport
         case .addressFamily, .relayPort(.familyMissing): .addressFamilyNotSupported
         case .peerFamily: .peerAddressFamilyMismatch
-        case .peer, .client, .unallocatedPort: .forbidden
+        case .peer, .client: .forbidden
         case .userAllocations, .monthlyBytes: .allocationQuotaReached
         case .permissionLimit, .channelLimit, .serverAllocations, .relayPort: .insufficientCapacity
         }

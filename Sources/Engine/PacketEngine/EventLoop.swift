@@ -26,16 +26,38 @@ public struct EventLoop: ~Copyable {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// What adds sockets to this loop: a plain value, valid while the loop lives.
+    public var watcher: Watcher { Watcher(descriptor: descriptor) }
+
+    /// Adds sockets to a loop.
+    public struct Watcher: Sendable {
+        fileprivate let descriptor: Int32
+
+        /// Watches a socket; `token` is what `ready` says of it.
+        public func watch(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
+            guard add(socket.descriptor, token: token) else {
+                throw SocketError("epoll_ctl", "\(socket.local)", code: errno)
+            }
+        }
+
+        fileprivate func add(_ watched: Int32, token: UInt64) -> Bool {
+            var event = unsafe epoll_event()
+            unsafe event.events = EPOLLIN.rawValue  // EPOLLERR is always told
+            unsafe event.data = epoll_data_t(u64: token)
+            return unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, watched, &event) == 0
+        }
+    }
+
     /// Watches a socket; `token` is what `ready` says of it.
     public mutating func watch(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
-        guard add(socket.descriptor, token: token) else {
-            throw SocketError("epoll_ctl", "\(socket.local)", code: errno)
-        }
+        try watcher.watch(socket, token: token)
     }
 
     /// Watches a wake-up.
     public mutating func watch(_ wakeUp: WakeUp, token: UInt64) throws(SocketError) {
-        guard add(wakeUp.descriptor, token: token) else { throw SocketError("epoll_ctl", "wake-up", code: errno) }
+        guard watcher.add(wakeUp.descriptor, token: token) else {
+            throw SocketError("epoll_ctl", "wake-up", code: errno)
+        }
     }
 
     /// Watches a socket no longer.
@@ -82,13 +104,6 @@ public struct EventLoop: ~Copyable {
             isReadable: unsafe event.events & EPOLLIN.rawValue != 0,
             hasError: unsafe event.events & EPOLLERR.rawValue != 0
         )
-    }
-
-    private func add(_ watched: Int32, token: UInt64) -> Bool {
-        var event = unsafe epoll_event()
-        unsafe event.events = EPOLLIN.rawValue  // EPOLLERR is always told
-        unsafe event.data = epoll_data_t(u64: token)
-        return unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, watched, &event) == 0
     }
 }
 

@@ -72,7 +72,7 @@ public struct LongTermAuthenticator: Sendable {
     /// With header and ERROR-CODE that makes 88 bytes for a realm of up to 8 (attacks row 27).
     public func appendChallenge(
         realm: Int,
-        for source: IPAddress,
+        for source: SocketAddress,
         unixSeconds: UInt64,
         to writer: inout MessageWriter,
         over packet: inout Packet

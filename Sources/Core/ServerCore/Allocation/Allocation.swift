@@ -1,5 +1,5 @@
-public import Addresses
-public import STUNAuthentication
+import Addresses
+import STUNAuthentication
 import STUNCodec
 
 /// An allocation (RFC 8656 section 3.2): what a client holds at this server, identified by its 5-tuple.

@@ -1,4 +1,4 @@
-public import Addresses
+import Addresses
 import STUNCodec
 
 extension Server {

@@ -56,6 +56,12 @@ public struct TimerWheel: Sendable {
         entries[id].deadline = .max
     }
 
+    /// The deadline of an id, if it has one.
+    func deadline(of id: Int) -> Instant? {
+        guard entries.indices.contains(id), entries[id].deadline != .max else { return nil }
+        return Instant(nanoseconds: entries[id].deadline)
+    }
+
     /// An id whose deadline has passed, which it then has no more; nil when there is none left.
     ///
     /// Called until nil. After a pause of any length it looks at each bucket at most once.

@@ -69,6 +69,19 @@ public struct PeerRules: Sendable {
 }
 
 extension PeerRules {
+    /// Whether an address is, or leads to, one of this host's own: what may be sent there depends on the port.
+    public func isOurs(_ address: IPAddress) -> Bool {
+        ownAddresses.value(of: address) >= 0 || address.isLoopback || address.isUnspecified
+    }
+
+    /// The tunnel that an address belongs to: 6to4 or Teredo, which RFC 8656 section 21.4 keeps out of requests.
+    func tunnel(_ address: IPAddress) -> PeerRule? {
+        let index = rangeOf.value(of: address)
+        guard index >= 0 else { return nil }
+        let range = SpecialPurposeRange(index: index)
+        return range.isTunnel ? .specialPurpose(range) : nil
+    }
+
     private static func map(_ addresses: [IPAddress]) -> PeerPrefixMap {
         PeerPrefixMap(addresses.filter { !$0.isUnspecified }.compactMap { IPPrefix(host: $0) }.map { ($0, 0) })
     }

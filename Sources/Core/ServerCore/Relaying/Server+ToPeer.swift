@@ -95,11 +95,8 @@ extension Server {
 
     /// Whether a packet may go to one of our own addresses now.
     private func mayReach(_ peer: SocketAddress, _ ports: some RelayPorts) -> Bool {
-        switch policy.turn?.peers.check(peer) {
-        case .allowed: true
-        case .ownRelayAddress: ports.isOpen(port: peer.port, of: peer.address.family)
-        case .denied, nil: false
-        }
+        guard let turn = policy.turn else { return false }
+        return rule(against: peer, turn, ports) == nil
     }
 
     /// Takes bytes from the user's and the server's bandwidth.

@@ -47,13 +47,17 @@ extension Server {
         return .done
     }
 
-    /// Whether the rules allow a peer with its port; one of our own relay ports must be open at this moment.
+    /// Whether the rules allow a peer with its port, which matters where the address is one of our own.
     func checkPeer(_ peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) throws(Refusal) {
+        if let rule = rule(against: peer, turn, ports) { throw .peer(peer, rule) }
+    }
+
+    /// The rule that forbids a peer at this moment; our own relay address is allowed where an allocation is.
+    func rule(against peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) -> PeerRule? {
         switch turn.peers.check(peer) {
-        case .allowed: break
-        case .denied(let rule): throw .peer(peer, rule)
-        case .ownRelayAddress:
-            guard ports.isOpen(port: peer.port, of: peer.address.family) else { throw .unallocatedPort(peer) }
+        case .allowed: nil
+        case .denied(let rule): rule
+        case .ownRelayAddress(let rule): ports.isOpen(port: peer.port, of: peer.address.family) ? nil : rule
         }
     }
 }

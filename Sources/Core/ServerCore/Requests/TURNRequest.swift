@@ -58,6 +58,12 @@ struct TURNRequest {
 }
 
 extension Message {
+    /// What FINGERPRINT says, which counts wherever it stands.
+    var fingerprint: FingerprintCheck {
+        guard let location = first(.fingerprint) else { return .absent }
+        return checkFingerprint(at: location)
+    }
+
     /// An attribute's value; nil when it is absent.
     ///
     /// - Throws: `Refusal.malformed` when its bytes are no such value.
