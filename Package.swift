@@ -27,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -39,14 +40,14 @@ let package = Package(
         ),
         .target(
             name: "STUNAuthentication",
-            dependencies: ["STUNCodec", "COpenSSL"],
+            dependencies: ["Addresses", "STUNCodec", "COpenSSL"],
             path: "Sources/Wire/STUNAuthentication",
             swiftSettings: lifetimes
         ),
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
             name: "ServerCore",
-            dependencies: ["Addresses", "STUNCodec"],
+            dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
@@ -73,6 +74,16 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/Operations/ServerSettings",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "AccountStore",
+            dependencies: [
+                "STUNAuthentication",
+                "ServerSettings",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/AccountStore",
             swiftSettings: swiftSettings
         ),
         .target(
@@ -138,7 +149,7 @@ let package = Package(
         ),
         .testTarget(
             name: "STUNAuthenticationTests",
-            dependencies: ["STUNAuthentication", "STUNCodec"],
+            dependencies: ["STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Wire/STUNAuthenticationTests",
             swiftSettings: lifetimes
         ),

@@ -7,6 +7,8 @@ public struct StatePaths: Sendable, Equatable {
 
     /// The unix socket that commands talk to.
     public var controlSocket: String { runtimeFolder + "/control.sock" }
+    /// The SQLite file with users, secrets and what users have relayed.
+    public var database: String { stateFolder + "/stund.sqlite" }
     /// The file with the process id.
     public var pid: String { runtimeFolder + "/stund.pid" }
 

@@ -16,6 +16,8 @@ final class WorkerPool: Sendable {
     init(
         policy: Policy,
         listeners: [[Listeners.Listener]],
+        relays: RelayTable,
+        ledger: AccountLedger,
         pump: LogPump,
         log: EventLog
     ) throws(StartError) {
@@ -27,10 +29,18 @@ final class WorkerPool: Sendable {
             throw .system("\(error)")
         }
         for (index, set) in listeners.enumerated() {
+            // Random, so that nobody can foresee which addresses share a bucket.
+            let server = Server(
+                policy: policy,
+                seed: UInt64.random(in: .min ... .max),
+                indicationSeed: UInt64.random(in: .min ... .max),
+                ledger: ledger
+            )
             let failure = start(
                 index,
-                policy,
+                server,
                 set,
+                relays,
                 WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch),
                 log
             )
@@ -44,8 +54,9 @@ final class WorkerPool: Sendable {
     /// Starts one worker's thread and waits until it serves, or says why it does not.
     private func start(
         _ index: Int,
-        _ policy: Policy,
+        _ server: Server,
         _ listeners: [Listeners.Listener],
+        _ relays: RelayTable,
         _ source: WorkerEvents.Source,
         _ log: EventLog
     ) -> SocketError? {
@@ -58,11 +69,11 @@ final class WorkerPool: Sendable {
         let thread = Thread {
             do throws(SocketError) {
                 var worker = try Worker(
-                    policy: policy,
+                    server: server,
                     listeners: handover.take(),
+                    relays: relays,
                     mailbox: mailbox,
-                    events: WorkerEvents(source),
-                    seed: UInt64.random(in: .min ... .max)
+                    events: WorkerEvents(source)
                 )
                 started.signal()
                 try worker.run()
@@ -123,6 +134,30 @@ final class WorkerPool: Sendable {
             if let report { reports.append(report) }
         }
         return reports
+    }
+
+    /// All sessions, with the number of the worker that has each.
+    func sessions() async -> [(worker: Int, session: SessionDetail)] {
+        var all: [(worker: Int, session: SessionDetail)] = []
+        for (worker, mailbox) in mailboxes.enumerated() {
+            let sessions = await withCheckedContinuation { continuation in
+                mailbox.send(.sessions { continuation.resume(returning: $0) })
+            }
+            for session in sessions ?? [] { all.append((worker, session)) }
+        }
+        return all
+    }
+
+    /// Ends the sessions that `isMeant` picks; returns how many.
+    func disconnect(where isMeant: @escaping @Sendable (_ worker: Int, Session) -> Bool) async -> Int {
+        var count = 0
+        for (worker, mailbox) in mailboxes.enumerated() {
+            let ended = await withCheckedContinuation { continuation in
+                mailbox.send(.disconnect({ isMeant(worker, $0) }, { continuation.resume(returning: $0) }))
+            }
+            count += ended ?? 0
+        }
+        return count
     }
 
     /// Ends all workers and waits for them.
