@@ -103,8 +103,10 @@ let package = Package(
             name: "ServerRuntime",
             dependencies: [
                 "ServerCore",
+                "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
