@@ -4,7 +4,7 @@ import Synchronization
 public final class Account: Sendable {
     /// A month's number in the upper 12 bits, so that number and bytes change at once; below it the bytes.
     private static let byteBits: UInt64 = 52
-    /// 4.4 PB, 13.6 Gbit/s for a month. Leaves room for what workers add between looking and adding.
+    /// 4.5 PB, which is 13.6 Gbit/s for a month; leaves room for what workers add between looking and adding.
     private static let largest: UInt64 = 1 << byteBits - 1 << 44
 
     private let liveAllocations = Atomic<Int>(0)
@@ -45,7 +45,7 @@ public final class Account: Sendable {
 
     /// Counts bytes relayed in a month; with a new month the count begins anew.
     ///
-    /// A month's count ends at 4.4 PB.
+    /// A month's count ends at 4.5 PB.
     public func add(bytes: Int, month: AccountMonth) {
         // Clamped to more than any datagram, so that one count cannot reach the month's bits.
         let amount = min(UInt64(clamping: bytes), 1 << 32)
