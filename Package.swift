@@ -39,7 +39,7 @@ let package = Package(
         ),
         .target(
             name: "STUNAuthentication",
-            dependencies: ["STUNCodec", "COpenSSL"],
+            dependencies: ["Addresses", "STUNCodec", "COpenSSL"],
             path: "Sources/Wire/STUNAuthentication",
             swiftSettings: lifetimes
         ),
@@ -138,7 +138,7 @@ let package = Package(
         ),
         .testTarget(
             name: "STUNAuthenticationTests",
-            dependencies: ["STUNAuthentication", "STUNCodec"],
+            dependencies: ["STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Wire/STUNAuthenticationTests",
             swiftSettings: lifetimes
         ),
