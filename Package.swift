@@ -120,6 +120,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Addresses",
+                "STUNAuthentication",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -181,6 +183,17 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "AccountStoreTests",
+            dependencies: [
+                "AccountStore",
+                "ServerSettings",
+                "STUNAuthentication",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Operations/AccountStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -212,6 +225,7 @@ let package = Package(
             dependencies: [
                 "stund",
                 "Addresses",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
