@@ -103,8 +103,10 @@ let package = Package(
             name: "ServerRuntime",
             dependencies: [
                 "ServerCore",
+                "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -118,6 +120,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Addresses",
+                "STUNAuthentication",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -179,6 +183,17 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "AccountStoreTests",
+            dependencies: [
+                "AccountStore",
+                "ServerSettings",
+                "STUNAuthentication",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Operations/AccountStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -210,6 +225,7 @@ let package = Package(
             dependencies: [
                 "stund",
                 "Addresses",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

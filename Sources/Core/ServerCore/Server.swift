@@ -53,7 +53,7 @@ public struct Server: Sendable {
         policy: Policy,
         seed: UInt64,
         indicationSeed: UInt64 = 0,
-        ledger: AccountLedger = AccountLedger()
+        ledger: AccountLedger = AccountLedger(capacity: 1024)
     ) {
         self.policy = policy
         self.seed = seed

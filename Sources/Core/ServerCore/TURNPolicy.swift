@@ -79,18 +79,18 @@ public struct Lifetimes: Sendable, Equatable {
     }
 }
 
-/// Limits on what is used; zero means no limit.
+/// Limits on what is used.
 public struct Quotas: Sendable, Equatable {
     /// Allocations of one user at a time.
-    public var userAllocations = 0
+    public var userAllocations = Int.max
     /// Allocations of all users at a time.
-    public var totalAllocations = 0
-    /// Bytes of application data a second and user, both directions together.
-    public var userBytesPerSecond: UInt64 = 0
-    /// Bytes of application data a second of all users.
-    public var totalBytesPerSecond: UInt64 = 0
-    /// Bytes of application data a calendar month (UTC) and user.
-    public var userBytesPerMonth: UInt64 = 0
+    public var totalAllocations = Int.max
+    /// Bytes of application data of one user, both directions together; nil means no limit.
+    public var userBytes: Rate?
+    /// Bytes of application data of all users; nil means no limit.
+    public var totalBytes: Rate?
+    /// Bytes of application data of one user in a calendar month (UTC).
+    public var userBytesPerMonth = UInt64.max
 
     /// No limits.
     public init() {}

@@ -22,8 +22,6 @@ public enum AccountStoreError: Error, Hashable {
     case noSecret(String)
     /// The secret was retired before.
     case alreadyRetired(String)
-    /// The host's OpenSSL cannot make keys, with the reason.
-    case noKeys(String)
 
     init(_ error: any Error, path: String) {
         if let error = error as? AccountStoreError {
@@ -57,11 +55,11 @@ extension AccountStoreError: CustomStringConvertible {
         case .system(let path, let reason): "\(path) can't be used: \(reason)"
         case .userExists(let name, let realm):
             "there is a user \"\(name)\" in the realm \"\(realm)\" already: give a new password with --replace"
-        case .noUser(let name, let realm): "there is no user \"\(name)\" in the realm \"\(realm)\": see `stund user list`"
+        case .noUser(let name, let realm):
+            "there is no user \"\(name)\" in the realm \"\(realm)\": see `stund user list`"
         case .secretExists(let id): "there is a secret called \"\(id)\" already: choose another name"
         case .noSecret(let id): "there is no secret called \"\(id)\": see `stund secret list`"
         case .alreadyRetired(let id): "the secret \"\(id)\" is retired already"
-        case .noKeys(let reason): reason
         }
     }
 }

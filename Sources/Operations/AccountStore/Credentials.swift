@@ -1,17 +1,14 @@
+public import STUNAuthentication
 public import ServerSettings
 
 /// Everything that clients may log in with: what the settings have and what the store has, merged.
-public struct Credentials: Sendable, Hashable {
-    /// A user with keys.
-    public struct User: Sendable, Hashable {
-        /// The name.
-        public let name: String
-        /// The realm.
-        public let realm: String
-        /// The key by MD5, 16 bytes; nil when there is none.
-        public let md5Key: [UInt8]?
-        /// The key by SHA-256, 32 bytes; nil when there is none.
-        public let sha256Key: [UInt8]?
+public struct Credentials: Sendable {
+    /// Where something stands.
+    public enum Origin: String, Sendable {
+        /// In the settings.
+        case settings
+        /// In the store.
+        case store
     }
 
     /// A secret that time-limited credentials are made of.
@@ -20,12 +17,16 @@ public struct Credentials: Sendable, Hashable {
         public let id: String
         /// The secret; the bytes of this text are the key.
         public let secret: String
-        /// Whether no new credentials are made of it.
+        /// Whether its credentials are refused.
         public let isRetired: Bool
+        /// Where it stands.
+        public let origin: Origin
     }
 
-    /// The users; name and realm occur once.
-    public private(set) var users: [User] = []
+    /// The realms, the default first.
+    public let realms: [CredentialRealm]
+    /// The users; those of the settings stand before those of the store.
+    public private(set) var users: [StoredCredential] = []
     /// The secrets: those in use first, and of these the one of which new credentials are made.
     public private(set) var secrets: [Secret] = []
     /// Sentences about what is allowed but unwise.
@@ -34,33 +35,37 @@ public struct Credentials: Sendable, Hashable {
     /// The secret that new credentials are made of; nil when there is none.
     public var secretInUse: Secret? { secrets.first { !$0.isRetired } }
 
-    /// Whether nobody could log in with them.
-    public var isEmpty: Bool { users.isEmpty && secrets.isEmpty }
-
-    /// Merges; a user that stands in both is the one of the settings.
-    ///
-    /// - Throws: When the store cannot be read, or OpenSSL makes no keys.
-    public init(_ settings: Settings, _ store: AccountStore) throws(AccountStoreError) {
-        let (storedUsers, storedSecrets) = try store.read { database in
-            (try AccountStore.users(database), try AccountStore.secrets(database))
+    /// What the workers check requests with.
+    public var book: CredentialBook {
+        let shared = secrets.compactMap { secret in
+            SharedSecret(
+                name: secret.id,
+                secret: Array(secret.secret.utf8),
+                state: secret.isRetired ? .retired : .current
+            )
         }
-        try self.init(settings, users: storedUsers, secrets: storedSecrets)
+        return CredentialBook(realms: realms, users: users, secrets: shared)
     }
 
-    /// Merges what a store had; a user that stands in both is the one of the settings.
+    /// Merges settings and store; a user that stands in both is the one of the settings.
     ///
-    /// - Throws: When OpenSSL makes no keys.
-    public init(
-        _ settings: Settings,
-        users storedUsers: [StoredUser] = [],
-        secrets storedSecrets: [StoredSecret] = []
-    ) throws(AccountStoreError) {
-        let defaultRealm = settings.realm.first?.name ?? ""
+    /// - Throws: When the store cannot be read.
+    public init(_ settings: Settings, _ store: AccountStore) throws(AccountStoreError) {
+        let (users, secrets) = try store.read { database in
+            (try AccountStore.users(database), try AccountStore.secrets(database))
+        }
+        self.init(settings, users: users, secrets: secrets)
+    }
+
+    /// Merges settings with what a store had; a user that stands in both is the one of the settings.
+    public init(_ settings: Settings, users storedUsers: [StoredUser] = [], secrets storedSecrets: [StoredSecret] = [])
+    {
+        realms = Self.realms(settings.realm)
         var seen: Set<[String]> = []
         for setting in settings.turnUsers {
-            let user = try User(setting, realm: setting.realm ?? defaultRealm)
-            seen.insert([user.name, user.realm])
-            users.append(user)
+            let realm = setting.realm ?? settings.realm.first?.name ?? ""
+            seen.insert([setting.name, realm])
+            users.append(StoredCredential(setting, realm: realm))
         }
         for user in storedUsers {
             guard seen.insert([user.name, user.realm]).inserted else {
@@ -72,7 +77,9 @@ public struct Credentials: Sendable, Hashable {
                 )
                 continue
             }
-            users.append(User(name: user.name, realm: user.realm, md5Key: user.md5Key, sha256Key: user.sha256Key))
+            users.append(
+                StoredCredential(name: user.name, realm: user.realm, md5: user.md5Key, sha256: user.sha256Key)
+            )
         }
         secrets = Self.named(settings.turnSecrets, "turn-secrets", isRetired: false)
         secrets += storedSecrets.filter { $0.retired == nil }.map(Secret.init)
@@ -80,26 +87,45 @@ public struct Credentials: Sendable, Hashable {
         secrets += storedSecrets.filter { $0.retired != nil }.map(Secret.init)
     }
 
+    /// A realm may stand several times, with an address each.
+    private static func realms(_ settings: [RealmSetting]) -> [CredentialRealm] {
+        var names: [String] = []
+        for realm in settings where !names.contains(realm.name) { names.append(realm.name) }
+        return names.map { name in
+            CredentialRealm(name, serverAddresses: settings.filter { $0.name == name }.compactMap(\.address))
+        }
+    }
+
     private static func named(_ secrets: [SecretSetting], _ key: String, isRetired: Bool) -> [Secret] {
         secrets.enumerated().map { index, secret in
-            Secret(id: secret.id ?? "\(key)-\(index + 1)", secret: secret.secret, isRetired: isRetired)
+            Secret(
+                id: secret.id ?? "\(key)-\(index + 1)",
+                secret: secret.secret,
+                isRetired: isRetired,
+                origin: .settings
+            )
         }
     }
 }
 
-extension Credentials.User {
-    fileprivate init(_ setting: UserSetting, realm: String) throws(AccountStoreError) {
-        name = setting.name
-        self.realm = realm
+extension StoredCredential {
+    fileprivate init(_ setting: UserSetting, realm: String) {
         switch setting.secret {
-        case .password(let password):
-            let keys = try UserKeys(name: setting.name, realm: realm, password: password)
-            md5Key = keys.md5
-            sha256Key = keys.sha256
-        case .keys(let md5, let sha256):
-            md5Key = md5
-            sha256Key = sha256
+        case .password(let password): self.init(username: setting.name, realm: realm, password: password)
+        case .keys(let md5, let sha256): self.init(name: setting.name, realm: realm, md5: md5, sha256: sha256)
         }
+    }
+
+    /// Takes keys; in the place of a missing one, or one of a wrong length, stands one that nobody has.
+    fileprivate init(name: String, realm: String, md5: [UInt8]?, sha256: [UInt8]?) {
+        let nobody = StoredCredential(username: name, realm: realm, password: StoredSecret.random())
+        self =
+            StoredCredential(
+                userHash: nobody.userHash.bytes,
+                realm: realm,
+                md5: md5 ?? nobody.md5.bytes,
+                sha256: sha256 ?? nobody.sha256.bytes
+            ) ?? nobody
     }
 }
 
@@ -108,6 +134,7 @@ extension Credentials.Secret {
         id = secret.id
         self.secret = secret.secret
         isRetired = secret.retired != nil
+        origin = .store
     }
 }
 

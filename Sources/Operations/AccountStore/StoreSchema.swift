@@ -11,7 +11,7 @@ enum StoreSchema {
                     CREATE TABLE user (
                         name TEXT NOT NULL,
                         realm TEXT NOT NULL,
-                        md5_key BLOB,
+                        md5_key BLOB NOT NULL,
                         sha256_key BLOB NOT NULL,
                         created INTEGER NOT NULL,
                         comment TEXT NOT NULL,

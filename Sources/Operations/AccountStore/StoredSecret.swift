@@ -9,7 +9,7 @@ public struct StoredSecret: Sendable, Hashable {
     public let secret: String
     /// When it was added, in Unix seconds.
     public let created: Int64
-    /// When it was retired, in Unix seconds; nil while it makes new credentials.
+    /// When it was retired, in Unix seconds; nil while its credentials are accepted.
     public let retired: Int64?
 
     /// Names a secret.
@@ -74,7 +74,7 @@ extension AccountStore {
         )
     }
 
-    /// Retires a secret: its credentials are right until they expire, but no new ones are made of it.
+    /// Retires a secret: its credentials are refused, and the refusal tells whose they were.
     ///
     /// - Throws: `noSecret`, `alreadyRetired`, or why the file could not be changed.
     public func retireSecret(id: String, at time: Int64) throws(AccountStoreError) {

@@ -9,9 +9,9 @@ public struct StoredUser: Sendable, Hashable {
     public let name: String
     /// The realm.
     public let realm: String
-    /// The key by MD5; nil when the host's OpenSSL had none.
-    public let md5Key: [UInt8]?
-    /// The key by SHA-256.
+    /// The key by MD5, 16 bytes (RFC 8489 section 18.5.1).
+    public let md5Key: [UInt8]
+    /// The key by SHA-256, 32 bytes.
     public let sha256Key: [UInt8]
     /// When the user was added, in Unix seconds.
     public let created: Int64
@@ -19,20 +19,18 @@ public struct StoredUser: Sendable, Hashable {
     public let comment: String
 
     /// Makes the keys of a user.
-    ///
-    /// - Throws: `noKeys` when OpenSSL does not offer SHA-256; a host that forbids MD5 keeps the other key only.
     public init(
         name: OpaqueString,
         realm: OpaqueString,
         password: OpaqueString,
         created: Int64,
         comment: String = ""
-    ) throws(AccountStoreError) {
+    ) {
         self.name = name.text
         self.realm = realm.text
-        let keys = try UserKeys(name: name.text, realm: realm.text, password: password.text)
-        md5Key = keys.md5
-        sha256Key = keys.sha256
+        let keys = StoredCredential(username: name.text, realm: realm.text, password: password.text)
+        md5Key = keys.md5.bytes
+        sha256Key = keys.sha256.bytes
         self.created = created
         self.comment = comment
     }
@@ -40,26 +38,10 @@ public struct StoredUser: Sendable, Hashable {
     fileprivate init(_ row: Row) {
         name = row["name"]
         realm = row["realm"]
-        md5Key = (row["md5_key"] as Data?).map(Array.init)
+        md5Key = Array(row["md5_key"] as Data)
         sha256Key = Array(row["sha256_key"] as Data)
         created = row["created"]
         comment = row["comment"]
-    }
-}
-
-/// The keys of a long-term credential (RFC 8489 section 18.5.1).
-struct UserKeys {
-    let md5: [UInt8]?
-    let sha256: [UInt8]
-
-    /// All three prepared by OpaqueString; where the host forbids MD5, clients need the other key.
-    init(name: String, realm: String, password: String) throws(AccountStoreError) {
-        md5 = try? PasswordAlgorithm.md5.key(username: name, realm: realm, password: password)
-        do throws(CryptographyError) {
-            sha256 = try PasswordAlgorithm.sha256.key(username: name, realm: realm, password: password)
-        } catch {
-            throw .noKeys(error.description)
-        }
     }
 }
 
@@ -84,7 +66,7 @@ extension AccountStore {
                     (name, realm, md5_key, sha256_key, created, comment) VALUES (?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    user.name, user.realm, user.md5Key.map { Data($0) }, Data(user.sha256Key), user.created,
+                    user.name, user.realm, Data(user.md5Key), Data(user.sha256Key), user.created,
                     user.comment,
                 ]
             )

@@ -1,3 +1,4 @@
+import AccountStore
 import Addresses
 public import Administration
 import Foundation
@@ -19,6 +20,9 @@ public final class LiveServer: RunningServer {
     private let pump: LogPump
     private let pool: WorkerPool
     private let plan: ListenPlan
+    /// nil when TURN is off.
+    private let relay: RelayService?
+    private let usageSaver = PeriodicTask(every: 60)
     private let listening: [String]
     private let startWarnings: [String]
     private let startedAt = SystemClock.monotonic()
@@ -59,9 +63,18 @@ public final class LiveServer: RunningServer {
             let workers = settings.workerCount
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
-            startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
-            let policy = try Policy(settings, plan: plan, workers: workers)
-            pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
+            relay = try RelayService(settings, database: paths.database)
+            var policy = try Policy(settings, plan: plan, workers: workers)
+            policy.turn = try relay?.policy(settings, listening: plan)
+            startWarnings = Self.warnings(of: sets.first ?? [], settings: settings) + (relay?.plan.warnings ?? [])
+            pool = try WorkerPool(
+                policy: policy,
+                listeners: sets,
+                relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
+                ledger: relay?.ledger ?? AccountLedger(capacity: 1),
+                pump: pump,
+                log: log
+            )
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -71,6 +84,16 @@ public final class LiveServer: RunningServer {
         }
         pump.start()
         announce(loaded)
+        usageSaver.start { [weak self] in self?.saveUsage() }
+    }
+
+    /// Writes down what users have relayed, so that a restart forgets at most a minute of it.
+    private func saveUsage() {
+        do throws(AccountStoreError) {
+            try relay?.saveUsage()
+        } catch {
+            log.log(.startWarning, "What users have relayed this month is not saved: \(error)", at: SystemClock.realtime())
+        }
     }
 
     /// Where a server with these settings would answer on this host, and which two addresses it would use for NAT
@@ -97,7 +120,9 @@ public final class LiveServer: RunningServer {
     /// Stops serving; the log says so.
     public func stop() {
         log.log(.stopping, at: SystemClock.realtime())
+        usageSaver.stop()
         pool.stop()
+        saveUsage()
         pump.stop()
     }
 
@@ -226,7 +251,8 @@ extension LiveServer {
         do {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
-            let policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            var policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            policy.turn = try relay?.policy(new.settings, listening: plan)
             let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
             try log.write(to: destinations, format: new.settings.lineFormat)
             pool.adopt(policy)

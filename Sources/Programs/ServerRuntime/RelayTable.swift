@@ -19,12 +19,12 @@ final class RelayTable: Sendable {
     private let openV4 = PortBits()
     private let openV6 = PortBits()
 
-    private struct State {
+    fileprivate struct State {
         var pools: [Pool]
         var random = SystemRandomNumberGenerator()
     }
 
-    private struct Pool {
+    fileprivate struct Pool {
         let address: RelayAddress
         var ports: RelayPortPool
         /// The open sockets of reserved ports.

@@ -33,12 +33,17 @@ extension TURNPolicy {
         permissionsPerAllocation = settings.permissionsPerAllocation
         channelsPerAllocation = settings.channelsPerAllocation
         acceptsRFC5766Channels = settings.rfc5766Channels
-        quotas.userAllocations = settings.userAllocations ?? 0
-        quotas.totalAllocations = settings.maxAllocations ?? 0
-        quotas.userBytesPerSecond = UInt64(clamping: settings.userBandwidth ?? 0)
-        quotas.totalBytesPerSecond = UInt64(clamping: settings.totalBandwidth ?? 0)
-        quotas.userBytesPerMonth = UInt64(clamping: settings.userMonthlyBytes ?? 0)
+        quotas.userAllocations = settings.userAllocations ?? .max
+        quotas.totalAllocations = settings.maxAllocations ?? .max
+        quotas.userBytes = settings.userBandwidth.map(Rate.init(bytesPerSecond:))
+        quotas.totalBytes = settings.totalBandwidth.map(Rate.init(bytesPerSecond:))
+        quotas.userBytesPerMonth = settings.userMonthlyBytes.map { UInt64(clamping: $0) } ?? .max
         relayV4 = relays.address(.v4)
         relayV6 = relays.address(.v6)
     }
+}
+
+extension Rate {
+    /// So many bytes a second; what was not used in the last second may follow at once, as the key frames of video do.
+    fileprivate init(bytesPerSecond: Int) { self.init(perSecond: bytesPerSecond, burst: max(bytesPerSecond, 65_536)) }
 }

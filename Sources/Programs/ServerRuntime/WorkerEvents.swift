@@ -74,7 +74,9 @@ struct WorkerEvents: ~Copyable {
         case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)
         case .rateLimited: rateLimited(source.address)
-        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification: break
+        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification,
+            .noAllocation, .noChannel, .noPermission, .peerForbidden, .overQuota, .tooLarge:
+            break
         }
     }
 
@@ -84,6 +86,12 @@ struct WorkerEvents: ~Copyable {
         let prefix = SocketAddress(address.masked(to: length), port: 0)
         tell(.rateLimited, from: prefix, detail: UInt32(length))
     }
+
+    /// An allocation began or ended.
+    mutating func tell(_ effect: Effect) {}
+
+    /// A TURN request was refused.
+    mutating func tell(_ refused: RefusedRequest, from client: SocketAddress) {}
 
     /// The system refused to send (messages 1018 and 1020).
     mutating func sendFailed(_ code: Int32, to destination: SocketAddress, bySecondPort: Bool) {

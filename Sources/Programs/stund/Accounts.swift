@@ -20,12 +20,14 @@ struct Accounts {
                 from: SettingsSources(file: file.config, environment: FileOption.environment)
             ).settings
             let running = try RunningServerAddress(file).stateFolder(ifItUses: file.config)
-            let own = try file.paths()
-            store = try AccountStore(path: running.map { $0 + "/" + own.databaseName } ?? own.database)
+            store = try AccountStore(path: StatePaths.database(in: running ?? file.paths().stateFolder))
         } catch {
             throw Failure(error)
         }
     }
+
+    /// The file of the store, for a person.
+    var place: String { TerminalText.visible(absolute(store.path)) }
 
     /// The realm of this name, prepared; the default realm for nil.
     func realm(_ name: String?) throws(Failure) -> OpaqueString {

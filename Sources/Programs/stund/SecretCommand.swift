@@ -34,19 +34,29 @@ struct SecretCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard SecretSetting.isID(id) else {
-                throw Failure(.dataError, "a secret is called by up to 32 letters, digits, dots, hyphens and underscores")
+                throw Failure(
+                    .dataError,
+                    "a secret is called by up to 32 letters, digits, dots, hyphens and underscores"
+                )
             }
             let given = secretStdin ? try Self.read(from: Terminal()) : nil
             let secret = StoredSecret(id: id, secret: given ?? StoredSecret.random(), created: Accounts.now)
-            try change(file, "The secret \"\(id)\" is in") { store throws(AccountStoreError) in try store.add(secret) }
-            if given == nil { print("secret: \(secret.secret)") }
+            let shown = given == nil ? "\nsecret: \(secret.secret)" : ""
+            try change(file, "The secret \"\(id)\" is in", shown) { store throws(AccountStoreError) in
+                try store.add(secret)
+            }
         }
 
         static func read(from source: some PasswordSource) throws(Failure) -> String {
             let line = source.isInteractive ? try source.askSecretly("Secret: ") : try source.readLine()
-            guard let line, !line.isEmpty else { throw Failure(.dataError, "no secret was entered: nothing is changed") }
+            guard let line, !line.isEmpty else {
+                throw Failure(.dataError, "no secret was entered: nothing is changed")
+            }
             guard line.utf8.count >= 16 else {
-                throw Failure(.dataError, "a secret of fewer than 16 bytes can be guessed from one credential: take a longer one")
+                throw Failure(
+                    .dataError,
+                    "a secret of fewer than 16 bytes can be guessed from one credential: take a longer one"
+                )
             }
             return line
         }
@@ -64,7 +74,8 @@ struct SecretCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            try change(file, "The secret \(shown(id)) is retired in") { store throws(AccountStoreError) in
+            try change(file, "The secret \"\(TerminalText.visible(id))\" is retired in") {
+                store throws(AccountStoreError) in
                 try store.retireSecret(id: id, at: Accounts.now)
             }
         }
@@ -82,7 +93,8 @@ struct SecretCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            try change(file, "The secret \(shown(id)) is no longer in") { store throws(AccountStoreError) in
+            try change(file, "The secret \"\(TerminalText.visible(id))\" is no longer in") {
+                store throws(AccountStoreError) in
                 try store.removeSecret(id: id)
             }
         }
@@ -117,6 +129,7 @@ struct SecretCommand: AsyncParsableCommand {
     private static func change(
         _ file: FileOption,
         _ sentence: String,
+        _ addition: String = "",
         _ work: (AccountStore) throws(AccountStoreError) -> Void
     ) throws(Failure) {
         let accounts = try Accounts(file)
@@ -125,7 +138,60 @@ struct SecretCommand: AsyncParsableCommand {
         } catch {
             throw Failure(error)
         }
-        print("\(sentence) \(accounts.store.path) now.")
+        print("\(sentence) \(accounts.place) now.\(addition)")
         print(try accounts.takeOver())
+    }
+}
+
+/// What `stund secret list` shows.
+struct SecretList {
+    struct Row: Encodable, Equatable {
+        let id: String
+        /// `settings` or `store`.
+        let from: String
+        /// `in use` for the one that new credentials are made of, `accepted` or `retired`.
+        let state: String
+        /// When the secret was added to the store, in Unix seconds.
+        let created: Int64?
+        /// When it was retired in the store, in Unix seconds.
+        let retired: Int64?
+        /// The secret, when it was asked for.
+        let secret: String?
+    }
+
+    let rows: [Row]
+    private let show: Bool
+
+    init(_ settings: Settings, _ stored: [StoredSecret], show: Bool) {
+        let times = Dictionary(stored.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let merged = Credentials(settings, secrets: stored)
+        let inUse = merged.secretInUse
+        self.show = show
+        rows = merged.secrets.map { secret in
+            let inStore = secret.origin == .store ? times[secret.id] : nil
+            return Row(
+                id: secret.id,
+                from: secret.origin.rawValue,
+                state: secret.isRetired ? "retired" : secret == inUse ? "in use" : "accepted",
+                created: inStore?.created,
+                retired: inStore?.retired,
+                secret: show ? secret.secret : nil
+            )
+        }
+    }
+
+    var text: String {
+        guard !rows.isEmpty else {
+            return "No secrets yet: the server makes one when it starts without a user or secret.\n"
+        }
+        return table(
+            ["id", "from", "state", "added", "retired"] + (show ? ["secret"] : []),
+            rows.map { row in
+                [
+                    row.id, row.from, row.state, row.created.map(Accounts.day) ?? "",
+                    row.retired.map(Accounts.day) ?? "",
+                ] + (row.secret.map { [$0] } ?? [])
+            }
+        )
     }
 }

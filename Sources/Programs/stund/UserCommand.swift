@@ -45,17 +45,18 @@ struct UserCommand: AsyncParsableCommand {
             let realm = try accounts.realm(realm)
             let comment = comment.isEmpty ? "" : try stund.prepared(comment, "the comment", atMost: 1024).text
             let generated = passwordStdin ? nil : StoredSecret.random(bytes: 16)
-            let password = try generated ?? NewPassword.read(environment: [:], from: Terminal())
+            let entered = try generated ?? NewPassword.read(environment: [:], from: Terminal())
+            let password = try stund.prepared(entered, "the password", atMost: UserSetting.longestPassword)
+            let user = StoredUser(
+                name: name,
+                realm: realm,
+                password: password,
+                created: Accounts.now,
+                comment: comment
+            )
             do {
-                let user = try StoredUser(
-                    name: name,
-                    realm: realm,
-                    password: try stund.prepared(password, "the password", atMost: UserSetting.longestPassword),
-                    created: Accounts.now,
-                    comment: comment
-                )
                 try accounts.store.add(user, replacing: replace)
-                print("The user \"\(name)\" of the realm \"\(realm)\" is in \(accounts.store.path) now.")
+                print("The user \"\(name)\" of the realm \"\(realm)\" is in \(accounts.place) now.")
                 if let generated { print("password: \(generated)   (not shown again)") }
                 if let warning = accounts.warning(ofRealm: realm) { print(warning) }
                 for warning in try Credentials(accounts.settings, accounts.store).warnings { print("note: \(warning)") }
@@ -88,9 +89,12 @@ struct UserCommand: AsyncParsableCommand {
                     user.name == name.text && user.realm ?? accounts.settings.realm.first?.name == realm.text
                 }
                 guard case .noUser = error, isInSettings else { throw Failure(error) }
-                throw Failure(.dataError, "the user \"\(name)\" stands in the settings: take it out of turn-users there")
+                throw Failure(
+                    .dataError,
+                    "the user \"\(name)\" stands in the settings: take it out of turn-users there"
+                )
             }
-            print("The user \"\(name)\" of the realm \"\(realm)\" is no longer in \(accounts.store.path).")
+            print("The user \"\(name)\" of the realm \"\(realm)\" is no longer in \(accounts.place).")
             print(try accounts.takeOver())
         }
     }

@@ -103,16 +103,15 @@ extension Server {
         let total = table.allocations[index].traffic
         let before = table.allocations[index].reported
         let packets = total.packets &- before.packets
+        let month = AccountMonth(unixSeconds: unixSeconds(at: now))
         if packets > 0 {
-            let month = CalendarMonth(unixSeconds: unixSeconds(at: now))
-            table.allocations[index].account.add(bytes: total.bytes &- before.bytes, month: month.number)
+            table.allocations[index].account.add(bytes: Int(clamping: total.bytes &- before.bytes), month: month)
             table.allocations[index].reported = total
             let last = table.allocations[index].lastRelayed
             sources.countForwards(packets, from: table.allocations[index].flow.source, now: last)
         }
         if let limit = policy.turn?.quotas.userBytesPerMonth {
-            let account = table.allocations[index].account
-            table.allocations[index].isOverQuota = limit > 0 && account.bytesThisMonth >= limit
+            table.allocations[index].isOverQuota = table.allocations[index].account.bytes(in: month) >= limit
         }
     }
 
@@ -181,25 +180,6 @@ extension Server {
                 next = table.channels[next].next
             }
         }
-    }
-}
-
-/// A month of the calendar in UTC, as a number that grows by one: the period that `userBytesPerMonth` counts in.
-public struct CalendarMonth: Equatable, Sendable {
-    /// Twelve times the year, plus the month from 0 on.
-    public let number: UInt32
-
-    /// The month that a second since 1970 lies in.
-    public init(unixSeconds: UInt64) {
-        // Days to civil date by whole 400-year cycles of 146,097 days that begin on March 1st of year 0.
-        let day = unixSeconds / 86_400 &+ 719_468
-        let cycle = day / 146_097
-        let dayOfCycle = day % 146_097
-        let year = (dayOfCycle &- dayOfCycle / 1460 &+ dayOfCycle / 36_524 &- dayOfCycle / 146_096) / 365
-        let dayOfYear = dayOfCycle &- (365 &* year &+ year / 4 &- year / 100)
-        let monthFromMarch = (5 &* dayOfYear &+ 2) / 153
-        let months = (cycle &* 400 &+ year) &* 12 &+ monthFromMarch &+ 2
-        number = UInt32(truncatingIfNeeded: months)
     }
 }
 

@@ -103,13 +103,11 @@ extension Server {
     mutating func spend(_ bytes: Int, on index: Int, now: Instant) -> Bool {
         guard let quotas = policy.turn?.quotas else { return false }
         if table.allocations[index].isOverQuota { return false }
-        if quotas.userBytesPerSecond > 0 {
+        if let rate = quotas.userBytes {
             let account = table.allocations[index].account
-            guard account.take(bytes: bytes, bytesPerSecond: quotas.userBytesPerSecond, now: now) else { return false }
+            guard account.take(bytes: bytes, limit: rate, now: now) else { return false }
         }
-        if quotas.totalBytesPerSecond > 0 {
-            return ledger.total.take(bytes: bytes, bytesPerSecond: quotas.totalBytesPerSecond, now: now)
-        }
+        if let rate = quotas.totalBytes { return ledger.total.take(bytes: bytes, limit: rate, now: now) }
         return true
     }
 }

@@ -1,5 +1,5 @@
 import Addresses
-import STUNAuthentication
+public import STUNAuthentication
 import STUNCodec
 
 extension Server {
@@ -37,9 +37,11 @@ extension Server {
         }
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
         // 10. Quotas, before anything is opened.
-        try admit(identity, turn)
-        // 11. and on: open, or give back what was counted.
-        let account = ledger.account(for: AccountKey(identity.account))
+        let month = AccountMonth(unixSeconds: unixSeconds(at: context.now))
+        let account = ledger.account(for: AccountKey(identity.account), month: month)
+        guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
+            throw .monthlyBytes(turn.quotas.userBytesPerMonth)
+        }
         guard account.tryAddAllocation(limit: turn.quotas.userAllocations) else {
             throw .userAllocations(turn.quotas.userAllocations)
         }
@@ -47,6 +49,7 @@ extension Server {
             account.removeAllocation()
             throw .serverAllocations(turn.quotas.totalAllocations)
         }
+        // Open, or give back what was counted.
         do throws(Refusal) {
             let relays = try openRelays(wanted, now: context.now, ports: &ports)
             let seconds = lifetime(requested, identity, turn, now: context.now)
@@ -56,13 +59,6 @@ extension Server {
             ledger.total.removeAllocation()
             throw error
         }
-    }
-
-    private func admit(_ identity: AuthenticatedRequest, _ turn: TURNPolicy) throws(Refusal) {
-        let limit = turn.quotas.userBytesPerMonth
-        guard limit > 0 else { return }
-        let account = ledger.account(for: AccountKey(identity.account))
-        if account.bytesThisMonth >= limit { throw .monthlyBytes(limit) }
     }
 
     /// The sockets that were opened for an allocation.
@@ -190,4 +186,9 @@ struct RelayWish {
         case true: first = .evenReservingNext(family)
         }
     }
+}
+
+extension AccountKey {
+    /// The key of a user.
+    public init(_ user: UserID) { self.init(high: user.high, low: user.low) }
 }
