@@ -223,6 +223,17 @@ extension LiveServer {
         )
     }
 
+    /// The allocations, newest first.
+    public func sessions(limit: Int?) async throws -> SessionsReport { SessionsReport(rows: [], totalSessions: 0) }
+
+    /// Ends sessions.
+    public func disconnect(_ subject: String) async throws -> Int { 0 }
+
+    /// What is known of a user or an address.
+    public func explain(_ subject: String) async throws -> Explanation {
+        Explanation(subject: subject, findings: [], sessions: [], refusals: [])
+    }
+
     /// Forgets the log messages that are kept in memory.
     public func clearLog() async throws { log.history.clear() }
 

@@ -13,7 +13,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "help", "log", "password", "secret", "serve", "statistics", "status", "user",
+        "check", "credentials", "disconnect", "explain", "help", "log", "password", "secret", "serve", "sessions",
+        "statistics", "status", "user",
     ]
     /// The names of the commands that stand below others.
     static let subcommands: [String: Set<String>] = [

@@ -21,7 +21,8 @@ struct Stund: AsyncParsableCommand {
         version: "stund \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
-            UserCommand.self, SecretCommand.self, CredentialsCommand.self, PasswordCommand.self,
+            SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, UserCommand.self, SecretCommand.self,
+            CredentialsCommand.self, PasswordCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )
