@@ -7,8 +7,9 @@ import Glibc
 /// Headers for the datagrams of one socket, and trains: equally long datagrams to one destination go through the kernel
 /// as one buffer, which it or the network card cuts (UDP_SEGMENT, udp(7)).
 extension DatagramBatch {
-    /// The longest datagram that makes trains, in bytes: what fits an Ethernet frame over IPv6. The system refuses a train
-    /// of datagrams that would need fragments, and finding out costs a call.
+    /// The longest datagram that makes trains, in bytes: what fits an Ethernet frame over IPv6.
+    ///
+    /// The system refuses a train of datagrams that would need fragments, and finding out costs a call.
     private static let longestInTrain: UInt16 = 1452
     /// The longest train in bytes: what fits one IP packet, with room for its headers.
     private static let trainBytes = 65_000
