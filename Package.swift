@@ -210,6 +210,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "ServerCore",
+                "STUNAuthentication",
+                "STUNCodec",
                 "PacketEngine",
                 "Administration",
                 "ServerSettings",

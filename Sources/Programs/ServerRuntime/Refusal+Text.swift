@@ -1,6 +1,7 @@
 // Long: one row for each cause; parts of the switch would each need a case that never happens.
 import Addresses
 import Observability
+import STUNAuthentication
 import STUNCodec
 import ServerCore
 
@@ -83,11 +84,6 @@ extension Refusal {
                     + ", through which nothing is relayed (RFC 8656 section 21.4)",
                 cure: "Have the client use an address of its own network."
             )
-        case .unallocatedPort(let peer):
-            RefusalText(
-                "the peer \(peer) is this server's own relay address, at a port where no allocation is",
-                cure: "Nothing if the other side has just left; else see whom it is with `stund sessions`."
-            )
         case .channelNumber(let number): context.text(ofChannelNumber: number)
         case .channelTaken(let number, let peer):
             RefusalText(
@@ -132,7 +128,7 @@ extension Refusal {
     /// The peer that the request was about.
     var peer: SocketAddress? {
         switch self {
-        case .peer(let peer, _), .unallocatedPort(let peer), .channelTaken(_, by: let peer), .peerTaken(let peer, _):
+        case .peer(let peer, _), .channelTaken(_, by: let peer), .peerTaken(let peer, _):
             peer
         default: nil
         }

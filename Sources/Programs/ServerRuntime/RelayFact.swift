@@ -1,6 +1,8 @@
-import Administration
 import Addresses
+import Administration
 import Observability
+import STUNAuthentication
+import STUNCodec
 import ServerCore
 import Synchronization
 
@@ -70,7 +72,8 @@ final class RelayTeller: Sendable {
             .mirrorRemoved,
             "Mirror removed: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
             address: session.flow.source,
-            remark: "\(reason.words), after \(session.age) s; \(toPeers.packets) packets (\(toPeers.bytes) bytes) to peers, "
+            remark:
+                "\(reason.words), after \(session.age) s; \(toPeers.packets) packets (\(toPeers.bytes) bytes) to peers, "
                 + "\(toClient.packets) packets (\(toClient.bytes) bytes) to the client",
             at: time
         )
@@ -103,7 +106,8 @@ extension RefusalRecord {
             client: client,
             username: UserName(request.username),
             // With several realms it is not known which one the request was for.
-            realm: context.realms.count == 1 && request.refusal != .authentication(.wrongRealm) ? context.realms[0] : nil,
+            realm: context.realms.count == 1 && request.refusal != .authentication(.wrongRealm)
+                ? context.realms[0] : nil,
             peer: request.refusal.peer?.address,
             method: request.method.words,
             code: request.refusal.errorCode.code,

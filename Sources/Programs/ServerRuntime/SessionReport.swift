@@ -1,25 +1,17 @@
-import Administration
 import Addresses
+import Administration
 import Observability
 import ServerCore
 
 // From the sessions of the core to those of the reports that people read.
 
-/// The sessions of one worker, as it hands them out.
-struct WorkerSessions: Sendable {
-    /// The worker's number, the first part of a session's id.
-    let worker: Int
-    let sessions: [SessionDetail]
-}
-
 extension SessionsReport {
     /// The sessions of all workers, newest first.
-    init(_ workers: [WorkerSessions], realms: [String], limit: Int? = nil) {
-        let all = workers.flatMap { part in part.sessions.map { (part.worker, $0) } }
-        let newest = all.sorted { $0.1.session.age < $1.1.session.age }.prefix(limit ?? .max)
+    init(_ sessions: [(worker: Int, session: SessionDetail)], realms: [String], limit: Int? = nil) {
+        let newest = sessions.sorted { $0.session.session.age < $1.session.session.age }.prefix(limit ?? .max)
         self.init(
-            rows: newest.map { Row($0.1, worker: $0.0, realms: realms) },
-            totalSessions: all.count
+            rows: newest.map { Row($0.session, worker: $0.worker, realms: realms) },
+            totalSessions: sessions.count
         )
     }
 }
