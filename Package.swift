@@ -27,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -76,6 +77,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "AccountStore",
+            dependencies: [
+                "STUNAuthentication",
+                "ServerSettings",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/AccountStore",
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "Observability",
             dependencies: ["Addresses"],
             path: "Sources/Operations/Observability",
@@ -107,6 +118,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Addresses",
+                "STUNAuthentication",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -168,6 +181,18 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "AccountStoreTests",
+            dependencies: [
+                "AccountStore",
+                "Addresses",
+                "ServerSettings",
+                "STUNAuthentication",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Operations/AccountStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -199,7 +224,9 @@ let package = Package(
             dependencies: [
                 "stund",
                 "Addresses",
+                "AccountStore",
                 "Administration",
+                "STUNAuthentication",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

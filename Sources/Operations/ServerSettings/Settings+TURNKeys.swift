@@ -99,8 +99,7 @@ extension Settings {
             example: "old=b7KcR1iVrkK3MnYwARy1Xh",
             isSecret: true,
             help: """
-                Secrets on their way out: credentials made with them are right until they expire, but `stund credentials` \
-                makes no new ones.
+                Secrets that are no longer right. They are kept here so that the log can tell who still uses one.
                 """
         ),
         SettingKey(

@@ -30,7 +30,7 @@ public struct Settings: Sendable, Equatable {
     public var turnUsers: [UserSetting] = []
     /// Secrets of time-limited credentials; the first one makes new credentials.
     public var turnSecrets: [SecretSetting] = []
-    /// Secrets whose credentials are still right, but of which no new ones are made.
+    /// Secrets whose credentials are refused with the cause that the secret is retired.
     public var retiredTurnSecrets: [SecretSetting] = []
     /// Whether an allocation ends when the time-limited credential that made it does.
     public var strictExpiry = false
