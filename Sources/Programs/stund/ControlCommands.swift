@@ -175,6 +175,18 @@ struct RunningServerAddress {
         return result
     }
 
+    /// The state folder of the server that runs with `file`; nil when none does, or this user may not ask it.
+    func stateFolder(ifItUses file: String) -> String? {
+        for socket in own == service ? [own] : [own, service] {
+            if case .status(let status) = try? ControlClient.send(.status, to: socket),
+                SettingsPath.isSame(file, status.settingsFile)
+            {
+                return status.stateFolder
+            }
+        }
+        return nil
+    }
+
     private func isService() -> Bool {
         guard service != own else { return false }
         do throws(ControlClientError) {
