@@ -13,6 +13,19 @@ enum Partners {
     static let namespaces = root + "/Scripts/nat-namespaces"
     static let pystun3 = root + "/.build-python/bin/pystun3"
 
+    /// Programs of the tests in Python, beside this target's folder.
+    static let helpers = root + "/Tests/System/Helpers"
+    /// The Python that has what Scripts/install-packages fetched from PyPI.
+    static let python = root + "/.build-python/bin/python3"
+    /// True if aiortc is there, and aioice with it.
+    static let hasPythonPeers: Bool = {
+        let folder = root + "/.build-python/lib"
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return versions.contains {
+            FileManager.default.fileExists(atPath: "\(folder)/\($0)/site-packages/aiortc/__init__.py")
+        }
+    }()
+
     /// The reference servers, named by their full path: ours has the same name as vovida's.
     static let vovidaStund = "/usr/sbin/stund"
 
