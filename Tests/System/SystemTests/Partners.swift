@@ -26,6 +26,15 @@ enum Partners {
         }
     }()
 
+    /// True if Debian's own python3 can use libnice.
+    static let hasLibnice: Bool = {
+        let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib")) ?? []
+        let hasTypes = folders.contains {
+            FileManager.default.fileExists(atPath: "/usr/lib/\($0)/girepository-1.0/Nice-0.1.typelib")
+        }
+        return hasTypes && FileManager.default.fileExists(atPath: "/usr/lib/python3/dist-packages/gi")
+    }()
+
     /// The reference servers, named by their full path: ours has the same name as vovida's.
     static let vovidaStund = "/usr/sbin/stund"
 
