@@ -37,7 +37,8 @@ enum Capture {
                 let isCapturing = await dumpcap.wait { $0.output.contains("File: ") }
                 try #require(isCapturing, "\(dumpcap.state.output)")
                 try await body()
-                dumpcap.signal(SIGTERM)
+                // It has ended by itself once it has the most that it shall take.
+                if dumpcap.state.exitCode == nil { dumpcap.signal(SIGTERM) }
                 _ = try await dumpcap.exitCode()
             }
             let fields = ["udp.srcport", "frame.protocols", "stun.type", "stun.channel", "_ws.malformed"]

@@ -46,6 +46,9 @@ struct Namespaces: Sendable {
 
 /// Lets a number of tasks at a time go on; the others wait in order.
 actor Places {
+    /// The one place of tests that move many bytes, which would slow each other and the tests with clients that wait.
+    static let heavy = Places(1)
+
     private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
