@@ -186,6 +186,7 @@ let package = Package(
             name: "AccountStoreTests",
             dependencies: [
                 "AccountStore",
+                "Addresses",
                 "ServerSettings",
                 "STUNAuthentication",
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -229,6 +230,7 @@ let package = Package(
                 "Addresses",
                 "AccountStore",
                 "Administration",
+                "STUNAuthentication",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

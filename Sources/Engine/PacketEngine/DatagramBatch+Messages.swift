@@ -7,6 +7,10 @@ import Glibc
 /// Headers for the datagrams of one socket, and trains: equally long datagrams to one destination go through the kernel
 /// as one buffer, which it or the network card cuts (UDP_SEGMENT, udp(7)).
 extension DatagramBatch {
+    /// The longest datagram that makes trains, in bytes: what fits an Ethernet frame over IPv6.
+    ///
+    /// The system refuses a train of datagrams that would need fragments, and finding out costs a call.
+    private static let longestInTrain: UInt16 = 1452
     /// The longest train in bytes: what fits one IP packet, with room for its headers.
     private static let trainBytes = 65_000
 
@@ -48,6 +52,7 @@ extension DatagramBatch {
         let head = unsafe sendQueue.entries[first]
         let entry = unsafe sendQueue.entries[index]
         return unsafe sendQueue.entries[last].count == head.count && entry.count > 0 && entry.count <= head.count
+            && head.count <= Self.longestInTrain
             && !head.dontFragment && !entry.dontFragment && entry.source == head.source
             && SystemAddress.areEqual(names + Int(entry.slot), names + Int(head.slot))
     }

@@ -77,16 +77,21 @@ extension DatagramBatch {
                 retries = 0
                 continue
             }
+            let message = unsafe sendQueue.messages[next]
             switch -Int32(truncatingIfNeeded: result) {
             case EINTR:
                 continue
             case ENOSYS where mode == .vectored:
                 mode = .single
+            case EMSGSIZE where message.count > 1:
+                // No use in sending it again as it is.
+                sendApart(next, run.descriptor, EMSGSIZE, &failures)
+                next &+= 1
+                retries = 0
             case let code where retries < PendingError.retries(code):
                 retries &+= 1
             case let code:
                 // The first message of the rest is the one that failed; the others are tried again.
-                let message = unsafe sendQueue.messages[next]
                 if message.count > 1 {
                     sendApart(next, run.descriptor, code, &failures)
                 } else {

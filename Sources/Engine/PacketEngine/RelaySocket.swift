@@ -8,7 +8,7 @@ import Glibc
 ///
 /// Who opens one closes it.
 public enum RelaySocket {
-    /// Opens and binds a socket, by four system calls (five for port 0).
+    /// Opens and binds a socket, by four system calls for IPv4 and three for IPv6 (one more for port 0).
     ///
     /// It never blocks, shares its port with nobody, hears of ICMP errors (`ErrorQueue`) and sends with the system's
     /// default TTL and, on IPv4, without the DF bit (the alternate behavior of RFC 8656 sections 13 and 14).
@@ -32,8 +32,9 @@ public enum RelaySocket {
     }
 
     private static func setUp(_ descriptor: Int32, _ local: SocketAddress) throws(SocketError) {
-        if local.address.family == .v6 {
-            // Else a peer ::ffff:a.b.c.d would be reached by IPv4, past the rules for peers.
+        if local.address.family == .v6, local.address.isUnspecified {
+            // Else a peer ::ffff:a.b.c.d would be reached by IPv4, past the rules for peers. A socket on one address is
+            // for IPv6 only by itself.
             try UDPSocket.setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
         }
         // Before the other options, because it is what fails where the port is taken.

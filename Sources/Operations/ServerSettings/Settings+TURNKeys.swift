@@ -151,7 +151,7 @@ extension Settings {
             needsRestart: true,
             help: """
                 The UDP ports that relay, one for each allocation and address family. A firewall must let them in, and no \
-                other program should use them.
+                other program should use them. The ports for STUN that lie in the default range do not relay.
                 """
         ),
     ]

@@ -178,19 +178,15 @@ struct TrainTests {
         one.receiveTrains()
         other.receiveTrains()
         var batch = DatagramBatch()
-        let lengths = [100, 100, 100, 40, 40, 41, 0, 0, 7]
-        let refused = try send(
-            lengths.map { ($0, one.local) } + [(7, other.local), (7, one.local)],
-            on: server,
-            by: &batch
-        )
-        #expect(refused == 0)
-        let numbers: [[UInt8]] = [[0, 1, 2, 3], [4], [5], [6], [7], [8], [10]]
-        for train in numbers {
-            let expected = train.flatMap { [UInt8](repeating: $0, count: Int($0) < 9 ? lengths[Int($0)] : 7) }
+        let lengths = [100, 100, 100, 40, 40, 41, 0, 0, 7, 1452, 1452, 1453, 1453, 7, 7, 7]
+        // The last but one goes elsewhere.
+        let datagrams = lengths.enumerated().map { ($1, $0 == lengths.count - 2 ? other.local : one.local) }
+        #expect(try send(datagrams, on: server, by: &batch) == 0)
+        for train in [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9, 10], [11], [12], [13], [15]] {
+            let expected = train.flatMap { [UInt8](repeating: UInt8($0), count: lengths[$0]) }
             #expect(try one.receive() == expected)
         }
-        #expect(try other.receive() == [UInt8](repeating: 9, count: 7))
+        #expect(try other.receive() == [UInt8](repeating: 14, count: 7))
     }
 
     @Test(
@@ -242,6 +238,48 @@ struct TrainTests {
         #expect(try client.receive().count == (isOn ? 18 : 9))
     }
 
+    @Test("datagrams of one socket meet although those of others were queued between them")
+    func gathered() throws {
+        let sockets = try (0..<4).map { _ in try RelaySocket.open(.loopback(.v4)) }
+        defer { sockets.forEach(RelaySocket.close) }
+        let client = try TestClient(bindingTo: .loopback(0))
+        client.receiveTrains()
+        var batch = DatagramBatch()
+        for number in 0..<64 {
+            let slot = try takeSlot(in: &batch)
+            batch.queue(slot: slot, offset: 0, count: 9, on: sockets[number % 4], to: client.local, tag: 0)
+        }
+        #expect(batch.flush().count == 0)
+        for socket in sockets {
+            let (bytes, source) = try client.receiveFrom()
+            #expect(bytes.count == 16 * 9)
+            #expect(source == socket.local)
+        }
+    }
+
+    @Test("a datagram that must not be fragmented goes alone", arguments: IPAddress.Family.allCases)
+    func dontFragment(family: IPAddress.Family) throws {
+        let server = try RelaySocket.open(.loopback(family))
+        defer { RelaySocket.close(server) }
+        let client = try TestClient(bindingTo: .loopback(family))
+        client.receiveTrains()
+        var batch = DatagramBatch()
+        for number in 0..<6 {
+            let slot = try takeSlot(in: &batch)
+            batch.queue(
+                slot: slot,
+                offset: 0,
+                count: 9,
+                on: server,
+                to: client.local,
+                dontFragment: number == 2 || number == 3,
+                tag: 0
+            )
+        }
+        #expect(batch.flush().count == 0)
+        for count in [18, 9, 9, 18] { #expect(try client.receive().count == count) }
+    }
+
     @Test("a train that the way out cannot take goes one by one, in fragments where they are too long")
     func apart() throws {
         let server = try RelaySocket.open(.loopback(.v6))
@@ -249,10 +287,10 @@ struct TrainTests {
         server.setOption(IPPROTO_IPV6, IPV6_MTU, 1280)
         let client = try TestClient(bindingTo: .loopback(.v6))
         var batch = DatagramBatch()
-        let datagrams = (0..<8).map { _ in (1900, client.local) } + [(30, client.local), (30, client.local)]
+        let datagrams = (0..<8).map { _ in (1300, client.local) } + [(30, client.local), (30, client.local)]
         #expect(try send(datagrams, on: server, by: &batch) == 0)
         for number in UInt8(0)..<10 {
-            #expect(try client.receive() == [UInt8](repeating: number, count: number < 8 ? 1900 : 30))
+            #expect(try client.receive() == [UInt8](repeating: number, count: number < 8 ? 1300 : 30))
         }
     }
 

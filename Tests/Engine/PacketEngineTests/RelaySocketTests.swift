@@ -31,9 +31,10 @@ struct RelaySocketTests {
         }
     }
 
-    @Test("an IPv6 relay socket does not reach IPv4 in disguise", arguments: DatagramBatchTests.modes)
-    func mapped(mode: DatagramBatch.Mode) throws {
-        let socket = try RelaySocket.open(.loopback(.v6))
+    @Test("an IPv6 relay socket does not reach IPv4 in disguise", arguments: DatagramBatchTests.modes, [true, false])
+    func mapped(mode: DatagramBatch.Mode, isOnAllAddresses: Bool) throws {
+        let all = SocketAddress(.unspecified(.v6), port: 0)
+        let socket = try RelaySocket.open(isOnAllAddresses ? all : .loopback(.v6))
         defer { RelaySocket.close(socket) }
         let disguised = IPAddress(v6High: 0, low: 0xFFFF_7F00_0001)
         var batch = DatagramBatch(mode: mode)

@@ -11,8 +11,9 @@ struct TURNContradictionTests {
                 "1: relay-ports 3000-4000 include stun-port-1 3478: a port can't do both (stun-port-1 is the default)"
             ),
             (
-                "stun-port-2: 50000",
-                "1: relay-ports 49152-65535 include stun-port-2 50000: a port can't do both (relay-ports is the default)"
+                "stun-port-2: 50000\nrelay-ports: 50000-50009",
+                "2: relay-ports 50000-50009 include stun-port-2 50000: a port can't do both "
+                    + "(stun-port-2 comes from stund.yaml:1)"
             ),
             (
                 "max-lifetime: 599",
@@ -67,7 +68,7 @@ struct TURNContradictionTests {
     @Test(
         "Allowed, as nothing contradicts",
         arguments: [
-            "relay-ports: 3480-65535", "default-binding-duration: 60\nmax-lifetime: 60",
+            "relay-ports: 3480-65535", "stun-port-1: 50000", "default-binding-duration: 60\nmax-lifetime: 60",
             "realm: b\nrealm-lifetimes: b=1-2",
             "address: 192.0.2.1\nsecond-address: 192.0.2.2\nrealm: a b@192.0.2.2",
             "address: 0.0.0.0\nrealm: a b@192.0.2.9",

@@ -3,16 +3,12 @@ import Testing
 
 @Suite("Real clients behind real NATs, against ours and the reference servers")
 struct NATTests {
-    enum Kind: String, CaseIterable, Sendable {
-        case none, fullcone, fullcone2, addr, port, sym, symfw, blocked
-    }
-
     /// What each client says of each kind when it talks to its reference server.
     ///
     /// stunclient asks once, then for an answer from the other address and port, then for one at another port of its
     /// own (RESPONSE-PORT): so it counts to three only where everything comes through. Behind `fullcone2` it stops at
     /// one, since nothing was ever sent from that other port and so the NAT has no mapping for it.
-    static let verdicts: [Kind: [Client: String]] = [
+    static let verdicts: [NATKind: [Client: String]] = [
         .none: [
             .stun: "Open", .pystun3: "Open Internet",
             .natdiscovery: mapping("Endpoint Independent", "Endpoint Independent"),
@@ -56,14 +52,14 @@ struct NATTests {
         "Each client names the NAT as it does with its reference server",
         .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
         .timeLimit(.minutes(5)),
-        arguments: Kind.allCases
+        arguments: NATKind.allCases
     )
-    func sameVerdicts(kind: Kind) async throws {
+    func sameVerdicts(kind: NATKind) async throws {
         let expected = try #require(Self.verdicts[kind])
         // At most four at a time: the clients of 2001 wait about a second for all their answers together.
         try await Self.places.withPlace {
-            try await withNAT(kind) { client, server in
-                let verdicts = try await verdicts(client: client, server: server)
+            try await Namespaces.with(kind) { namespaces in
+                let verdicts = try await verdicts(client: namespaces.client, server: namespaces.server)
                 for (question, verdict) in verdicts {
                     #expect(verdict == expected[question.client], "\(question.client) with \(question.server)")
                 }
@@ -81,8 +77,8 @@ struct NATTests {
 
     /// Runs all three servers beside each other and asks each client about ours and about its reference.
     private func verdicts(client namespace: String, server: String) async throws -> [Question: String] {
-        let first = "198.18.7.10"
-        let second = "198.18.7.11"
+        let first = Namespaces.serverAddress
+        let second = Namespaces.serverSecondAddress
         let ports: [Server: Ports] = [
             .ours: Ports(first: 3478, second: 3479), .vovida: Ports(first: 4478, second: 4479),
             .coturn: Ports(first: 5478, second: 5479),
@@ -101,7 +97,7 @@ struct NATTests {
                             let endpoint = UDPClient.Endpoint(first, port)
                             let verdict = try await client.verdict(
                                 on: endpoint,
-                                source: "10.77.0.2",
+                                source: Namespaces.clientAddress,
                                 namespace: namespace
                             )
                             return (Question(client: client, server: asked), verdict)
@@ -114,63 +110,9 @@ struct NATTests {
         return try await running(Server.allCases[...])
     }
 
-    /// Builds the three namespaces, runs `body` with the names of the client's and the server's, and removes them.
-    private func withNAT(_ kind: Kind, _ body: (String, String) async throws -> Void) async throws {
-        // The process id makes the names this run's own; Scripts/nat-namespaces sweep removes those of dead runs.
-        let prefix = "stundtest\(ProcessInfo.processInfo.processIdentifier)n\(kind.rawValue)"
-        let up = try await Program.run([Partners.namespaces, kind.rawValue, "up", prefix])
-        try #require(up.exitCode == 0, "\(up.output)")
-        do {
-            try await body(prefix + "-client", prefix + "-server")
-        } catch {
-            try await Program.run([Partners.namespaces, kind.rawValue, "down", prefix])
-            throw error
-        }
-        let down = try await Program.run([Partners.namespaces, kind.rawValue, "down", prefix])
-        #expect(down.exitCode == 0, "\(down.output)")
-    }
-
     private static func mapping(_ mapping: String, _ filtering: String) -> String {
         "\(mapping) Mapping, \(filtering) Filtering"
     }
 
     private static func responses(_ count: Int) -> String { "\(count) RFC 5780 responses" }
-}
-
-/// Lets a number of tasks at a time go on; the others wait in order.
-private actor Places {
-    private var free: Int
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-
-    init(_ count: Int) { free = count }
-
-    nonisolated(nonsending) func withPlace<Result>(
-        _ body: () async throws -> Result
-    ) async throws -> Result {
-        await take()
-        do {
-            let result = try await body()
-            await giveBack()
-            return result
-        } catch {
-            await giveBack()
-            throw error
-        }
-    }
-
-    private func take() async {
-        if free > 0 {
-            free -= 1
-        } else {
-            await withCheckedContinuation { waiting.append($0) }
-        }
-    }
-
-    private func giveBack() {
-        if waiting.isEmpty {
-            free += 1
-        } else {
-            waiting.removeFirst().resume()
-        }
-    }
 }

@@ -13,6 +13,28 @@ enum Partners {
     static let namespaces = root + "/Scripts/nat-namespaces"
     static let pystun3 = root + "/.build-python/bin/pystun3"
 
+    /// Programs of the tests in Python, beside this target's folder.
+    static let helpers = root + "/Tests/System/Helpers"
+    /// The Python that has what Scripts/install-packages fetched from PyPI.
+    static let python = root + "/.build-python/bin/python3"
+    /// True if aiortc is there, and aioice with it.
+    static let hasPythonPeers: Bool = {
+        let folder = root + "/.build-python/lib"
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return versions.contains {
+            FileManager.default.fileExists(atPath: "\(folder)/\($0)/site-packages/aiortc/__init__.py")
+        }
+    }()
+
+    /// True if Debian's own python3 can use libnice.
+    static let hasLibnice: Bool = {
+        let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib")) ?? []
+        let hasTypes = folders.contains {
+            FileManager.default.fileExists(atPath: "/usr/lib/\($0)/girepository-1.0/Nice-0.1.typelib")
+        }
+        return hasTypes && FileManager.default.fileExists(atPath: "/usr/lib/python3/dist-packages/gi")
+    }()
+
     /// The reference servers, named by their full path: ours has the same name as vovida's.
     static let vovidaStund = "/usr/sbin/stund"
 

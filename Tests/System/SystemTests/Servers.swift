@@ -59,13 +59,15 @@ struct Ports: Sendable {
     ///
     /// They lie below the range from which the kernel gives ports to clients: between the choice and the start of the
     /// server, no client of another test can get one of them.
-    static func free() throws -> Ports {
+    ///
+    /// - Parameter areAdjacent: whether the second must be the one after the first.
+    static func free(areAdjacent: Bool = false) throws -> Ports {
         try next.withLock { next in
             var first: UInt16?
             for _ in 20_000...32_000 {
                 next = next < 32_000 ? next + 1 : 20_000
                 guard (try? UDPClient("0.0.0.0", port: next)) != nil else { continue }
-                if let first { return Ports(first: first, second: next) }
+                if let first, !areAdjacent || first + 1 == next { return Ports(first: first, second: next) }
                 first = next
             }
             throw Program.Failure(description: "no two free UDP ports from 20000 to 32000")

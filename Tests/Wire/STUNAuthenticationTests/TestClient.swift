@@ -101,7 +101,7 @@ struct TestServer: Sendable {
                 writer.append(code, to: &packet)
                 && authenticator.appendChallenge(
                     realm: realm,
-                    for: source,
+                    for: SocketAddress(source, port: 4000),
                     unixSeconds: Self.now,
                     to: &writer,
                     over: &packet
@@ -151,7 +151,7 @@ struct TestRequest {
 
     static func nonce(_ issuer: NonceIssuer = TestServer.issuer, for address: IPAddress = TestServer.client) -> [UInt8]
     {
-        let nonce = issuer.issue(for: address, at: TestServer.now)
+        let nonce = issuer.issue(for: SocketAddress(address, port: 4000), at: TestServer.now)
         return (0..<32).map { nonce.characters[$0] }
     }
 

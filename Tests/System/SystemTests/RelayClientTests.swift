@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+@Suite(
+    "turnutils_uclient, coturn's TURN client, on loopback: through ours as through coturn",
+    .enabled(if: Partners.has("turnutils_uclient", "turnutils_peer"), "needs turnutils_uclient, of Debian's coturn")
+)
+struct RelayClientTests {
+    struct Mode: Sendable, CustomTestStringConvertible {
+        let name: String
+        let flags: [String]
+        /// How many messages it sends, and must get back.
+        var messages = 10
+        var server = "127.0.0.1"
+        /// Who sends them back; nil when its own clients talk to each other.
+        var peer: String? = "127.0.0.1"
+
+        var testDescription: String { name }
+        var needsIPv6: Bool { server.contains(":") || peer?.contains(":") == true || flags.contains("-x") }
+        var usesSecret: Bool { flags.contains("-W") }
+    }
+
+    /// The ways in which it can use a relay over UDP.
+    ///
+    /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
+    /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766.
+    static let modes = [
+        Mode(name: "channels, an even port and the next by its token", flags: []),
+        Mode(name: "channels, one allocation", flags: ["-c"], messages: 5),
+        Mode(name: "Send and Data indications", flags: ["-s"]),
+        Mode(name: "client to client by channels", flags: ["-y"], messages: 20, peer: nil),
+        Mode(name: "client to client by indications", flags: ["-y", "-s"], messages: 20, peer: nil),
+        Mode(name: "an IPv4 relay asked for", flags: ["-X"]),
+        Mode(name: "an IPv6 relay, IPv4 client", flags: ["-x"], peer: "::1"),
+        Mode(name: "an IPv6 relay, IPv6 client, indications", flags: ["-x", "-s"], server: "::1", peer: "::1"),
+        Mode(name: "an IPv4 relay, IPv6 client", flags: ["-X"], server: "::1"),
+        Mode(name: "IPv6, client to client", flags: ["-x", "-y"], messages: 20, server: "::1", peer: nil),
+        Mode(name: "both families in one allocation, IPv4 peer", flags: ["-Z"], messages: 5),
+        Mode(name: "both families in one allocation, IPv6 peer", flags: ["-Z"], messages: 5, peer: "::1"),
+        Mode(name: "both families, client to client", flags: ["-Z", "-y"], peer: nil),
+        Mode(name: "DONT-FRAGMENT", flags: ["-g"]),
+        Mode(name: "DONT-FRAGMENT in Send indications", flags: ["-g", "-s"]),
+        Mode(name: "padded ChannelData", flags: ["-D", "-l", "101"]),
+        Mode(name: "ChannelData of odd length", flags: ["-l", "101"]),
+        Mode(name: "extra CreatePermission and ChannelBind", flags: ["-G"]),
+        Mode(name: "a time-limited secret", flags: ["-W", Relay.secret]),
+        Mode(name: "negative tests of the protocol", flags: ["-R"]),
+        Mode(name: "clients that start anew", flags: ["-B"]),
+        Mode(
+            name: "forty clients, packets of 1171 bytes",
+            flags: ["-m", "40", "-n", "20", "-z", "40", "-l", "1171", "-D", "-g"],
+            messages: 800
+        ),
+    ]
+
+    @Test("Nothing is lost in any UDP mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
+    func lossless(mode: Mode, server: Server) async throws {
+        guard Partners.hasIPv6 || !mode.needsIPv6 else { try Test.cancel("this host has no IPv6 loopback") }
+        let relay = Relay(
+            server: server,
+            usesSecret: mode.usesSecret,
+            settings: ["rfc5766-channels": "on"]
+        )
+        try await Self.places.withPlace {
+            try await relay.running { ports, program in
+                let end = try await Self.run(mode, ports)
+                let sentAndReceived = "tot_send_msgs=\(mode.messages), tot_recv_msgs=\(mode.messages)"
+                #expect(end.lines.contains { $0.hasSuffix(sentAndReceived) }, "\(end.output)\n\(program.state.output)")
+                #expect(end.output.contains("Total lost packets 0 (0.000000%)"), "\(end.output)")
+                #expect(end.exitCode == 0)
+            }
+        }
+    }
+
+    @Test("Without a permission nothing comes through", .timeLimit(.minutes(2)), arguments: [Server.coturn, .ours])
+    func noPermission(server: Server) async throws {
+        // It waits for what does not come, about fifteen seconds.
+        let mode = Mode(name: "Send without CreatePermission", flags: ["-s", "-I"])
+        try await Relay(server: server).running { ports, _ in
+            let end = try await Self.run(mode, ports)
+            #expect(end.lines.contains { $0.hasSuffix("tot_send_msgs=10, tot_recv_msgs=0") }, "\(end.output)")
+        }
+    }
+
+    @Test("A wrong password gets no allocation", .timeLimit(.minutes(1)), arguments: [Server.coturn, .ours])
+    func wrongPassword(server: Server) async throws {
+        try await Relay(server: server).running { ports, _ in
+            let end = try await Self.run(Mode(name: "", flags: ["-w", Relay.password + "!"]), ports)
+            #expect(end.output.contains("Cannot complete Allocation"), "\(end.output)")
+            #expect(end.exitCode != 0)
+        }
+    }
+
+    @Test(
+        "Unless they are allowed, loopback peers are refused with 403",
+        .timeLimit(.minutes(1)),
+        arguments: [Server.coturn, .ours]
+    )
+    func deniedPeer(server: Server) async throws {
+        let relay = Relay(server: server, allowsPeers: false, settings: ["rfc5766-channels": "on"])
+        try await relay.running { ports, _ in
+            for flags in [[], ["-s"]] {
+                let end = try await Self.run(Mode(name: "", flags: flags), ports)
+                #expect(end.output.contains("error 403"), "\(end.output)")
+                #expect(end.exitCode != 0)
+            }
+        }
+    }
+
+    /// Each of them mostly waits; more at a time would have them wait for each other on a machine with two cores.
+    private static let places = Places(8)
+
+    /// Runs the client to its end, beside the peer that it needs.
+    nonisolated(nonsending) static func run(_ mode: Mode, _ ports: Ports) async throws -> Program.State {
+        var command = ["stdbuf", "-oL", "turnutils_uclient", "-p", "\(ports.first)"]
+        // With a secret, the client makes the password from it and the user name.
+        command += ["-u", Relay.user] + (mode.flags.contains("-w") || mode.usesSecret ? [] : ["-w", Relay.password])
+        guard let peer = mode.peer else {
+            return try await Program.run(command + mode.flags + [mode.server], limit: .seconds(60))
+        }
+        let peerPorts = try Ports.free(areAdjacent: true)
+        let peerCommand = ["turnutils_peer", "-L", peer, "-p", "\(peerPorts.first)"]
+        return try await Program.running(peerCommand) { program in
+            try await waitUntilBound(program, peerPorts)
+            let toPeer = ["-e", peer, "-r", "\(peerPorts.first)"]
+            return try await Program.run(command + toPeer + mode.flags + [mode.server], limit: .seconds(60))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+/// A server that relays, as a test wants it: ours, or coturn, which shows that the clients themselves are right.
+struct Relay: Sendable {
+    static let user = "alice"
+    static let password = "wonderland-of-the-tests"
+    static let secret = "shared-secret-of-the-tests"
+
+    /// The server of the tests that ask only one: ours, unless a person wants to know whether it is the test that is
+    /// wrong (`RELAY_UNDER_TEST=coturn swift test ...`).
+    static let underTest = ProcessInfo.processInfo.environment["RELAY_UNDER_TEST"] == "coturn" ? Server.coturn : .ours
+
+    var server = Relay.underTest
+    /// Where it relays from; the first is also where clients ask it.
+    var addresses = ["127.0.0.1"] + (Partners.hasIPv6 ? ["::1"] : [])
+    /// Ours knows users and secrets at the same time, coturn one of them.
+    var usesSecret = false
+    /// Whether peers may have these addresses, which are denied unless somebody allows them.
+    var allowsPeers = true
+    var namespace: String?
+    /// Further settings of ours.
+    var settings: [String: String] = [:]
+
+    /// Runs `body` while the server answers on all addresses of its namespace, at the first of the ports.
+    nonisolated(nonsending) func running<Result: Sendable>(
+        _ body: (Ports, Program) async throws -> Result
+    ) async throws -> Result {
+        let ports = try Ports.free()
+        return try await withTemporaryFolder { folder in
+            let command = try command(ports, folder)
+            return try await Program.running(command, namespace: namespace) { program in
+                // With one address, coturn does not bind the second port.
+                let bound = server == .coturn ? Ports(first: ports.first, second: ports.first) : ports
+                try await waitUntilBound(program, bound, namespace: namespace)
+                return try await body(ports, program)
+            }
+        }
+    }
+
+    private func command(_ ports: Ports, _ folder: String) throws -> [String] {
+        guard server == .coturn else {
+            var all = ["stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)"]
+            all["turn-users"] = "\(Self.user):\(Self.password)"
+            all["turn-secrets"] = Self.secret
+            all["relay-address"] = addresses.joined(separator: " ")
+            if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
+            return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments
+        }
+        let credentials =
+            usesSecret
+            ? ["--use-auth-secret", "--static-auth-secret", Self.secret]
+            : ["--lt-cred-mech", "--user", "\(Self.user):\(Self.password)"]
+        return ["turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--realm", "stund"] + credentials
+            + (allowsPeers ? ["--allow-loopback-peers"] : []) + addresses.flatMap { ["-L", $0, "-E", $0] }
+            + ["-p", "\(ports.first)", "--alt-listening-port", "\(ports.second)", "--userdb", folder + "/turndb"]
+            + ["--pidfile", folder + "/pid", "--log-file", "stdout"]
+    }
+}
