@@ -57,7 +57,7 @@ struct AuthenticatorTests {
         }
     }
 
-    @Test("the requests of RFC 5769 section 2.4 and RFC 8489 appendix B.1 are judged by their integrity, then by their nonce")
+    @Test("the requests of RFC 5769 2.4 and RFC 8489 B.1 are judged by their integrity, then by their nonce")
     func vectors() throws {
         let user = StoredCredential(username: "マトリックス", realm: "example.org", password: "TheMatrIX")
         let server = TestServer(users: TestServer.users + [user])
