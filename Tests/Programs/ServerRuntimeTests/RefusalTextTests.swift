@@ -125,7 +125,7 @@ private let context: RefusalContext = {
 }()
 
 private let peer = SocketAddress(IPAddress(v4: 0x0A00_0001), port: 80)
-private let tenNet = IPPrefix("10.0.0.0/8")!
+private let tenNet = SpecialPurposeRange.all[1].prefix
 private let range = SpecialPurposeRange.all[1]
 
 private let refusals: [Example<Refusal>] = [
