@@ -50,6 +50,7 @@ extension Explanation.Refusal {
     init(_ record: RefusalRecord) {
         self.init(
             time: record.timestamp,
+            count: record.count,
             client: "\(record.client)",
             user: record.username?.text,
             realm: record.realm,
