@@ -53,7 +53,7 @@ extension Server {
             return drop(.noAllocation)
         }
         let peer = nameForClient(peer)
-        guard error.isRelayed(family: peer.address.family),
+        guard policy.turn != nil, error.isRelayed(family: peer.address.family),
             let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
         let id = nextTransactionID()
