@@ -29,6 +29,7 @@ extension Server {
             guard let permission = table.permission(for: peer.address, of: index),
                 table.permissions[permission].isLive(now)
             else { return drop(.noPermission) }
+            if table.permissions[permission].isOurs, isForbidden(peer) { return drop(.peerForbidden) }
             guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
             guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
         }
@@ -54,7 +55,7 @@ extension Server {
             return drop(.noAllocation)
         }
         let peer = nameForClient(peer)
-        guard error.isRelayed(family: peer.address.family),
+        guard policy.turn != nil, error.isRelayed(family: peer.address.family),
             let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
         let id = nextTransactionID()
@@ -106,6 +107,12 @@ extension Server {
         var hash = SeededHash(seed: indicationSeed)
         hash.mix(indications)
         return TransactionID(high: UInt64(magicCookie) << 32 | hash.value & 0xFFFF_FFFF, low: hash.value ^ indications)
+    }
+
+    /// Whether the rules forbid one of our own addresses on its port: what our listening sockets answer to a request that
+    /// was forged in a relay's name is not for its client (attacks row 30).
+    private func isForbidden(_ peer: SocketAddress) -> Bool {
+        if case .denied = policy.turn?.peers.check(peer) { true } else { false }
     }
 
     /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
