@@ -125,11 +125,7 @@ private let context: RefusalContext = {
 }()
 
 private let peer = SocketAddress(IPAddress(v4: 0x0A00_0001), port: 80)
-<<<<<<< HEAD
-private let tenNet = IPPrefix("10.0.0.0/8")!
-=======
 private let tenNet = SpecialPurposeRange.all[1].prefix
->>>>>>> 6196d0acc3c08e94da2424b83e4544c31ef684ca
 private let range = SpecialPurposeRange.all[1]
 
 private let refusals: [Example<Refusal>] = [

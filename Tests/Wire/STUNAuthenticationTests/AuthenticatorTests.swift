@@ -57,15 +57,15 @@ struct AuthenticatorTests {
         }
     }
 
-    @Test("the request of RFC 8489 appendix B.1 is that of its user, but for the nonce, which is none of ours")
-    func appendixB1() throws {
+    @Test("the requests of RFC 5769 2.4 and RFC 8489 B.1 are judged by their integrity, then by their nonce")
+    func vectors() throws {
         let user = StoredCredential(username: "マトリックス", realm: "example.org", password: "TheMatrIX")
         let server = TestServer(users: TestServer.users + [user])
-        let bytes = try Fixtures.bytes("rfc8489/rfc8489-B.1-corrected.bin")
-        // Its nonce names no algorithms, though it has PASSWORD-ALGORITHM.
-        #expect(try server.refusal(bytes) == .algorithmsWithoutFeature)
         let sample = try Fixtures.bytes("rfc5769/rfc5769-2.4-request-long-term.bin")
         #expect(try server.refusal(sample) == .foreignNonce)
+        // B.1 uses the key by SHA-256 without a PASSWORD-ALGORITHM, which section 9.2.4 reads as MD5.
+        let hashed = try Fixtures.bytes("rfc8489/rfc8489-B.1-corrected.bin")
+        #expect(try server.refusal(hashed) == .wrongPassword)
     }
 
     @Test("every message of another server's session is right but for the nonce")
@@ -142,11 +142,12 @@ struct AuthenticatorTests {
             appending(0x0008, Array(repeating: 0, count: 20), to: request.unsigned)
         )
         #expect(try server.accepted(odd) != nil)
-        // Behind MESSAGE-INTEGRITY-SHA256 a MESSAGE-INTEGRITY counts for nothing.
-        var modern = TestRequest.modern()
-        modern.others = []
-        let behind = appending(0x0008, Array(repeating: 0, count: 20), to: modern.signed)
-        #expect(try server.accepted(behind)?.end == modern.signed.count)
+        // Behind MESSAGE-INTEGRITY-SHA256 no other integrity counts.
+        let modern = TestRequest.modern().signed
+        for (number, count) in [(0x0008, 20), (0x0008, 4), (0x001C, 32), (0x001C, 4)] as [(UInt16, Int)] {
+            let behind = appending(number, Array(repeating: 0, count: count), to: modern)
+            #expect(try server.accepted(behind)?.end == modern.count)
+        }
     }
 }
 

@@ -126,8 +126,6 @@ struct TestRequest {
     var nonce: [UInt8]? = nonce()
     var passwordAlgorithm: [UInt8]?
     var passwordAlgorithms: [UInt8]?
-    /// What stands before the integrity besides.
-    var others: [Wire.Attribute] = []
 
     /// What a client of RFC 8489 does that got PASSWORD-ALGORITHMS.
     static func modern(_ algorithm: PasswordAlgorithm = .sha256) -> TestRequest {
@@ -172,7 +170,7 @@ struct TestRequest {
         if let nonce { attributes.append(.init(0x0015, nonce)) }
         if let passwordAlgorithm { attributes.append(.init(0x001D, passwordAlgorithm)) }
         if let passwordAlgorithms { attributes.append(.init(0x8002, passwordAlgorithms)) }
-        return Wire.message(0x0003, as: .cookie, attributes + others)
+        return Wire.message(0x0003, as: .cookie, attributes)
     }
 
     /// The whole request.

@@ -64,7 +64,9 @@ extension Server {
                 message,
                 from: flow.source.address,
                 at: flow.destination.address,
-                unixSeconds: unixSeconds(at: now)
+                unixSeconds: unixSeconds(at: now),
+                // A call may last longer than the credential that began it, unless the operator says no.
+                acceptsExpired: !turn.endsAtCredentialExpiry && method != .allocate && table.index(of: flow) != nil
             )
             if case .accepted(let identity) = authentication {
                 outcome = perform(context, message, identity, turn, unknown: &unknown, ports: &ports)
