@@ -9,7 +9,7 @@ import WireFixtures
 struct AllocateTests {
     @Test("success names the relayed address, the lifetime and the client's own address", arguments: TURNClient.Kind.allCases)
     func success(kind: TURNClient.Kind) {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let reply = turn.allocate(by: .alice.with { $0.kind = kind })
         #expect(reply.isSuccess(0x0003))
         #expect(reply.verdict == .reply)
@@ -22,7 +22,7 @@ struct AllocateTests {
 
     @Test("USERHASH names a user as USERNAME does, and nobody can add a name behind the integrity (row 15)")
     func userHash() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let hash = TestHash.sha256.digest(Array("alice:stund".utf8))
         let client = TURNClient.alice.with {
             $0.kind = .sha256
@@ -35,7 +35,7 @@ struct AllocateTests {
 
     @Test("a retransmitted Allocate gets the same relay address and token, opens nothing and counts once")
     func retransmission() {
-        var turn = TURNHarness { $0.quotas.userAllocations = 1 }
+        let turn = TURNHarness { $0.quotas.userAllocations = 1 }
         let id = turn.nextID()
         let first = turn.allocate([.evenPort(reserving: true)], id: id)
         #expect(first.isSuccess && first.token?.count == 8)
@@ -51,7 +51,7 @@ struct AllocateTests {
 
     @Test("another Allocate on a 5-tuple in use gets 437, also from another user; another port of ours is another 5-tuple")
     func mismatch() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.allocate().code == 437)
         #expect(turn.allocate(by: .bob.at(.client)).code == 437)
@@ -70,7 +70,7 @@ struct AllocateTests {
 
     @Test("REQUESTED-TRANSPORT is needed (400) and must be UDP (442)")
     func transport() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let state = turn.state
         #expect(turn.request(0x0003).code == 400)
         #expect(turn.request(0x0003, [.raw(0x0019, [17])]).code == 400)
@@ -85,7 +85,7 @@ struct AllocateTests {
 
     @Test("Allocate with DONT-FRAGMENT from IPv4 for an IPv6 relay is refused with 420")
     func dontFragment() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         for wanted in [[TURNAttribute.family(2)], [.dual], [.dual, .evenPort(reserving: false)]] {
             let refused = turn.allocate([.dontFragment] + wanted)
             #expect(refused.code == 420)
@@ -101,7 +101,7 @@ struct AllocateTests {
 
     @Test("a reserved IPv6 port is not had from IPv4 with DONT-FRAGMENT either, and stays reserved")
     func dontFragmentWithToken() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let token = try #require(turn.allocate([.family(2), .evenPort(reserving: true)], by: .alice6).token)
         let refused = turn.allocate([.dontFragment, .token(token)])
         #expect(refused.code == 420)
@@ -110,7 +110,7 @@ struct AllocateTests {
 
     @Test("a user at the limit gets 486 until an allocation ends, whatever the addresses (row 38)")
     func userQuota() {
-        var turn = TURNHarness { $0.quotas.userAllocations = 2 }
+        let turn = TURNHarness { $0.quotas.userAllocations = 2 }
         let clients = [TURNClient.alice, .alice6, .alice.at(.peer), .alice.at(SocketAddress.client.port(1))]
         #expect(turn.allocate(by: clients[0]).isSuccess)
         #expect(turn.allocate(by: clients[1]).isSuccess)
@@ -131,7 +131,7 @@ struct AllocateTests {
 
     @Test("the server's own limit of allocations is 508, and one that fails leaves the user's count as it was (row 38)")
     func totalQuota() {
-        var turn = TURNHarness {
+        let turn = TURNHarness {
             $0.quotas.totalAllocations = 2
             $0.quotas.userAllocations = 2
         }
@@ -145,7 +145,7 @@ struct AllocateTests {
 
     @Test("row 38: with all ports taken the answer is 508, and the next Allocate after an end succeeds")
     func portsTaken() {
-        var turn = TURNHarness { $0.quotas.userAllocations = 3 }
+        let turn = TURNHarness { $0.quotas.userAllocations = 3 }
         turn.ports.range = 50000...50001
         let clients = (0..<4).map { TURNClient.alice.at(SocketAddress.client.port(UInt16(1000 + $0))) }
         #expect(turn.allocate(by: clients[0]).isSuccess)
@@ -161,7 +161,7 @@ struct AllocateTests {
 
     @Test("nothing is stored for an Allocate before its integrity holds (row 33)")
     func statelessness() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let state = turn.state
         let wrong = [
             TURNClient.alice.with { $0.password = "guess" }, .alice.with { $0.name = "nobody" },
@@ -179,7 +179,7 @@ struct AllocateTests {
 
     @Test("a requested family that is not relayed, or is none, gets 440")
     func families() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         turn.ports.addresses = [.relay]
         for family in [0, 2, 3, 4, 255] as [UInt8] {
             let refused = turn.allocate([.family(family)])
@@ -195,7 +195,7 @@ struct AllocateTests {
 
     @Test("without a requested family IPv4 is given to clients of both families, or 440 where there is none")
     func defaultFamily() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         for client in [TURNClient.alice, .alice6] {
             #expect(turn.allocate(by: client).relayed.map(\.address) == [.relay])
         }
@@ -211,7 +211,7 @@ struct AllocateTests {
             (.max, 3600),
         ]
         for (asked, granted) in expected {
-            var turn = TURNHarness()
+            let turn = TURNHarness()
             #expect(turn.allocate(asked.map { [.lifetime($0)] } ?? []).lifetime == granted)
             turn.wait(seconds: granted - 1, nanoseconds: 999_999_999)
             #expect(turn.permit(.peer).isSuccess)
@@ -225,7 +225,7 @@ struct AllocateTests {
 
     @Test("a LIFETIME that is no number of four bytes gets 400, and nothing is opened or counted")
     func malformedLifetime() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         for count in [0, 1, 3, 5, 8] {
             #expect(turn.allocate([.raw(0x000D, Array(repeating: 1, count: count))]).code == 400)
         }
@@ -235,7 +235,7 @@ struct AllocateTests {
 
     @Test("row 32: clients and peers with Teredo or 6to4 addresses get 403, and nothing is sent to one")
     func tunnels() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let tunnels = try ["2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001::1", "2002:c000:204::1", "2002::"].map {
             SocketAddress(try #require(IPAddress($0)), port: 5000)
         }
@@ -254,7 +254,7 @@ struct AllocateTests {
 
     @Test("each realm has lifetimes of its own, and its users are nobody in another realm")
     func realms() {
-        var turn = TURNHarness { $0.realmLifetimes = [nil, Lifetimes(shortest: 60, longest: 120)] }
+        let turn = TURNHarness { $0.realmLifetimes = [nil, Lifetimes(shortest: 60, longest: 120)] }
         let carol = TURNClient.carol
         #expect(turn.challenge(carol)[0x0014] == Array("example.org".utf8))
         #expect(turn.challenge(.bob)[0x0014] == Array("stund".utf8))

@@ -9,7 +9,7 @@ import WireFixtures
 struct ChannelBindTests {
     @Test("a ChannelBind to a peer of a family that the allocation does not relay gets 443, and nothing changes")
     func otherFamily() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         let refused = turn.bind(0x4000, to: .peer6)
         #expect(refused.code == 443 && refused.isSigned)
@@ -21,7 +21,7 @@ struct ChannelBindTests {
     @Test("row 50: 0x4000 to 0x4FFF are granted, all other numbers get 400; up to 0x7FFE with rfc5766-channels")
     func numbers() {
         for (accepts, last) in [(false, 0x4FFF), (true, 0x7FFE)] as [(Bool, UInt16)] {
-            var turn = TURNHarness { $0.acceptsRFC5766Channels = accepts }
+            let turn = TURNHarness { $0.acceptsRFC5766Channels = accepts }
             #expect(turn.allocate([.lifetime(3600)]).isSuccess)
             let numbers = [0, 1, 0x3FFF, 0x4000, 0x4001, 0x4FFE, 0x4FFF, 0x5000, 0x7FFE, 0x7FFF, 0x8000, 0xFFFF] as [UInt16]
             for (index, number) in numbers.enumerated() {
@@ -36,7 +36,7 @@ struct ChannelBindTests {
 
     @Test("row 50: a number has one peer and a peer one number, else 400; the same pair again is refreshed")
     func pairs() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
         #expect(turn.bind(0x4000, to: .peer).types == [0x0008])
         #expect(turn.bind(0x4000, to: .otherPeer).code == 400)
@@ -55,7 +55,7 @@ struct ChannelBindTests {
 
     @Test("row 50: a channel lasts 600 seconds to the nanosecond; then number and peer are free again, and data is dropped")
     func lifetime() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         turn.wait(seconds: 599, nanoseconds: 999_999_999)
@@ -70,7 +70,7 @@ struct ChannelBindTests {
 
     @Test("a ChannelBind installs or refreshes the permission; a channel outlives it, and then neither way passes")
     func permission() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate([.lifetime(3600)]).relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         #expect(turn.sendIndication(to: .peerOtherPort).isToPeer)
@@ -92,7 +92,7 @@ struct ChannelBindTests {
 
     @Test("a refused ChannelBind changes nothing: no channel, no permission, no time (row 51)")
     func refused() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
         let loopback = SocketAddress(try #require(IPAddress("127.0.0.1")), port: 5000)
         #expect(turn.bind(0x4000, to: loopback).code == 403)
@@ -112,7 +112,7 @@ struct ChannelBindTests {
 
     @Test("row 37: an allocation has at most 256 channels; the next gets 508, refreshing them still succeeds")
     func limit() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
         for number in UInt16(0)..<256 { #expect(turn.bind(0x4000 + number, to: SocketAddress.peer.port(1 + number)).isSuccess) }
         #expect(turn.bind(0x4100, to: SocketAddress.peer.port(300)).code == 508)
@@ -125,7 +125,7 @@ struct ChannelBindTests {
 
     @Test("the last two bytes of CHANNEL-NUMBER are passed over")
     func reserved() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.request(0x0009, [.raw(0x000C, hex("4000 ffff")), .peer(.peer)]).isSuccess)
         #expect(turn.channelData(0x4000).isToPeer)

@@ -10,7 +10,7 @@ struct ChannelDataRelayTests {
     @Test("what a client sends on a channel is the peer's, byte for byte, for every length; padding stays behind")
     func toPeer() {
         var generator = SeededGenerator.announced("ChannelData to a peer")
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.bind(0x4001, to: .peer).isSuccess)
         for count in Array(0...70) + [1000, 1400, 1984] {
@@ -25,7 +25,7 @@ struct ChannelDataRelayTests {
 
     @Test("a length beyond the datagram is dropped")
     func tooShort() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.bind(0x4001, to: .peer).isSuccess)
         for datagram in ["4001 0001", "4001 0004 010203", "4001 ffff 010203"] {
@@ -39,7 +39,7 @@ struct ChannelDataRelayTests {
 
     @Test("what exceeds a user's bandwidth is dropped and counted, both ways")
     func bandwidth() throws {
-        var turn = TURNHarness { $0.quotas.userBytes = Rate(perSecond: 1000, burst: 1000) }
+        let turn = TURNHarness { $0.quotas.userBytes = Rate(perSecond: 1000, burst: 1000) }
         let relayed = try #require(turn.allocate().relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         let data = [UInt8](repeating: 5, count: 400)
@@ -62,7 +62,7 @@ struct ChannelDataRelayTests {
 
     @Test("the server's bandwidth is shared by all users")
     func totalBandwidth() {
-        var turn = TURNHarness { $0.quotas.totalBytes = Rate(perSecond: 1000, burst: 1000) }
+        let turn = TURNHarness { $0.quotas.totalBytes = Rate(perSecond: 1000, burst: 1000) }
         for client in [TURNClient.alice, .bob] {
             #expect(turn.allocate(by: client).isSuccess)
             #expect(turn.bind(0x4000, to: .peer, by: client).isSuccess)
@@ -74,7 +74,7 @@ struct ChannelDataRelayTests {
 
     @Test("a user's bytes of the month end relaying within ten seconds, refuse Allocate with 486, and begin anew next month")
     func month() throws {
-        var turn = TURNHarness { $0.quotas.userBytesPerMonth = 1000 }
+        let turn = TURNHarness { $0.quotas.userBytesPerMonth = 1000 }
         let relayed = try #require(turn.allocate([.lifetime(3600)]).relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         #expect(turn.channelData(0x4000, [UInt8](repeating: 1, count: 999)).isToPeer)
@@ -93,7 +93,7 @@ struct ChannelDataRelayTests {
     @Test("a first byte of 4 to 15 or from 80 on is dropped, from 128 on also with rfc5766-channels")
     func firstByte() {
         for accepts in [false, true] {
-            var turn = TURNHarness { $0.acceptsRFC5766Channels = accepts }
+            let turn = TURNHarness { $0.acceptsRFC5766Channels = accepts }
             #expect(turn.allocate().isSuccess)
             for first in Array(4...15) + Array(16...63) + Array((accepts ? 128 : 80)...255) as [UInt8] {
                 let outcome = turn.send([first, 0, 0, 4, 1, 2, 3, 4], from: TURNClient.alice.flow)
@@ -109,7 +109,7 @@ struct ChannelDataRelayTests {
     @Test("what a peer with a channel sends is ChannelData; from another port of it, a Data indication")
     func toClient() throws {
         var generator = SeededGenerator.announced("ChannelData to a client")
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate().relayed.first)
         #expect(turn.bind(0x4ABC, to: .peer).isSuccess)
         for count in Array(0...20) + [1200, 1400] {
@@ -126,7 +126,7 @@ struct ChannelDataRelayTests {
 
     @Test("neither ChannelData nor Send nor what a peer sends prolongs a permission, a channel or an allocation")
     func prolongsNothing() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate().relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         for _ in 0..<29 {
@@ -160,7 +160,7 @@ struct ChannelDataRelayTests {
 
     @Test("traffic is counted in both directions, of the session and of the server, without any header")
     func counting() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate().relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         _ = turn.channelData(0x4000, [1, 2, 3, 4, 5], padding: 3)

@@ -9,7 +9,7 @@ import WireFixtures
 struct CreatePermissionTests {
     @Test("a permission lasts 300 seconds from its last request, to the nanosecond")
     func lifetime() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate([.lifetime(3600)]).relayed.first)
         #expect(turn.permit(.peer).isSuccess(0x0008))
         turn.wait(seconds: 200)
@@ -28,7 +28,7 @@ struct CreatePermissionTests {
 
     @Test("CreatePermission without a peer, or with one that cannot be read, gets 400, and permits nobody")
     func malformed() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.request(0x0008).code == 400)
         #expect(turn.server.refused?.refusal == .missing(.xorPeerAddress))
@@ -43,7 +43,7 @@ struct CreatePermissionTests {
 
     @Test("a CreatePermission with one peer of a family that the allocation does not relay gets 443, and nothing changes")
     func otherFamily() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.permit(.peer6).code == 443)
         #expect(turn.permit(.peer, .peer6).code == 443)
@@ -55,7 +55,7 @@ struct CreatePermissionTests {
 
     @Test("row 51: CreatePermission permits all peers that it names, or none, and refreshes none when it is refused")
     func allOrNone() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         let loopback = SocketAddress(try #require(IPAddress("127.0.0.1")), port: 5000)
         for peers in [[SocketAddress.peer, .otherPeer, loopback], [loopback, .peer], [.peer, loopback, .otherPeer]] {
@@ -71,7 +71,7 @@ struct CreatePermissionTests {
 
     @Test("a permission is for an address: the port of the request does not matter, not even 0")
     func ports() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         #expect(turn.permit(SocketAddress.peer.port(0)).isSuccess)
         #expect(turn.sendIndication(to: .peer).isToPeer)
@@ -83,7 +83,7 @@ struct CreatePermissionTests {
 
     @Test("row 37: an allocation has at most 128 permissions; the next gets 508, refreshing them still succeeds")
     func limit() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
         func peer(_ number: Int) -> SocketAddress { SocketAddress(IPAddress(v4: 0x0808_0000 + UInt32(number)), port: 9) }
         for number in 0..<126 { #expect(turn.permit(peer(number)).isSuccess) }

@@ -11,7 +11,7 @@ struct RefreshTests {
     func lifetimes() {
         let expected: [(UInt32?, UInt32)] = [(nil, 600), (1, 600), (1200, 1200), (3600, 3600), (.max, 3600)]
         for (asked, granted) in expected {
-            var turn = TURNHarness()
+            let turn = TURNHarness()
             #expect(turn.allocate([.lifetime(900)]).lifetime == 900)
             turn.advance(seconds: 500)
             let reply = turn.refresh(asked)
@@ -28,7 +28,7 @@ struct RefreshTests {
 
     @Test("lifetime 0 ends the allocation at once, with its socket, permissions and channels, and the answer says 0")
     func delete() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer)
         turn.bind(0x4000, to: .otherPeer)
@@ -47,7 +47,7 @@ struct RefreshTests {
 
     @Test("a Refresh of a family that the allocation does not relay gets 443, and nothing changes")
     func otherFamily() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(600)]).isSuccess)
         turn.wait(seconds: 300)
         for family in [0, 2, 3, 255] as [UInt8] {
@@ -64,7 +64,7 @@ struct RefreshTests {
 
     @Test("a Refresh after the time is up gets 437, whether or not the timers have run")
     func tooLate() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.wait(seconds: 600)
         #expect(turn.refresh().code == 437)

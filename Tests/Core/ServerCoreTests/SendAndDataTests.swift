@@ -10,7 +10,7 @@ struct SendAndDataTests {
     @Test("a Send's data is the peer's, byte for byte, for every length")
     func send() {
         var generator = SeededGenerator.announced("Send")
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer)
         for count in Array(0...40) + [1200, 1400] {
@@ -24,7 +24,7 @@ struct SendAndDataTests {
 
     @Test("transaction IDs of Data indications are 96 bits that nobody can foresee, none twice")
     func transactionIDs() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate().relayed.first)
         turn.permit(.peer)
         let count = 4096
@@ -46,7 +46,7 @@ struct SendAndDataTests {
         // Six standard deviations of a fair coin, which is 32 for 4096 throws.
         for bit in 0..<96 { #expect(abs(ones[bit] - count / 2) < 192, "bit \(bit): \(ones[bit])") }
         #expect(equalHalves < 12, "\(equalHalves), where 0.2 are expected")
-        var other = TURNHarness()
+        let other = TURNHarness()
         other.server = Server(policy: turn.server.policy, seed: 0x5EED, indicationSeed: 0x1E, ledger: other.ledger)
         other.advance(seconds: 0)
         let otherRelayed = try #require(other.allocate().relayed.first)
@@ -60,7 +60,7 @@ struct SendAndDataTests {
         for (client, family, peer) in [
             (TURNClient.alice, 1, SocketAddress.peer), (.alice, 2, .peer6), (.alice6, 1, .peer), (.alice6, 2, .peer6),
         ] as [(TURNClient, UInt8, SocketAddress)] {
-            var turn = TURNHarness()
+            let turn = TURNHarness()
             let relayed = try #require(turn.allocate([.family(family)], by: client).relayed.first)
             turn.permit(peer, by: client)
             let outcome = try #require(turn.fromPeer(peer, to: relayed, [9, 8, 7, 6, 5]))
@@ -75,7 +75,7 @@ struct SendAndDataTests {
 
     @Test("a Send without XOR-PEER-ADDRESS, without DATA or with an unknown attribute is dropped; empty DATA is sent")
     func incomplete() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer)
         #expect(turn.indication([.data([1])]).verdict == .drop(.malformed))
@@ -94,7 +94,7 @@ struct SendAndDataTests {
 
     @Test("row 51: of two XOR-PEER-ADDRESS or DATA in a Send the first counts")
     func duplicates() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer, .otherPeer)
         let outcome = turn.indication([.peer(.peer), .peer(.otherPeer), .data([1]), .data([2])])
@@ -105,7 +105,7 @@ struct SendAndDataTests {
 
     @Test("row 15: what stands behind the integrity attribute of a Send is passed over")
     func behindIntegrity() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer, .otherPeer)
         for integrity in [TURNAttribute.raw(0x0008, [UInt8](repeating: 1, count: 20)), .raw(0x001C, [UInt8](repeating: 1, count: 32))] {
@@ -122,7 +122,7 @@ struct SendAndDataTests {
             (TURNClient.alice, 1, SocketAddress.peer, true), (.alice, 2, .peer6, false), (.alice6, 1, .peer, false),
             (.alice6, 2, .peer6, false),
         ] as [(TURNClient, UInt8, SocketAddress, Bool)] {
-            var turn = TURNHarness()
+            let turn = TURNHarness()
             #expect(turn.allocate([.family(family)], by: client).isSuccess)
             turn.permit(peer, by: client)
             let asked = turn.sendIndication(to: peer, [1], [.dontFragment], by: client)
@@ -135,8 +135,8 @@ struct SendAndDataTests {
 
     @Test("what a peer sends is padded with zeros in DATA, for every length")
     func padding() throws {
-        var turn = TURNHarness()
-        let relayed = try #require(turn.allocate([.dual]).relayed)
+        let turn = TURNHarness()
+        let relayed = try turn.allocateBoth()
         turn.permit(.peer, .peer6)
         for count in Array(0...64) + [1399, 1400, 1401, 1500] {
             let data = [UInt8](repeating: 0xAA, count: count)
@@ -151,7 +151,7 @@ struct SendAndDataTests {
 
     @Test("a peer's datagram that leaves no room for a header is dropped and counted")
     func tooLarge() throws {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         let relayed = try #require(turn.allocate().relayed.first)
         turn.permit(.peer)
         let relay = try #require(turn.relay(at: relayed))
@@ -170,7 +170,7 @@ struct SendAndDataTests {
 
     @Test("a Send with a wrong FINGERPRINT is dropped, with a right one it is sent")
     func fingerprint() {
-        var turn = TURNHarness()
+        let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
         turn.permit(.peer)
         let id = turn.nextID()

@@ -1,6 +1,7 @@
 import Addresses
 import STUNAuthentication
 import STUNCodec
+import Testing
 import WireFixtures
 
 @testable import ServerCore
@@ -8,7 +9,7 @@ import WireFixtures
 /// A relay under test with an integer clock and relay sockets that are only numbers.
 ///
 /// What clients send and get is put together and taken apart byte by byte, without the code under test.
-struct TURNHarness {
+final class TURNHarness {
     static let unixStart: UInt64 = 1_700_000_000
     static let realms = [
         CredentialRealm("stund"), CredentialRealm("example.org", serverAddresses: [.secondServer]),
@@ -73,12 +74,12 @@ extension TURNHarness {
     var unixSeconds: UInt64 { Self.unixStart + now.nanoseconds / 1_000_000_000 - 1_000 }
 
     /// Lets time pass without the server's timers having run.
-    mutating func wait(seconds: UInt32 = 0, nanoseconds: UInt64 = 0) {
+    func wait(seconds: UInt32 = 0, nanoseconds: UInt64 = 0) {
         now = Instant(nanoseconds: now.nanoseconds + UInt64(seconds) * 1_000_000_000 + nanoseconds)
     }
 
     /// Lets time pass, and the server's timers run.
-    mutating func advance(seconds: UInt32) {
+    func advance(seconds: UInt32) {
         wait(seconds: seconds)
         server.advance(to: now, unixSeconds: unixSeconds, ports: &ports)
     }
@@ -95,7 +96,7 @@ extension TURNHarness {
     }
 
     /// Sends a datagram of a client through the server, in a buffer whose other bytes are 0xAA.
-    mutating func send(_ datagram: [UInt8], from flow: ClientFlow) -> Outcome {
+    func send(_ datagram: [UInt8], from flow: ClientFlow) -> Outcome {
         let (verdict, bytes) = withPacket(datagram, headroom: Packet.headroom) { packet in
             server.receive(&packet, from: flow, now: now, ports: &ports)
         }
@@ -106,7 +107,7 @@ extension TURNHarness {
     /// Sends a request with a client's credential and returns the answer; a client without a nonce asks for one first.
     ///
     /// `behind` stands after the integrity attribute, which does not cover it.
-    mutating func request(
+    func request(
         _ method: UInt16,
         _ attributes: [TURNAttribute] = [],
         by client: TURNClient = .alice,
@@ -118,7 +119,7 @@ extension TURNHarness {
     }
 
     /// The bytes of a request with a client's credential.
-    mutating func signed(
+    func signed(
         _ method: UInt16,
         _ attributes: [TURNAttribute] = [],
         by client: TURNClient = .alice,
@@ -134,7 +135,7 @@ extension TURNHarness {
     }
 
     /// The nonce that the server gives to a client's address.
-    mutating func nonce(for client: TURNClient) -> [UInt8] {
+    func nonce(for client: TURNClient) -> [UInt8] {
         if let known = nonces[client.flow.source.address] { return known }
         let nonce = challenge(client).nonce ?? []
         nonces[client.flow.source.address] = nonce
@@ -142,13 +143,13 @@ extension TURNHarness {
     }
 
     /// The answer to an Allocate without a credential.
-    mutating func challenge(_ client: TURNClient = .alice) -> TURNReply {
+    func challenge(_ client: TURNClient = .alice) -> TURNReply {
         let request = Wire.message(0x0003, as: .cookie, [TURNAttribute.udp.wire(id: Wire.id)])
         return TURNReply(send(request, from: client.flow), client: nil)
     }
 
     /// A transaction id that was not used yet.
-    mutating func nextID() -> [UInt8] {
+    func nextID() -> [UInt8] {
         requests += 1
         return [0x21, 0x12, 0xA4, 0x42, 0xC0, 0xDE, 0, 0] + (0..<8).map { UInt8(truncatingIfNeeded: requests >> (56 - 8 * $0)) }
     }
@@ -158,7 +159,7 @@ extension TURNHarness {
 
 extension TURNHarness {
     /// Allocate for UDP.
-    mutating func allocate(
+    func allocate(
         _ attributes: [TURNAttribute] = [],
         by client: TURNClient = .alice,
         id: [UInt8]? = nil
@@ -166,8 +167,15 @@ extension TURNHarness {
         request(0x0003, [.udp] + attributes, by: client, id: id)
     }
 
+    /// Allocate for both families; returns the relayed addresses, IPv4 first.
+    func allocateBoth() throws -> [SocketAddress] {
+        let relayed = allocate([.dual]).relayed
+        try #require(relayed.map(\.address.family) == [.v4, .v6])
+        return relayed
+    }
+
     /// Refresh; without a lifetime no LIFETIME is sent.
-    mutating func refresh(
+    func refresh(
         _ lifetime: UInt32? = nil,
         _ attributes: [TURNAttribute] = [],
         by client: TURNClient = .alice
@@ -177,18 +185,18 @@ extension TURNHarness {
 
     /// CreatePermission.
     @discardableResult
-    mutating func permit(_ peers: SocketAddress..., by client: TURNClient = .alice) -> TURNReply {
+    func permit(_ peers: SocketAddress..., by client: TURNClient = .alice) -> TURNReply {
         request(0x0008, peers.map { .peer($0) }, by: client)
     }
 
     /// ChannelBind.
     @discardableResult
-    mutating func bind(_ number: UInt16, to peer: SocketAddress, by client: TURNClient = .alice) -> TURNReply {
+    func bind(_ number: UInt16, to peer: SocketAddress, by client: TURNClient = .alice) -> TURNReply {
         request(0x0009, [.channel(number), .peer(peer)], by: client)
     }
 
     /// A Send indication with data, and with other attributes before it.
-    mutating func sendIndication(
+    func sendIndication(
         to peer: SocketAddress,
         _ data: [UInt8] = [1, 2, 3],
         _ attributes: [TURNAttribute] = [],
@@ -198,13 +206,13 @@ extension TURNHarness {
     }
 
     /// A Send indication of any attributes.
-    mutating func indication(_ attributes: [TURNAttribute], by client: TURNClient = .alice) -> Outcome {
+    func indication(_ attributes: [TURNAttribute], by client: TURNClient = .alice) -> Outcome {
         let id = nextID()
         return send(Wire.message(0x0016, as: .cookie, id: id, attributes.map { $0.wire(id: id) }), from: client.flow)
     }
 
     /// ChannelData, followed by padding of 0xEE.
-    mutating func channelData(
+    func channelData(
         _ number: UInt16,
         _ data: [UInt8] = [1, 2, 3],
         padding: Int = 0,
@@ -215,7 +223,7 @@ extension TURNHarness {
     }
 
     /// A datagram of a peer to a relayed transport address, which must be open.
-    mutating func fromPeer(_ peer: SocketAddress, to relayed: SocketAddress, _ data: [UInt8] = [1, 2, 3]) -> Outcome? {
+    func fromPeer(_ peer: SocketAddress, to relayed: SocketAddress, _ data: [UInt8] = [1, 2, 3]) -> Outcome? {
         guard let relay = relay(at: relayed) else { return nil }
         let (verdict, bytes) = withPacket(data, headroom: Packet.headroom) { packet in
             server.receiveFromPeer(&packet, at: relay, from: peer, now: now)
@@ -225,7 +233,7 @@ extension TURNHarness {
     }
 
     /// An ICMP error for what a relayed transport address, which must be open, has sent to a peer.
-    mutating func icmp(_ error: ICMP, to peer: SocketAddress, from relayed: SocketAddress) -> Outcome? {
+    func icmp(_ error: ICMP, to peer: SocketAddress, from relayed: SocketAddress) -> Outcome? {
         guard let relay = relay(at: relayed) else { return nil }
         let (verdict, bytes) = withPacket([], headroom: Packet.headroom) { packet in
             server.receiveError(error, &packet, at: relay, to: peer, now: now)
@@ -249,5 +257,15 @@ extension TURNHarness {
             server.table.channels.count, server.effects.count, ports.open.count, ports.reserved.count,
             ledger.count, ledger.total.allocations,
         ]
+    }
+}
+
+extension TURNHarness {
+    /// An authenticator with other realms, in which nobody is known.
+    static func authenticator(realms: [String]) -> LongTermAuthenticator {
+        LongTermAuthenticator(
+            book: CredentialBook(realms: realms.map { CredentialRealm($0) }),
+            issuer: NonceIssuer(key: [32 of UInt8](repeating: 7), lifetime: 600)
+        )
     }
 }
