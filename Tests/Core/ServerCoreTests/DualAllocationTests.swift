@@ -130,12 +130,12 @@ struct DualAllocationTests {
         #expect(turn.fromPeer(.peer6, to: relayed[1])?.verdict == .drop(.noAllocation))
         #expect(turn.permit(.peer6).code == 443)
         #expect(turn.channelData(0x4001).isToPeer)
-        turn.advance(seconds: 1)
+        turn.advance(seconds: 2)
         #expect(turn.ports.open.values.map { $0 } == [relayed[0]])
         #expect(turn.server.table.channels.count == 1)
         #expect(turn.server.table.permissions.count == 1)
         #expect(turn.permit(.peer6).code == 443)
-        turn.advance(seconds: 1199)
+        turn.advance(seconds: 1200)
         #expect(turn.server.sessionCount == 0)
         #expect(turn.ports.open.isEmpty)
     }
@@ -150,7 +150,7 @@ struct DualAllocationTests {
             if runsTimers { turn.advance(seconds: 0) }
             #expect(turn.refresh(3600).lifetime == 3600)
             #expect(turn.permit(.peer6).code == 443)
-            turn.advance(seconds: 1)
+            turn.advance(seconds: 2)
             #expect(turn.ports.open.count == 1)
         }
     }
