@@ -146,6 +146,9 @@ public struct Server: Sendable {
     /// Counts a datagram that was sent to a broadcast or multicast address; it is never answered.
     public mutating func refuseGroupDatagram() { counters.countDropped(.groupDestination) }
 
+    /// Counts a peer's datagram that is larger than the server takes.
+    public mutating func refuseCutDatagram() { counters.countDropped(.tooLarge) }
+
     /// Forgets the statistics' sources.
     public mutating func clearSources() { sources.removeAll() }
 

@@ -56,7 +56,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case peerForbidden
     /// TURN: the bandwidth, or the bytes of the month, are used up.
     case overQuota
-    /// TURN: the peer's datagram leaves no room for a header before it.
+    /// TURN: the peer's datagram is larger than the server takes, or leaves no room for a header before it.
     case tooLarge
 
     /// The name in statistics: lower case with dashes.

@@ -156,12 +156,14 @@ public struct DatagramBatch: ~Copyable {
         unsafe controls + slot &* Int(CLINUX_CONTROL_SIZE)
     }
 
-    /// The length of a received datagram in bytes; 0 when it was longer than its slot, since what is cut is no datagram.
-    public func length(of slot: Int) -> Int {
+    /// Whether a received datagram fitted its slot: what is cut is no datagram.
+    public func isWhole(_ slot: Int) -> Bool {
         check(slot)
-        let isCut = unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) != 0
-        return isCut ? 0 : Int(unsafe received[slot].length)
+        return unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) == 0
     }
+
+    /// The length of a received datagram in bytes; 0 when it was cut.
+    public func length(of slot: Int) -> Int { isWhole(slot) ? Int(unsafe received[slot].length) : 0 }
 
     /// Where a datagram came from; once it is queued, where it goes.
     public func source(of slot: Int) -> SocketAddress {

@@ -70,7 +70,10 @@ struct RelayPlan: Equatable {
 
         init(_ address: IPAddress) {
             // Names of ranges that nobody routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and RFC 4291.
-            let networks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+            let networks = [
+                "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7",
+                "fe80::/10",
+            ]
             let hosts = ["127.0.0.0/8", "::1/128"]
             if hosts.contains(where: { IPPrefix($0)?.contains(address) == true }) {
                 self = .host

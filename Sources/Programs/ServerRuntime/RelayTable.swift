@@ -188,5 +188,7 @@ final class PortBits: Sendable {
 
     func insert(_ port: UInt16) { words[Int(port >> 6)].bitwiseOr(1 << UInt64(port & 63), ordering: .relaxed) }
     func remove(_ port: UInt16) { words[Int(port >> 6)].bitwiseAnd(~(1 << UInt64(port & 63)), ordering: .relaxed) }
-    func contains(_ port: UInt16) -> Bool { words[Int(port >> 6)].load(ordering: .relaxed) >> UInt64(port & 63) & 1 == 1 }
+    func contains(_ port: UInt16) -> Bool {
+        words[Int(port >> 6)].load(ordering: .relaxed) >> UInt64(port & 63) & 1 == 1
+    }
 }

@@ -126,7 +126,15 @@ struct Worker: ~Copyable {
             let slots = try batch.receive(from: ports[index].socket)
             for slot in slots {
                 ClientDatagram.handle(
-                    slot, of: ports, index, now, &batch, &server, &relays, telling: &events, failures: &failures
+                    slot,
+                    of: ports,
+                    index,
+                    now,
+                    &batch,
+                    &server,
+                    &relays,
+                    telling: &events,
+                    failures: &failures
                 )
             }
             budget -= slots.count

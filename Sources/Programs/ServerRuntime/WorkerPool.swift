@@ -12,15 +12,17 @@ final class WorkerPool: Sendable {
     private let mailboxes: [Mailbox]
     private let threads = DispatchGroup()
 
+    /// What all workers share.
+    struct Shared {
+        let relays: RelayTable
+        let ledger: AccountLedger
+        let teller: RelayTeller
+        let pump: LogPump
+        let log: EventLog
+    }
+
     /// Starts one thread for each set of listeners; all of them are serving when this returns.
-    init(
-        policy: Policy,
-        listeners: [[Listeners.Listener]],
-        relays: RelayTable,
-        ledger: AccountLedger,
-        pump: LogPump,
-        log: EventLog
-    ) throws(StartError) {
+    init(policy: Policy, listeners: [[Listeners.Listener]], sharing shared: Shared) throws(StartError) {
         do throws(SocketError) {
             var boxes: [Mailbox] = []
             for _ in listeners { boxes.append(try Mailbox()) }
@@ -34,17 +36,9 @@ final class WorkerPool: Sendable {
                 policy: policy,
                 seed: UInt64.random(in: .min ... .max),
                 indicationSeed: UInt64.random(in: .min ... .max),
-                ledger: ledger
+                ledger: shared.ledger
             )
-            let failure = start(
-                index,
-                server,
-                set,
-                relays,
-                WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch),
-                log
-            )
-            if let failure {
+            if let failure = start(index, server, set, shared) {
                 stop()
                 throw .system("\(failure)")
             }
@@ -56,10 +50,14 @@ final class WorkerPool: Sendable {
         _ index: Int,
         _ server: Server,
         _ listeners: [Listeners.Listener],
-        _ relays: RelayTable,
-        _ source: WorkerEvents.Source,
-        _ log: EventLog
+        _ shared: Shared
     ) -> SocketError? {
+        let (relays, teller, log) = (shared.relays, shared.teller, shared.log)
+        let source = WorkerEvents.Source(
+            ring: shared.pump.makeRing(),
+            facts: shared.pump.makeRing(of: RelayFact.self) { teller.entry($0) },
+            levels: log.levelSwitch
+        )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
         let mailbox = mailboxes[index]

@@ -13,10 +13,15 @@ struct NonceTests {
 
     @Test("a nonce is the cookie, the features, and time and HMAC as another implementation makes them")
     func knownAnswer() {
-        #expect(text(issuer.issue(for: SocketAddress(v4, port: 4000), at: Self.now)) == "obMatJos2gAAAZVPxAA-gDEeyWMQGxZY")
+        #expect(
+            text(issuer.issue(for: SocketAddress(v4, port: 4000), at: Self.now)) == "obMatJos2gAAAZVPxAA-gDEeyWMQGxZY"
+        )
         var anonymous = issuer
         anonymous.features.insert(.usernameAnonymity)
-        #expect(text(anonymous.issue(for: SocketAddress(v6, port: 4000), at: Self.now)) == "obMatJos2wAAAZVPxAA-gVNIyf00H81g")
+        #expect(
+            text(anonymous.issue(for: SocketAddress(v6, port: 4000), at: Self.now))
+                == "obMatJos2wAAAZVPxAA-gVNIyf00H81g"
+        )
     }
 
     @Test("the features stand in the nonce cookie, bit 0 first (section 18.1)")

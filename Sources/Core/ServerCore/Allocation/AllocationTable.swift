@@ -204,8 +204,13 @@ extension AllocationTable {
     }
 
     /// Binds a channel to a peer that has a permission, or refreshes it.
-    mutating func bind(_ number: UInt16, to peer: SocketAddress, permission: Int32, until expires: Instant, of index: Int)
-    {
+    mutating func bind(
+        _ number: UInt16,
+        to peer: SocketAddress,
+        permission: Int32,
+        until expires: Instant,
+        of index: Int
+    ) {
         if let channel = channel(number, of: index) {
             channels[channel].expires = expires
             channels[channel].isRevoked = false
@@ -253,7 +258,11 @@ extension AllocationTable {
                 if permissions[permission].expires > now { earliest = min(earliest, permissions[permission].expires) }
                 previous = permission
             } else {
-                if previous >= 0 { permissions[previous].next = next } else { allocations[index].firstPermission = next }
+                if previous >= 0 {
+                    permissions[previous].next = next
+                } else {
+                    allocations[index].firstPermission = next
+                }
                 permissions.remove(permission)
                 allocations[index].permissionCount &-= 1
             }

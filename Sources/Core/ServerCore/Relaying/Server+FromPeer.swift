@@ -11,7 +11,8 @@ extension Server {
         from peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil else {
+        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        else {
             return drop(.noAllocation)
         }
         let peer = nameForClient(peer)
@@ -48,7 +49,8 @@ extension Server {
         to peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil else {
+        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        else {
             return drop(.noAllocation)
         }
         let peer = nameForClient(peer)

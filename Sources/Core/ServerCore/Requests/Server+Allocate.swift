@@ -36,8 +36,22 @@ extension Server {
             throw .unknownAttribute(.dontFragment)
         }
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
-        // 10. Quotas, before anything is opened.
-        let month = AccountMonth(unixSeconds: unixSeconds(at: context.now))
+        let account = try admit(identity, turn, now: context.now)
+        // Open, or give back what was counted.
+        do throws(Refusal) {
+            let relays = try openRelays(wanted, now: context.now, ports: &ports)
+            let seconds = lifetime(requested, identity, turn, now: context.now)
+            return .allocated(install(relays, context, message.transactionID, identity, account, lifetime: seconds))
+        } catch {
+            account.removeAllocation()
+            ledger.total.removeAllocation()
+            throw error
+        }
+    }
+
+    /// 10. Counts the allocation for the user and for all, before anything is opened.
+    private func admit(_ identity: AuthenticatedRequest, _ turn: TURNPolicy, now: Instant) throws(Refusal) -> Account {
+        let month = AccountMonth(unixSeconds: unixSeconds(at: now))
         let account = ledger.account(for: AccountKey(identity.account), month: month)
         guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
             throw .monthlyBytes(turn.quotas.userBytesPerMonth)
@@ -49,16 +63,7 @@ extension Server {
             account.removeAllocation()
             throw .serverAllocations(turn.quotas.totalAllocations)
         }
-        // Open, or give back what was counted.
-        do throws(Refusal) {
-            let relays = try openRelays(wanted, now: context.now, ports: &ports)
-            let seconds = lifetime(requested, identity, turn, now: context.now)
-            return .allocated(install(relays, context, message.transactionID, identity, account, lifetime: seconds))
-        } catch {
-            account.removeAllocation()
-            ledger.total.removeAllocation()
-            throw error
-        }
+        return account
     }
 
     /// The sockets that were opened for an allocation.

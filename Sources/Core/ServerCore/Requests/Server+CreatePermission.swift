@@ -21,7 +21,9 @@ extension Server {
         guard try nextPeer(message, before: identity.end, &offset) != nil else { throw .missing(.xorPeerAddress) }
         while try nextPeer(message, before: identity.end, &offset) != nil {}
         offset = start
-        while let peer = try nextPeer(message, before: identity.end, &offset) { try checkFamily(of: peer, index, context.now) }
+        while let peer = try nextPeer(message, before: identity.end, &offset) {
+            try checkFamily(of: peer, index, context.now)
+        }
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) { try checkAddress(of: peer, turn) }
         let added = try newAddresses(message, before: identity.end, index)

@@ -44,50 +44,68 @@ extension Server {
         guard method.isTURNOverUDP else {
             return refuse(.unknownMethod(method), context, challenge: turn.authenticator, over: &packet)
         }
-        let transactionID: TransactionID
-        let hasFingerprint: Bool
-        let authentication: Authentication
-        let realm: Int
-        var unknown = UnknownAttributes()
-        var outcome = Result<TURNOutcome, Refusal>.failure(.unknownMethod(method))
+        let reading: Reading
         do throws(MalformedMessage) {
             let message = try Message(parsing: packet.bytes, as: .cookie)
-            transactionID = message.transactionID
-            switch message.fingerprint {
-            case .invalid: return drop(.badFingerprint, from: flow, now: now)
-            case .valid: hasFingerprint = true
-            case .absent: hasFingerprint = false
-            }
-            username = message.first(.username).map { NameBytes(message.value($0)) } ?? NameBytes()
-            realm = turn.authenticator.realm(for: message, at: flow.destination.address)
-            authentication = turn.authenticator.authenticate(
-                message,
-                from: flow.source.address,
-                at: flow.destination.address,
-                unixSeconds: unixSeconds(at: now),
-                // A call may last longer than the credential that began it, unless the operator says no.
-                acceptsExpired: !turn.endsAtCredentialExpiry && method != .allocate && table.index(of: flow) != nil
-            )
-            if case .accepted(let identity) = authentication {
-                outcome = perform(context, message, identity, turn, unknown: &unknown, ports: &ports)
-            }
+            reading = read(message, context, turn, ports: &ports)
         } catch {
             return drop(.malformed, from: flow, now: now)
         }
+        // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
+        guard reading.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
         let answer = TURNAnswer(
             method: method,
-            transactionID: transactionID,
+            transactionID: reading.transactionID,
             flow: flow,
-            hasFingerprint: hasFingerprint,
-            realm: realm,
-            unknown: unknown
+            hasFingerprint: reading.fingerprint == .valid,
+            realm: reading.realm,
+            unknown: reading.unknown
         )
-        switch authentication {
+        switch reading.authentication {
         case .refused(let refusal):
             return refuse(.authentication(refusal), context, answer, challenge: turn.authenticator, over: &packet)
         case .accepted(let identity):
-            return finish(outcome, context, answer, identity, over: &packet)
+            return finish(reading.outcome, context, answer, identity, over: &packet)
         }
+    }
+
+    /// What a request said and led to: all that is needed of it once the answer overwrites it.
+    private struct Reading {
+        let transactionID: TransactionID
+        let fingerprint: Message.FingerprintCheck
+        let realm: Int
+        var authentication = Authentication.refused(.noIntegrity)
+        var outcome = Result<TURNOutcome, Refusal>.failure(.noAllocation)
+        var unknown = UnknownAttributes()
+    }
+
+    /// Reads a request, and does what it asks for if it may.
+    private mutating func read(
+        _ message: borrowing Message,
+        _ context: TURNContext,
+        _ turn: TURNPolicy,
+        ports: inout some RelayPorts
+    ) -> Reading {
+        let (flow, now) = (context.flow, context.now)
+        var reading = Reading(
+            transactionID: message.transactionID,
+            fingerprint: message.fingerprint,
+            realm: turn.authenticator.realm(for: message, at: flow.destination.address)
+        )
+        guard reading.fingerprint != .invalid else { return reading }
+        username = message.first(.username).map { NameBytes(message.value($0)) } ?? NameBytes()
+        reading.authentication = turn.authenticator.authenticate(
+            message,
+            from: flow.source.address,
+            at: flow.destination.address,
+            unixSeconds: unixSeconds(at: now),
+            // A call may last longer than the credential that began it, unless the operator says no.
+            acceptsExpired: !turn.endsAtCredentialExpiry && context.method != .allocate && table.index(of: flow) != nil
+        )
+        if case .accepted(let identity) = reading.authentication {
+            reading.outcome = perform(context, message, identity, turn, unknown: &reading.unknown, ports: &ports)
+        }
+        return reading
     }
 
     /// Steps that all methods share once the credential is right, then the method's own.
@@ -111,7 +129,8 @@ extension Server {
             case .allocate: return .success(try allocate(context, message, request, identity, turn, ports: &ports))
             case .refresh: return .success(try refresh(context, message, request, identity, turn, ports: &ports))
             case .createPermission: return .success(try createPermission(context, message, identity, turn))
-            case .channelBind: return .success(try bindChannel(context, message, request, identity, turn, ports: &ports))
+            case .channelBind:
+                return .success(try bindChannel(context, message, request, identity, turn, ports: &ports))
             default: return .failure(.unknownMethod(context.method))
             }
         } catch {
@@ -186,7 +205,9 @@ extension Server {
         over packet: inout Packet
     ) -> Verdict {
         username = NameBytes()
-        guard packet.count >= Dialect.cookie.headerLength else { return drop(.notSTUN, from: context.flow, now: context.now) }
+        guard packet.count >= Dialect.cookie.headerLength else {
+            return drop(.notSTUN, from: context.flow, now: context.now)
+        }
         let id = TransactionID(high: packet.bytes.uint64(at: 4), low: packet.bytes.uint64(at: 12))
         let answer = TURNAnswer(
             method: context.method,
