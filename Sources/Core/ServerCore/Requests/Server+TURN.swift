@@ -117,7 +117,7 @@ extension Server {
         unknown: inout UnknownAttributes,
         ports: inout some RelayPorts
     ) -> Result<TURNOutcome, Refusal> {
-        let request = TURNRequest(message, before: identity.end)
+        let request = TURNRequest(message)
         // RFC 8489 section 6.3.1: unknown attributes are looked at after the credential.
         if let first = request.unknown.first {
             unknown = request.unknown
