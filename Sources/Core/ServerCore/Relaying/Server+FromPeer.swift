@@ -29,6 +29,10 @@ extension Server {
             guard let permission = table.permission(for: peer.address, of: index),
                 table.permissions[permission].isLive(now)
             else { return drop(.noPermission) }
+            // A permission has no port: of our own addresses those of listening sockets are no peers.
+            if table.permissions[permission].isOurs, let turn = policy.turn, case .denied = turn.peers.check(peer) {
+                return drop(.peerForbidden)
+            }
             guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
             guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
         }
