@@ -71,7 +71,9 @@ extension Server {
         )
         packet.write(id.high, at: 4)
         packet.write(id.low, at: 12)
-        guard writer.append(XorPeerAddress(peer), to: &packet), writer.append(error, to: &packet) else {
+        guard writer.append(XorPeerAddress(peer), to: &packet),
+            writer.append(error.withDataOfTooBig(family: peer.address.family), to: &packet)
+        else {
             return drop(.tooLarge)
         }
         writer.finish(&packet)
@@ -123,5 +125,11 @@ extension ICMP {
     /// RFC 8656 section 11.5: destination unreachable and time exceeded; of ICMPv6 packet too big as well.
     fileprivate func isRelayed(family: IPAddress.Family) -> Bool {
         family == .v4 ? type == 3 || type == 11 : (1...3).contains(type)
+    }
+
+    /// RFC 8656 section 18.13: the data is the MTU where a packet was too big, else zero.
+    fileprivate func withDataOfTooBig(family: IPAddress.Family) -> ICMP {
+        let isTooBig = family == .v4 ? type == 3 && code == 4 : type == 2
+        return isTooBig ? self : ICMP(type: type, code: code, data: 0)
     }
 }
