@@ -80,6 +80,9 @@ extension Server {
         return .toClient(table.allocations[index].flow)
     }
 
+    /// What UDP carries over IPv4, the smaller of the two: 65,535 without the headers of IP and UDP.
+    private static let largestDatagram = 65_507
+
     /// Puts the header, XOR-PEER-ADDRESS and the DATA attribute's own header before the data, and zeroes behind it
     /// (RFC 8656 section 11.3).
     private mutating func writeDataIndication(from peer: SocketAddress, over packet: inout Packet) -> Bool {
@@ -91,7 +94,7 @@ extension Server {
         let addressLength = address.length(in: context)
         let header = Dialect.cookie.headerLength
         let before = header &+ 4 &+ addressLength &+ 4
-        guard padded <= packet.capacity, before &+ padded <= 0xFFFF, packet.prepend(before) else { return false }
+        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before) else { return false }
         packet.resize(to: before &+ padded)
         packet.write(MessageType(.data, .indication).rawValue, at: 0)
         packet.write(UInt16(truncatingIfNeeded: before &+ padded &- header), at: 2)
