@@ -103,6 +103,8 @@ extension Server {
             acceptsExpired: !turn.endsAtCredentialExpiry && context.method != .allocate && table.index(of: flow) != nil
         )
         if case .accepted(let identity) = reading.authentication {
+            // What somebody added behind the integrity is nobody's name.
+            username = identity.username.map { NameBytes(message.value($0)) } ?? NameBytes()
             reading.outcome = perform(context, message, identity, turn, unknown: &reading.unknown, ports: &ports)
         }
         return reading
