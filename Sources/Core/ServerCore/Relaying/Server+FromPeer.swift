@@ -61,7 +61,7 @@ extension Server {
         guard error.isRelayed(family: peer.address.family),
             let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
-        let id = nextTransactionID()
+        let id = transactionIDs.next()
         var writer = MessageWriter(
             MessageType(.data, .indication),
             in: .cookie,
@@ -89,7 +89,7 @@ extension Server {
         let bytes = packet.count
         let padded = (bytes &+ 3) & ~3
         let address = XorPeerAddress(peer)
-        let id = nextTransactionID()
+        let id = transactionIDs.next()
         let context = AttributeContext(transactionID: id, addressLayout: .standard)
         let addressLength = address.length(in: context)
         let header = Dialect.cookie.headerLength
@@ -107,14 +107,6 @@ extension Server {
         packet.write(UInt16(truncatingIfNeeded: bytes), at: before &- 2)
         packet.clear((before &+ bytes)..<(before &+ padded))
         return true
-    }
-
-    /// The transaction id of an indication: unique is enough, since nobody answers it (RFC 8489 section 6).
-    private mutating func nextTransactionID() -> TransactionID {
-        indications &+= 1
-        var hash = SeededHash(seed: indicationSeed)
-        hash.mix(indications)
-        return TransactionID(high: UInt64(magicCookie) << 32 | hash.value & 0xFFFF_FFFF, low: hash.value ^ indications)
     }
 
     /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
