@@ -64,7 +64,7 @@ struct Allocation: Sendable {
         return relay
     }
 
-    /// Gives a relay socket, or both, a new time; one whose time is up has ended, though its timer may be a tick late.
+    /// Gives a relay socket, or both, a new time; one whose time is up stays as it is, also before it has been closed.
     mutating func setExpiry(_ expires: Instant, of family: IPAddress.Family?, now: Instant) {
         if family != .v6, relay(.v4, at: now) != nil { v4?.expires = expires }
         if family != .v4, relay(.v6, at: now) != nil { v6?.expires = expires }
