@@ -18,7 +18,7 @@ struct RelayDecodingTests {
         arguments: [Server.coturn, .ours]
     )
     func uclient(server: Server) async throws {
-        let names = Partners.hasIPv6 ? ["-Z", "-x", "-D", "-s", "-w", "-G"] : ["-D", "-s", "-w", "-G"]
+        let names = Partners.hasIPv6 ? ["-x", "-D", "-s", "-w", "-G"] : ["-D", "-s", "-w", "-G"]
         let modes = names.map { flag in
             RelayClientTests.Mode(
                 name: flag,
