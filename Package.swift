@@ -27,6 +27,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -39,14 +40,14 @@ let package = Package(
         ),
         .target(
             name: "STUNAuthentication",
-            dependencies: ["STUNCodec", "COpenSSL"],
+            dependencies: ["Addresses", "STUNCodec", "COpenSSL"],
             path: "Sources/Wire/STUNAuthentication",
             swiftSettings: lifetimes
         ),
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
             name: "ServerCore",
-            dependencies: ["Addresses", "STUNCodec"],
+            dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
@@ -76,6 +77,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "AccountStore",
+            dependencies: [
+                "STUNAuthentication",
+                "ServerSettings",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/AccountStore",
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "Observability",
             dependencies: ["Addresses"],
             path: "Sources/Operations/Observability",
@@ -92,8 +103,10 @@ let package = Package(
             name: "ServerRuntime",
             dependencies: [
                 "ServerCore",
+                "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -107,6 +120,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Addresses",
+                "STUNAuthentication",
+                "AccountStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -138,7 +153,7 @@ let package = Package(
         ),
         .testTarget(
             name: "STUNAuthenticationTests",
-            dependencies: ["STUNAuthentication", "STUNCodec"],
+            dependencies: ["STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Wire/STUNAuthenticationTests",
             swiftSettings: lifetimes
         ),
@@ -168,6 +183,18 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "AccountStoreTests",
+            dependencies: [
+                "AccountStore",
+                "Addresses",
+                "ServerSettings",
+                "STUNAuthentication",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Operations/AccountStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -184,6 +211,8 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "ServerCore",
+                "STUNAuthentication",
+                "STUNCodec",
                 "PacketEngine",
                 "Administration",
                 "ServerSettings",
@@ -199,7 +228,9 @@ let package = Package(
             dependencies: [
                 "stund",
                 "Addresses",
+                "AccountStore",
                 "Administration",
+                "STUNAuthentication",
                 "ServerSettings",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

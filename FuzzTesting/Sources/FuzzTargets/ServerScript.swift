@@ -71,7 +71,7 @@ private struct Script {
         let hasAlternate = server.policy.endpoints(flow.source.address.family).hasAlternate
         datagrams += 1
         let (verdict, answer) = withPacket(request, capacity: max(1500, request.count)) { packet in
-            server.receive(&packet, from: flow, now: now)
+            server.receive(&packet, from: flow, now: now, ports: &ports)
         }
         switch verdict {
         case .drop: return
@@ -90,7 +90,7 @@ private struct Script {
         }
         datagrams += 1
         let (echo, _) = withPacket(answer, capacity: 1500) { packet in
-            server.receive(&packet, from: flow, now: now)
+            server.receive(&packet, from: flow, now: now, ports: &ports)
         }
         guard case .drop = echo else { throw Violation(description: "an answer to an answer: \(answer)") }
     }

@@ -9,6 +9,15 @@ public struct Instant: Hashable, Comparable, Sendable {
     @inlinable
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
+    /// The clock's start.
+    @inlinable public static var start: Instant { Instant(nanoseconds: 0) }
+
+    /// The moment so many seconds later.
+    @inlinable
+    public func adding(seconds: UInt32) -> Instant {
+        Instant(nanoseconds: nanoseconds &+ UInt64(seconds) &* 1_000_000_000)
+    }
+
     /// Earlier comes first.
     @inlinable
     public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

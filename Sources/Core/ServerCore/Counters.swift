@@ -6,10 +6,22 @@ public struct Counters: Sendable {
     public private(set) var received = InlineArray<3, UInt64>(repeating: 0)
     /// Success answers, by `Dialect.rawValue`.
     public private(set) var answered = InlineArray<3, UInt64>(repeating: 0)
-    /// Error answers: 400, 420 and 433 in this order.
-    public private(set) var refused = InlineArray<3, UInt64>(repeating: 0)
+    /// Success answers of TURN: Allocate, Refresh, CreatePermission and ChannelBind in this order.
+    public private(set) var granted = InlineArray<4, UInt64>(repeating: 0)
+    /// Error answers, in the order of `errorCodes`.
+    public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
-    public private(set) var dropped = InlineArray<14, UInt64>(repeating: 0)
+    public private(set) var dropped = InlineArray<20, UInt64>(repeating: 0)
+    /// What allocations relayed, those that have ended included.
+    public internal(set) var traffic = Traffic()
+
+    private static let errorCodes: [15 of UInt16] = [
+        300, 400, 401, 403, 420, 433, 437, 438, 440, 441, 442, 443, 446, 486, 508,
+    ]
+    private static let methods: [4 of (Method, String)] = [
+        (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
+        (.channelBind, "channel-bind"),
+    ]
 
     /// All zero.
     public init() {}
@@ -18,15 +30,20 @@ public struct Counters: Sendable {
     mutating func countAnswered(_ dialect: Dialect) { answered[Int(dialect.rawValue)] &+= 1 }
     mutating func countDropped(_ reason: DropReason) { dropped[reason.rawValue] &+= 1 }
     mutating func countRefused(_ error: ErrorCode) {
-        refused[error == .badRequest ? 0 : error == .unknownAttribute ? 1 : 2] &+= 1
+        for index in Self.errorCodes.indices where Self.errorCodes[index] == error.code { refused[index] &+= 1 }
+    }
+    mutating func countTURN(_ method: Method) {
+        for index in Self.methods.indices where Self.methods[index].0 == method { granted[index] &+= 1 }
     }
 
     /// Adds another server's counters, so that workers can be shown as one.
     public mutating func add(_ other: Counters) {
         for index in received.indices { received[index] &+= other.received[index] }
         for index in answered.indices { answered[index] &+= other.answered[index] }
+        for index in granted.indices { granted[index] &+= other.granted[index] }
         for index in refused.indices { refused[index] &+= other.refused[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
+        traffic.add(other.traffic)
     }
 
     /// Name and value of each, in a fixed order: `requests-rfc8489`, `answers-rfc3489`, `errors-420`, `drops-not-stun`.
@@ -34,7 +51,12 @@ public struct Counters: Sendable {
         var list: [(name: String, value: UInt64)] = []
         for dialect in Dialect.allCases { list.append(("requests-\(dialect.name)", received[Int(dialect.rawValue)])) }
         for dialect in Dialect.allCases { list.append(("answers-\(dialect.name)", answered[Int(dialect.rawValue)])) }
-        for (index, code) in [400, 420, 433].enumerated() { list.append(("errors-\(code)", refused[index])) }
+        for index in granted.indices { list.append(("turn-\(Self.methods[index].1)", granted[index])) }
+        list.append(("relayed-packets-to-peers", traffic.packetsToPeers))
+        list.append(("relayed-bytes-to-peers", traffic.bytesToPeers))
+        list.append(("relayed-packets-to-clients", traffic.packetsToClient))
+        list.append(("relayed-bytes-to-clients", traffic.bytesToClient))
+        for index in refused.indices { list.append(("errors-\(Self.errorCodes[index])", refused[index])) }
         for reason in DropReason.allCases { list.append(("drops-\(reason.name)", dropped[reason.rawValue])) }
         return list
     }

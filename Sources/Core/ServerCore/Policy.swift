@@ -20,7 +20,10 @@ public struct Policy: Sendable {
     /// How many sources the statistics remember.
     public var statisticsRows = 100
 
-    /// Defaults with no sockets.
+    /// The relay; nil when TURN is off.
+    public var turn: TURNPolicy?
+
+    /// Defaults with no sockets and no relay.
     public init() {}
 
     /// The sockets of a family.

@@ -1,11 +1,12 @@
 import Addresses
 public import STUNCodec
 
-/// The decisions of a STUN server: bytes in, a verdict out.
+/// The decisions of a STUN and TURN server: bytes in, a verdict out.
 ///
 /// Has no sockets, no clock, no randomness of its own, no log.
 ///
-/// A value that one worker owns. Answers are written over the request; nothing here allocates once it is made.
+/// A value that one worker owns. Answers are written over the request, relayed data stays where it is; nothing here
+/// allocates for a packet. Only an Allocate request that succeeds takes memory.
 public struct Server: Sendable {
     /// What it may do; replaced whole between two datagrams.
     public var policy: Policy {
@@ -23,27 +24,66 @@ public struct Server: Sendable {
     /// address family, else the first 16 bits, which are its message type.
     public internal(set) var detail: UInt16 = 0
 
+    /// The refusal of the last datagram, if it was a TURN request that was refused; not for the normal first 401.
+    public internal(set) var refused: RefusedRequest?
+
     var bindingLimiter: RateLimiter
     var challengeLimiter: RateLimiter
+    var table: AllocationTable
+    var wheel = TimerWheel()
+    var effects: [Effect] = []
+    /// The name that the request being handled gives.
+    var username = NameBytes()
+    /// How many allocations were made.
+    var serial: UInt64 = 0
+    /// How many indications were sent.
+    var indications: UInt64 = 0
+    var nextReport = Instant.start
+    let ledger: AccountLedger
+    let indicationSeed: UInt64
     private let seed: UInt64
+    private var clock = (monotonic: Instant.start, unixSeconds: UInt64(0))
 
-    /// Makes a server; `seed` must be random, so that nobody can foresee which addresses share a bucket.
-    public init(policy: Policy, seed: UInt64) {
+    /// Makes a server.
+    ///
+    /// - `seed`: must be random, so that nobody can foresee which addresses share a bucket.
+    /// - `indicationSeed`: another random number, from which the transaction ids of Data indications are made.
+    /// - `ledger`: the accounts of users, which all workers share.
+    public init(
+        policy: Policy,
+        seed: UInt64,
+        indicationSeed: UInt64 = 0,
+        ledger: AccountLedger = AccountLedger(capacity: 1024)
+    ) {
         self.policy = policy
         self.seed = seed
+        self.indicationSeed = indicationSeed
+        self.ledger = ledger
+        table = AllocationTable(seed: seed)
         sources = SourceTable(capacity: policy.statisticsRows, seed: seed)
         bindingLimiter = RateLimiter(policy.bindingRate, seed: seed)
         challengeLimiter = RateLimiter(policy.challengeRate, seed: ~seed)
     }
 
-    /// Decides on one datagram; after `reply` or `replyFrom` the packet is the answer.
-    public mutating func receive(_ packet: inout Packet, from flow: ClientFlow, now: Instant) -> Verdict {
+    /// Decides on one datagram of a client; after any verdict but `drop` the packet is what is to be sent.
+    public mutating func receive(
+        _ packet: inout Packet,
+        from flow: ClientFlow,
+        now: Instant,
+        ports: inout some RelayPorts
+    ) -> Verdict {
         hadWrongLength = false
         hadUnknownAttribute = false
+        refused = nil
         detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
         switch Demultiplexer.classify(packet.bytes) {
-        case .notSTUN, .channelData:
+        case .channelData:
+            guard let turn = policy.turn, turn.acceptsChannel(detail) else {
+                return drop(.notSTUN, from: flow, now: now)
+            }
+            return relayChannelData(&packet, from: flow, now: now, ports: ports)
+        case .notSTUN:
             return drop(.notSTUN, from: flow, now: now)
         case .wrongLength:
             hadWrongLength = true
@@ -52,7 +92,7 @@ public struct Server: Sendable {
             return handleBinding(request, over: &packet, from: flow, now: now)
         case .message(let dialect):
             counters.countReceived(dialect)
-            return receive(dialect, &packet, from: flow, now: now)
+            return receive(dialect, &packet, from: flow, now: now, ports: &ports)
         }
     }
 
@@ -60,13 +100,24 @@ public struct Server: Sendable {
         _ dialect: Dialect,
         _ packet: inout Packet,
         from flow: ClientFlow,
-        now: Instant
+        now: Instant,
+        ports: inout some RelayPorts
     ) -> Verdict {
+        let type = MessageType(rawValue: packet.bytes.uint16(at: 0))
+        // TURN has no older form (RFC 8656 section 5).
+        if dialect == .cookie, policy.turn != nil {
+            switch (type.messageClass, type.method) {
+            case (.request, .allocate), (.request, .refresh), (.request, .createPermission), (.request, .channelBind),
+                (.request, .connect), (.request, .connectionBind):
+                return handleTURN(type.method, &packet, from: flow, now: now, ports: &ports)
+            case (.indication, .send):
+                return relaySend(&packet, from: flow, now: now, ports: ports)
+            default: break
+            }
+        }
         let request: BindingRequest
-        let type: MessageType
         do throws(MalformedMessage) {
             let message = try Message(parsing: packet.bytes, as: dialect)
-            type = message.type
             // Answering a response would let two servers, or one forged packet, start a loop (attacks row 29).
             switch type.messageClass {
             case .success, .error: return drop(.response, from: flow, now: now)
@@ -95,8 +146,19 @@ public struct Server: Sendable {
     /// Counts a datagram that was sent to a broadcast or multicast address; it is never answered.
     public mutating func refuseGroupDatagram() { counters.countDropped(.groupDestination) }
 
+    /// Counts a peer's datagram that is larger than the server takes.
+    public mutating func refuseCutDatagram() { counters.countDropped(.tooLarge) }
+
     /// Forgets the statistics' sources.
     public mutating func clearSources() { sources.removeAll() }
+
+    /// Says what the wall clock shows at a moment of the other clock.
+    mutating func setClock(_ now: Instant, unixSeconds: UInt64) { clock = (now, unixSeconds) }
+
+    /// The seconds since 1970 at a moment.
+    func unixSeconds(at now: Instant) -> UInt64 {
+        clock.unixSeconds &+ now.nanoseconds(since: clock.monotonic) / 1_000_000_000
+    }
 
     mutating func drop(_ reason: DropReason) -> Verdict {
         counters.countDropped(reason)
@@ -122,6 +184,7 @@ public struct Server: Sendable {
         if new.statisticsRows != old.statisticsRows {
             sources = sources.resized(to: new.statisticsRows, seed: seed)
         }
+        if let turn = new.turn { revokeForbidden(by: turn) }
     }
 }
 

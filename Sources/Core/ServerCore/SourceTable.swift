@@ -16,9 +16,13 @@ public struct SourceTable: Sendable {
         public internal(set) var changePort: UInt64 = 0
         /// Messages that could not be processed.
         public internal(set) var error: UInt64 = 0
+        /// Allocations that were made: the manual's relayed "mirror" ports.
+        public internal(set) var mirrorSetup: UInt64 = 0
+        /// Datagrams that were relayed for the source, both ways.
+        public internal(set) var mirrorForwards: UInt64 = 0
 
         /// All messages: the sum of the row.
-        public var hits: UInt64 { noChange &+ changeIP &+ changePort &+ error }
+        public var hits: UInt64 { noChange &+ changeIP &+ changePort &+ error &+ mirrorSetup &+ mirrorForwards }
 
         /// This row and what another worker counted for the same source.
         public func adding(_ other: Row) -> Row {
@@ -28,6 +32,8 @@ public struct SourceTable: Sendable {
             sum.changeIP &+= other.changeIP
             sum.changePort &+= other.changePort
             sum.error &+= other.error
+            sum.mirrorSetup &+= other.mirrorSetup
+            sum.mirrorForwards &+= other.mirrorForwards
             return sum
         }
     }
@@ -38,6 +44,7 @@ public struct SourceTable: Sendable {
         case changeIP
         case changePort
         case error
+        case mirrorSetup
     }
 
     private var rows: [Row] = []
@@ -66,7 +73,15 @@ public struct SourceTable: Sendable {
         case .changeIP: rows[slot].changeIP &+= 1
         case .changePort: rows[slot].changePort &+= 1
         case .error: rows[slot].error &+= 1
+        case .mirrorSetup: rows[slot].mirrorSetup &+= 1
         }
+    }
+
+    /// Counts datagrams that were relayed for a source, the last of them at `now`.
+    mutating func countForwards(_ packets: UInt64, from source: SocketAddress, now: Instant) {
+        let slot = touch(source, now: now)
+        rows[slot].lastAccess = max(rows[slot].lastAccess, now)
+        rows[slot].mirrorForwards &+= packets
     }
 
     /// The same rows in a table of another size; the longest silent ones go when it is smaller.

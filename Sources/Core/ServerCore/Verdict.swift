@@ -1,3 +1,5 @@
+public import Addresses
+
 /// What becomes of a datagram: at most one datagram leaves for each that came.
 public enum Verdict: Equatable, Sendable {
     /// Nothing is sent.
@@ -6,6 +8,10 @@ public enum Verdict: Equatable, Sendable {
     case reply
     /// The packet, now the answer, leaves by another socket, or goes to another port of the sender's address.
     case replyFrom(SocketRole, toPort: UInt16?)
+    /// The packet, now the peer's, leaves by a relay socket; DF is set when asked for.
+    case toPeer(SocketAddress, RelayID, dontFragment: Bool)
+    /// The packet, now ChannelData or a Data indication, goes back along a client's 5-tuple.
+    case toClient(ClientFlow)
 }
 
 /// Why a datagram is not answered.
@@ -40,6 +46,18 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case rateLimited
     /// The answer would be larger in relation to the request than unauthenticated answers may be.
     case amplification
+    /// TURN: data without an allocation, or for one whose time is up.
+    case noAllocation
+    /// TURN: ChannelData on a number that is not bound.
+    case noChannel
+    /// TURN: no live permission for the peer's address.
+    case noPermission
+    /// TURN: data for one of our own addresses where no allocation is.
+    case peerForbidden
+    /// TURN: the bandwidth, or the bytes of the month, are used up.
+    case overQuota
+    /// TURN: the peer's datagram is larger than the server takes, or leaves no room for a header before it.
+    case tooLarge
 
     /// The name in statistics: lower case with dashes.
     public var name: String {
@@ -58,6 +76,12 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .groupDestination: "group-destination"
         case .rateLimited: "rate-limited"
         case .amplification: "amplification"
+        case .noAllocation: "no-allocation"
+        case .noChannel: "no-channel"
+        case .noPermission: "no-permission"
+        case .peerForbidden: "peer-forbidden"
+        case .overQuota: "over-quota"
+        case .tooLarge: "too-large"
         }
     }
 }

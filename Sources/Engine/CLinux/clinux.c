@@ -1,13 +1,24 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <linux/errqueue.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct clinux_mmsghdr) == sizeof(struct mmsghdr), "same size as the kernel's");
 _Static_assert(offsetof(struct clinux_mmsghdr, length) == offsetof(struct mmsghdr, msg_len), "same layout");
-_Static_assert(CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in6_pktinfo)), "room for IPv6");
-_Static_assert(CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in_pktinfo)), "room for IPv4");
+_Static_assert(
+    CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)),
+    "room for an IPv6 address and a train"
+);
+_Static_assert(sizeof(struct in_pktinfo) <= sizeof(struct in6_pktinfo), "so there is for IPv4");
+_Static_assert(CLINUX_UDP_GRO == UDP_GRO, "same number as the system's");
+_Static_assert(
+    CLINUX_ORIGIN_LOCAL == SO_EE_ORIGIN_LOCAL && CLINUX_ORIGIN_ICMP == SO_EE_ORIGIN_ICMP &&
+        CLINUX_ORIGIN_ICMP6 == SO_EE_ORIGIN_ICMP6,
+    "same numbers as the system's"
+);
 
 int clinux_recvmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags) {
     return recvmmsg(fd, (struct mmsghdr *)messages, count, flags, NULL);
@@ -65,6 +76,45 @@ size_t clinux_set_source(void *control, const uint8_t *address, int length) {
     c->cmsg_len = CMSG_LEN(sizeof info);
     memcpy(CMSG_DATA(c), &info, sizeof info);
     return CMSG_SPACE(sizeof info);
+}
+
+size_t clinux_set_segment(void *control, uint16_t size) {
+    struct cmsghdr *c = control;
+    c->cmsg_level = SOL_UDP;
+    c->cmsg_type = UDP_SEGMENT;
+    c->cmsg_len = CMSG_LEN(sizeof size);
+    memcpy(CMSG_DATA(c), &size, sizeof size);
+    return CMSG_SPACE(sizeof size);
+}
+
+int clinux_next_error(int fd, struct clinux_queued_error *out) {
+    // The datagram itself is not wanted, so there is no room for it. sock_extended_err is followed by the address of
+    // who reported the error.
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) + 64];
+    } control;
+    memset(out, 0, sizeof *out);
+    struct msghdr header = {
+        .msg_name = &out->destination,
+        .msg_namelen = sizeof out->destination,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+        int is_error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                       (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+        if (!is_error || c->cmsg_len < CMSG_LEN(sizeof(struct sock_extended_err))) continue;
+        struct sock_extended_err error;
+        memcpy(&error, CMSG_DATA(c), sizeof error);
+        out->origin = error.ee_origin;
+        out->icmp_type = error.ee_type;
+        out->icmp_code = error.ee_code;
+        out->info = error.ee_info;
+        out->code = (int32_t)error.ee_errno;
+    }
+    return 1;
 }
 
 int clinux_processor_count(void) {

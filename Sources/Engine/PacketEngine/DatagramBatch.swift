@@ -5,16 +5,22 @@ public import Addresses
 import CLinux
 import Glibc
 
-/// Up to 64 datagrams received by one system call, edited in place, and sent by as few calls as there are sockets.
+/// Up to 64 datagrams received from one socket or several, edited in place, and sent by as few system calls as there are
+/// sockets.
 ///
-/// A slot's buffer holds the datagram that came in and then the answer to it; its address is where it came from and where
-/// the answer goes. One worker owns a batch.
+/// A slot's buffer holds the datagram that came in and then the one that goes out; its address is where it came from
+/// and then where it goes. One worker owns a batch: it receives, queues, and flushes, which empties the batch.
 @safe
 public struct DatagramBatch: ~Copyable {
-    /// How many datagrams one call takes at most.
+    /// How many datagrams a batch holds at most.
     public static let capacity = 64
-    /// The size of a slot's buffer in bytes; a longer datagram counts as empty.
+    /// The room before a received datagram in bytes, in which a header can be put before it.
+    public static let headroom = 64
+    /// The longest datagram that a slot can receive, in bytes; a longer one counts as empty.
     public static let slotSize = 2048
+    /// From one slot to the next: a whole number of cache lines, and no power of two, so that the beginnings of the
+    /// datagrams don't all compete for the same lines of the cache.
+    static let stride = headroom + slotSize
 
     /// How the system is called.
     public enum Mode: Sendable {
@@ -26,32 +32,29 @@ public struct DatagramBatch: ~Copyable {
     }
 
     /// How the system is called from now on.
-    public private(set) var mode: Mode
+    public internal(set) var mode: Mode
 
     let buffers: UnsafeMutableRawPointer
     let names: UnsafeMutablePointer<sockaddr_in6>
-    let vectors: UnsafeMutablePointer<iovec>
     let controls: UnsafeMutableRawPointer
+    let vectors: UnsafeMutablePointer<iovec>
     let received: UnsafeMutablePointer<clinux_mmsghdr>
-    let sending: UnsafeMutablePointer<clinux_mmsghdr>
-    let queued: UnsafeMutablePointer<Queued>
-    private(set) var queuedCount = 0
+    var sendQueue: SendQueue
+    /// Whether equally long datagrams to one destination are sent as a train; off once the system refused one for good.
+    var joinsTrains: Bool
     private var used = 0
 
-    /// One entry of the send queue.
-    struct Queued {
-        var descriptor: Int32
-        var slot: Int32
-        var tag: Int32
-    }
-
-    /// Allocates all memory that the batch will ever use: some 150 kB.
-    public init(mode: Mode = .vectored) {
+    /// Allocates all memory that the batch will ever use: some 160 kB.
+    ///
+    /// `joinsTrains`: sends equally long datagrams to one destination as one buffer, which the kernel or the network
+    /// card cuts; a packet capture on this host shows it uncut.
+    public init(mode: Mode = .vectored, joinsTrains: Bool = true) {
         self.mode = mode
-        unsafe buffers = .allocate(byteCount: Self.capacity * Self.slotSize, alignment: 64)
-        unsafe controls = .allocate(byteCount: Self.capacity * Int(CLINUX_CONTROL_SIZE), alignment: 16)
-        unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity * Self.slotSize)
+        self.joinsTrains = joinsTrains && mode == .vectored
         let controlBytes = Self.capacity * Int(CLINUX_CONTROL_SIZE)
+        unsafe buffers = .allocate(byteCount: Self.capacity * Self.stride, alignment: 64)
+        unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity * Self.stride)
+        unsafe controls = .allocate(byteCount: controlBytes, alignment: 16)
         unsafe controls.initializeMemory(as: UInt8.self, repeating: 0, count: controlBytes)
         unsafe names = .allocate(capacity: Self.capacity)
         unsafe names.initialize(repeating: sockaddr_in6(), count: Self.capacity)
@@ -59,11 +62,15 @@ public struct DatagramBatch: ~Copyable {
         unsafe vectors.initialize(repeating: iovec(), count: Self.capacity)
         unsafe received = .allocate(capacity: Self.capacity)
         unsafe received.initialize(repeating: clinux_mmsghdr(), count: Self.capacity)
-        unsafe sending = .allocate(capacity: Self.capacity)
-        unsafe sending.initialize(repeating: clinux_mmsghdr(), count: Self.capacity)
-        unsafe queued = .allocate(capacity: Self.capacity)
-        unsafe queued.initialize(repeating: Queued(descriptor: -1, slot: 0, tag: 0), count: Self.capacity)
-        prepare(Self.capacity)
+        sendQueue = SendQueue()
+        for slot in 0..<Self.capacity {
+            unsafe vectors[slot] = iovec(iov_base: start(of: slot) + Self.headroom, iov_len: Self.slotSize)
+            unsafe received[slot].header.msg_name = UnsafeMutableRawPointer(names + slot)
+            unsafe received[slot].header.msg_iov = vectors + slot
+            unsafe received[slot].header.msg_iovlen = 1
+            unsafe received[slot].header.msg_control = control(of: slot)
+            restore(slot)
+        }
     }
 
     deinit {
@@ -72,63 +79,97 @@ public struct DatagramBatch: ~Copyable {
         unsafe names.deallocate()
         unsafe vectors.deallocate()
         unsafe received.deallocate()
-        unsafe sending.deallocate()
-        unsafe queued.deallocate()
     }
 
-    /// Receives what waits at a socket, without blocking; the slots 0..<count are then filled.
+    /// How many slots have nothing in them since the last `flush`.
+    public var freeSlots: Int { Self.capacity &- used }
+
+    /// Receives up to `limit` datagrams that wait at a socket, without blocking, into slots that are still free.
     ///
-    /// Everything queued from the batch before must have been flushed.
-    public mutating func receive(from socket: SocketHandle) throws(SocketError) -> Int {
-        prepare(used)
+    /// Returns the slots that were filled; empty when nothing waits or no slot is free.
+    public mutating func receive(from socket: SocketHandle, limit: Int = capacity) throws(SocketError) -> Range<Int> {
+        let room = min(limit, freeSlots)
+        guard room > 0 else { return used..<used }
+        // A socket that an ICMP error came to tells it once instead of the datagrams that wait behind it.
+        for _ in 0...PendingError.most {
+            let count =
+                mode == .vectored ? receiveMany(socket.descriptor, room) : receiveSingly(socket.descriptor, room)
+            if count >= 0 {
+                used &+= count
+                return (used &- count)..<used
+            }
+            switch errno {
+            case EAGAIN, EINTR:
+                return used..<used
+            case ENOSYS where mode == .vectored:
+                mode = .single
+            case let code where PendingError.retries(code) > 0:
+                continue
+            default:
+                throw SocketError("receive", "\(socket.local)", code: errno)
+            }
+        }
+        return used..<used
+    }
+
+    private func receiveMany(_ descriptor: Int32, _ room: Int) -> Int {
+        let count = UInt32(truncatingIfNeeded: room)
+        return Int(unsafe clinux_recvmmsg(descriptor, received + used, count, Int32(MSG_DONTWAIT)))
+    }
+
+    /// Receives datagrams one by one until none waits or `room` is full; -1 with errno when the first call fails.
+    private func receiveSingly(_ descriptor: Int32, _ room: Int) -> Int {
+        for count in 0..<room {
+            let length = unsafe recvmsg(descriptor, &received[used &+ count].header, Int32(MSG_DONTWAIT))
+            // An error is told only when nothing came; else it shows again at the next call.
+            guard length >= 0 else { return count == 0 ? -1 : count }
+            unsafe received[used &+ count].length = UInt32(truncatingIfNeeded: length)
+        }
+        return room
+    }
+
+    /// Takes a free slot for a datagram that answers none that was received; nil when all are used.
+    ///
+    /// It has length 0 and must be queued with an address to go to.
+    public mutating func takeSlot() -> Int? {
+        guard used < Self.capacity else { return nil }
+        unsafe received[used].length = 0
+        unsafe received[used].header.msg_flags = 0
+        used &+= 1
+        return used &- 1
+    }
+
+    /// Empties the batch, and restores what the kernel or a sending changed.
+    mutating func restart() {
+        for slot in 0..<used { restore(slot) }
         used = 0
-        let count = mode == .vectored ? receiveMany(socket.descriptor) : receiveSingly(socket.descriptor)
-        if count >= 0 {
-            used = count
-            return count
-        }
-        switch errno {
-        case EAGAIN, EINTR:
-            return 0
-        case ENOSYS where mode == .vectored:
-            mode = .single
-            return 0
-        default:
-            throw SocketError("receive", "\(socket.local)", code: errno)
-        }
     }
 
-    private func receiveMany(_ descriptor: Int32) -> Int {
-        Int(unsafe clinux_recvmmsg(descriptor, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT)))
+    private func restore(_ slot: Int) {
+        unsafe received[slot].header.msg_namelen = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        unsafe received[slot].header.msg_controllen = Int(CLINUX_CONTROL_SIZE)
     }
 
-    /// Restores what the kernel or an answer changed in the first `count` slots.
-    private func prepare(_ count: Int) {
-        for slot in 0..<count {
-            unsafe vectors[slot] = iovec(iov_base: buffers + slot &* Self.slotSize, iov_len: Self.slotSize)
-            var header = unsafe msghdr()
-            unsafe header.msg_name = UnsafeMutableRawPointer(names + slot)
-            unsafe header.msg_namelen = socklen_t(MemoryLayout<sockaddr_in6>.size)
-            unsafe header.msg_iov = vectors + slot
-            unsafe header.msg_iovlen = 1
-            unsafe header.msg_control = control(of: slot)
-            unsafe header.msg_controllen = Int(CLINUX_CONTROL_SIZE)
-            unsafe received[slot].header = header
-        }
-    }
+    func start(of slot: Int) -> UnsafeMutableRawPointer { unsafe buffers + slot &* Self.stride }
 
     func control(of slot: Int) -> UnsafeMutableRawPointer {
         unsafe controls + slot &* Int(CLINUX_CONTROL_SIZE)
     }
 
-    /// The length of a received datagram in bytes; 0 when it was longer than its slot, since what is cut is no datagram.
-    public func length(of slot: Int) -> Int {
-        let isCut = unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) != 0
-        return isCut ? 0 : Int(unsafe received[slot].length)
+    /// Whether a received datagram fitted its slot: what is cut is no datagram.
+    public func isWhole(_ slot: Int) -> Bool {
+        check(slot)
+        return unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) == 0
     }
 
-    /// Where a datagram came from.
-    public func source(of slot: Int) -> SocketAddress { unsafe SystemAddress.load(names + slot) }
+    /// The length of a received datagram in bytes; 0 when it was cut.
+    public func length(of slot: Int) -> Int { isWhole(slot) ? Int(unsafe received[slot].length) : 0 }
+
+    /// Where a datagram came from; once it is queued, where it goes.
+    public func source(of slot: Int) -> SocketAddress {
+        check(slot)
+        return unsafe SystemAddress.load(names + slot)
+    }
 
     /// Where a datagram was sent to.
     public enum Destination: Equatable, Sendable {
@@ -142,7 +183,8 @@ public struct DatagramBatch: ~Copyable {
 
     /// Where a datagram was sent to, as its socket tells when it is bound to all addresses.
     public func destination(of slot: Int) -> Destination {
-        unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
+        check(slot)
+        return unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
             guard let base = bytes.baseAddress else { return .unknown }
             let count = unsafe withUnsafePointer(to: received[slot].header) { header in
                 unsafe clinux_packet_info(header, base.assumingMemoryBound(to: UInt8.self))
@@ -152,98 +194,16 @@ public struct DatagramBatch: ~Copyable {
         }
     }
 
-    /// A slot's whole buffer, of which the first `length(of:)` bytes are the datagram.
+    /// A slot's whole buffer: `headroom` bytes, then the datagram of `length(of:)` bytes, then what is left of the slot.
     @_lifetime(&self)
     public mutating func bytes(of slot: Int) -> MutableRawSpan {
-        let start = unsafe buffers + slot &* Self.slotSize
-        let bytes = unsafe MutableRawSpan(_unsafeStart: start, byteCount: Self.slotSize)
+        check(slot)
+        let bytes = unsafe MutableRawSpan(_unsafeStart: start(of: slot), byteCount: Self.stride)
         return unsafe _overrideLifetime(bytes, mutating: &self)
     }
 
-    /// Queues a slot's first `count` bytes for sending by a socket.
-    ///
-    /// - `source`: the local address to send from; needed on a socket that is bound to all addresses.
-    /// - `port`: another port of the sender's address than the one it sent from.
-    /// - `tag`: what `flush` says when this datagram cannot be sent.
-    public mutating func queue(
-        slot: Int,
-        count: Int,
-        on socket: SocketHandle,
-        from source: IPAddress?,
-        toPort port: UInt16?,
-        tag: Int
-    ) {
-        guard queuedCount < Self.capacity else { return }
-        unsafe vectors[slot].iov_len = count
-        if let port { unsafe names[slot].sin6_port = port.bigEndian }
-        var header = unsafe msghdr()
-        unsafe header.msg_name = UnsafeMutableRawPointer(names + slot)
-        unsafe header.msg_namelen = received[slot].header.msg_namelen
-        unsafe header.msg_iov = vectors + slot
-        unsafe header.msg_iovlen = 1
-        if let source {
-            unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
-                guard let base = bytes.baseAddress else { return }
-                let length = unsafe SystemAddress.storeBytes(of: source, in: base)
-                unsafe header.msg_control = control(of: slot)
-                unsafe header.msg_controllen = clinux_set_source(
-                    control(of: slot),
-                    base.assumingMemoryBound(to: UInt8.self),
-                    length
-                )
-            }
-        }
-        unsafe sending[queuedCount].header = header
-        unsafe queued[queuedCount] = Queued(
-            descriptor: socket.descriptor,
-            slot: Int32(truncatingIfNeeded: slot),
-            tag: Int32(truncatingIfNeeded: tag)
-        )
-        queuedCount &+= 1
-    }
-
-    /// A datagram that the system refused to send.
-    public struct Failure: Sendable {
-        /// Where it should have gone.
-        public let destination: SocketAddress
-        /// The tag it was queued with.
-        public let tag: Int
-        /// The system's error number.
-        public let code: Int32
-    }
-
-    /// Sends everything that is queued, in order.
-    ///
-    /// Returns how many datagrams the system refused, and the last of them.
-    public mutating func flush() -> (count: Int, last: Failure?) {
-        var failures: (count: Int, last: Failure?) = (0, nil)
-        var next = 0
-        while next < queuedCount {
-            let descriptor = unsafe queued[next].descriptor
-            var end = next &+ 1
-            while end < queuedCount, unsafe queued[end].descriptor == descriptor { end &+= 1 }
-            while next < end {
-                let sent = mode == .vectored ? sendMany(descriptor, next..<end) : sendSingly(descriptor, next)
-                if sent > 0 {
-                    next &+= sent
-                } else if errno == ENOSYS, mode == .vectored {
-                    mode = .single
-                } else if errno != EINTR {
-                    // The first datagram of the rest is the one that failed; the others are tried again.
-                    let code = errno
-                    let failed = unsafe queued[next]
-                    failures.count &+= 1
-                    failures.last = Failure(destination: source(of: Int(failed.slot)), tag: Int(failed.tag), code: code)
-                    next &+= 1
-                }
-            }
-        }
-        queuedCount = 0
-        return failures
-    }
-
-    private func sendMany(_ descriptor: Int32, _ range: Range<Int>) -> Int {
-        let count = UInt32(truncatingIfNeeded: range.count)
-        return Int(unsafe clinux_sendmmsg(descriptor, sending + range.lowerBound, count, Int32(MSG_DONTWAIT)))
+    @inline(__always)
+    func check(_ slot: Int) {
+        precondition(slot >= 0 && slot < Self.capacity, "a batch has no such slot")
     }
 }

@@ -42,6 +42,46 @@ public enum HostAddresses {
         return entries
     }
 
+    /// The address from which this host would reach the Internet, or else its first one that others can reach, or else
+    /// its loopback address; nil when it has none of the family.
+    ///
+    /// IPv6: not a temporary one (RFC 8981), which would be gone tomorrow.
+    public static func outgoing(_ family: IPAddress.Family) -> IPAddress? {
+        if let routed = routed(family) { return routed }
+        let candidates = all().map(\.address).filter { $0.family == family && !isLinkLocal($0) }
+        return candidates.first { !isLoopback($0) } ?? candidates.first
+    }
+
+    /// The source address of the route to a global address: connecting a UDP socket chooses it and sends nothing.
+    private static func routed(_ family: IPAddress.Family) -> IPAddress? {
+        // Addresses for documentation, which nobody has, so that no route but the general one leads there
+        // (RFC 5737, RFC 3849).
+        let far =
+            family == .v4 ? IPAddress(v4: 0xC000_0201) : IPAddress(v6High: 0x2001_0DB8_0000_0000, low: 1)
+        let system = family == .v4 ? AF_INET : AF_INET6
+        let descriptor = socket(system, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        if family == .v6 {
+            var preference = Int32(CLINUX_IPV6_PREFER_SRC_PUBLIC)
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            _ = unsafe setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_ADDR_PREFERENCES, &preference, size)
+        }
+        let address = SocketAddress(far, port: 9)
+        guard unsafe SystemAddress.with(address, { unsafe connect(descriptor, $0, $1) }) == 0 else { return nil }
+        guard let local = SystemAddress.local(of: descriptor)?.address, !local.isUnspecified else { return nil }
+        return isLinkLocal(local) ? nil : local
+    }
+
+    private static func isLoopback(_ address: IPAddress) -> Bool {
+        address.family == .v4 ? address.v4Bits >> 24 == 127 : address.high == 0 && address.low == 1
+    }
+
+    /// 169.254.0.0/16 and fe80::/10 mean something on one link only.
+    private static func isLinkLocal(_ address: IPAddress) -> Bool {
+        address.family == .v4 ? address.v4Bits >> 16 == 0xA9FE : address.high >> 54 == 0x3FA
+    }
+
     private static func address(_ name: UnsafeMutablePointer<sockaddr>?) -> IPAddress? {
         guard let name = unsafe name else { return nil }
         switch Int32(unsafe name.pointee.sa_family) {

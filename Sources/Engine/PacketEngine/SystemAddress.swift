@@ -49,6 +49,43 @@ enum SystemAddress {
         return SocketAddress(IPAddress(v6High: high, low: low), port: port)
     }
 
+    /// Whether two structures are the same address, port and scope.
+    static func areEqual(_ one: UnsafePointer<sockaddr_in6>, _ other: UnsafePointer<sockaddr_in6>) -> Bool {
+        let a = unsafe UnsafeRawPointer(one)
+        let b = unsafe UnsafeRawPointer(other)
+        // Family, port, and IPv4's address or IPv6's flow label.
+        guard unsafe a.loadUnaligned(as: UInt64.self) == b.loadUnaligned(as: UInt64.self) else { return false }
+        guard unsafe one.pointee.sin6_family == sa_family_t(AF_INET6) else { return true }
+        return unsafe a.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            == b.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            && a.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+                == b.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            && one.pointee.sin6_scope_id == other.pointee.sin6_scope_id
+    }
+
+    /// Hands an address to a system call, whose result it returns.
+    static func with(
+        _ address: SocketAddress,
+        _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        var (name, length) = make(address)
+        return unsafe withUnsafePointer(to: &name) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe call($0, length) }
+        }
+    }
+
+    /// The address that a socket has; nil when the system does not tell.
+    static func local(of descriptor: Int32) -> SocketAddress? {
+        var name = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        return unsafe withUnsafeMutablePointer(to: &name) { pointer in
+            let result = unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
+            return result == 0 ? unsafe load(pointer) : nil
+        }
+    }
+
     /// Writes an address's bytes in network order; returns 4 or 16.
     static func storeBytes(of address: IPAddress, in raw: UnsafeMutableRawPointer) -> Int32 {
         switch address.family {

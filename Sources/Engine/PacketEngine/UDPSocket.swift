@@ -6,7 +6,7 @@ import Glibc
 
 /// What a worker's packet path needs of a socket: a plain value, so that handing it around counts no references.
 ///
-/// It is valid while its `UDPSocket` lives.
+/// It is valid while its `UDPSocket` lives, or until `RelaySocket.close`.
 public struct SocketHandle: Sendable {
     /// The address that the socket is bound to.
     public let local: SocketAddress
@@ -68,17 +68,7 @@ public final class UDPSocket: Sendable {
     }
 
     /// The port that the system chose, when it was asked for port 0.
-    public func boundPort() -> UInt16 {
-        var name = sockaddr_in6()
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        let result = unsafe withUnsafeMutablePointer(to: &name) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe getsockname(descriptor, $0, &length)
-            }
-        }
-        // sockaddr_in and sockaddr_in6 have the port in the same place.
-        return result == 0 ? UInt16(bigEndian: name.sin6_port) : 0
-    }
+    public func boundPort() -> UInt16 { SystemAddress.local(of: descriptor)?.port ?? 0 }
 
     private static func setUp(
         _ descriptor: Int32,
@@ -88,24 +78,21 @@ public final class UDPSocket: Sendable {
     ) throws(SocketError) -> Int {
         if local.address.family == .v6 {
             // One family a socket: an IPv4 client must never show up as ::ffff:a.b.c.d.
-            try set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
+            try setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
         }
-        if sharesPort { try set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", local) }
+        if sharesPort { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", local) }
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         if local.address.isUnspecified, clinux_enable_packet_info(descriptor, family) != 0 {
             throw SocketError("packet info", "\(local)", code: errno)
         }
         growBuffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, to: buffers.receive)
         growBuffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, to: buffers.send)
-        var (name, length) = SystemAddress.make(local)
-        let bound = unsafe withUnsafePointer(to: &name) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, length) }
-        }
+        let bound = unsafe SystemAddress.with(local) { unsafe bind(descriptor, $0, $1) }
         guard bound == 0 else { throw SocketError("bind", "\(local)", code: errno) }
         return grantedBuffer(descriptor)
     }
 
-    private static func set(
+    static func setOption(
         _ descriptor: Int32,
         _ level: some BinaryInteger,
         _ option: Int32,

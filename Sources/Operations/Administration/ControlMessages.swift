@@ -14,6 +14,12 @@ public enum ControlRequest: Hashable, Sendable {
     case clearStatistics
     /// Rereads the settings file.
     case reload
+    /// Asks for `SessionsReport`.
+    case sessions(limit: Int?)
+    /// Ends the sessions that have this id, user or client address.
+    case disconnect(String)
+    /// Asks for `Explanation` of a user name or an address.
+    case explain(String)
 }
 
 extension ControlRequest: Codable {
@@ -24,14 +30,18 @@ extension ControlRequest: Codable {
         case clearLog = "clear-log"
         case clearStatistics = "clear-statistics"
         case reload
+        case sessions
+        case disconnect
+        case explain
     }
 
     private enum CodingKeys: String, CodingKey {
         case request
         case limit
+        case subject
     }
 
-    /// Reads a request; throws on an unknown name and on a limit below zero.
+    /// Reads a request; throws on an unknown name, on a limit below zero and on a subject that is missing or empty.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         let limit = try fields.decodeIfPresent(Int.self, forKey: .limit)
@@ -45,7 +55,18 @@ extension ControlRequest: Codable {
         case .clearLog: self = .clearLog
         case .clearStatistics: self = .clearStatistics
         case .reload: self = .reload
+        case .sessions: self = .sessions(limit: limit)
+        case .disconnect: self = .disconnect(try Self.subject(in: fields))
+        case .explain: self = .explain(try Self.subject(in: fields))
         }
+    }
+
+    private static func subject(in fields: KeyedDecodingContainer<CodingKeys>) throws -> String {
+        let subject = try fields.decode(String.self, forKey: .subject)
+        guard !subject.isEmpty else {
+            throw DecodingError.dataCorruptedError(forKey: .subject, in: fields, debugDescription: "is empty")
+        }
+        return subject
     }
 
     /// Writes a request.
@@ -62,6 +83,15 @@ extension ControlRequest: Codable {
         case .clearLog: try fields.encode(Name.clearLog, forKey: .request)
         case .clearStatistics: try fields.encode(Name.clearStatistics, forKey: .request)
         case .reload: try fields.encode(Name.reload, forKey: .request)
+        case .sessions(let limit):
+            try fields.encode(Name.sessions, forKey: .request)
+            try fields.encodeIfPresent(limit, forKey: .limit)
+        case .disconnect(let subject):
+            try fields.encode(Name.disconnect, forKey: .request)
+            try fields.encode(subject, forKey: .subject)
+        case .explain(let subject):
+            try fields.encode(Name.explain, forKey: .request)
+            try fields.encode(subject, forKey: .subject)
         }
     }
 }
@@ -74,6 +104,12 @@ public enum ControlAnswer: Hashable, Sendable {
     case log(LogReport)
     /// The sources.
     case statistics(StatisticsReport)
+    /// The sessions.
+    case sessions(SessionsReport)
+    /// So many sessions were ended.
+    case disconnected(Int)
+    /// What is known of a user or an address.
+    case explanation(Explanation)
     /// What was asked is done.
     case done
     /// What was asked can't be done, with the reason.
@@ -85,6 +121,9 @@ extension ControlAnswer: Codable {
         case status
         case log
         case statistics
+        case sessions
+        case disconnected
+        case explanation
         case done
         case error
     }
@@ -100,6 +139,12 @@ extension ControlAnswer: Codable {
             self = .log(report)
         } else if let report = try fields.decodeIfPresent(StatisticsReport.self, forKey: .statistics) {
             self = .statistics(report)
+        } else if let report = try fields.decodeIfPresent(SessionsReport.self, forKey: .sessions) {
+            self = .sessions(report)
+        } else if let count = try fields.decodeIfPresent(Int.self, forKey: .disconnected) {
+            self = .disconnected(count)
+        } else if let explanation = try fields.decodeIfPresent(Explanation.self, forKey: .explanation) {
+            self = .explanation(explanation)
         } else if try fields.decode(Bool.self, forKey: .done) {
             self = .done
         } else {
@@ -114,6 +159,9 @@ extension ControlAnswer: Codable {
         case .status(let status): try fields.encode(status, forKey: .status)
         case .log(let report): try fields.encode(report, forKey: .log)
         case .statistics(let report): try fields.encode(report, forKey: .statistics)
+        case .sessions(let report): try fields.encode(report, forKey: .sessions)
+        case .disconnected(let count): try fields.encode(count, forKey: .disconnected)
+        case .explanation(let explanation): try fields.encode(explanation, forKey: .explanation)
         case .done: try fields.encode(true, forKey: .done)
         case .refused(let reason): try fields.encode(reason, forKey: .error)
         }

@@ -133,7 +133,8 @@ public final class ControlSocket: Sendable {
             return .refused(
                 """
                 the request is not one this server knows: send one line of JSON such as {"request":"status"}; there are \
-                status, log, statistics, clear-log, clear-statistics and reload
+                status, log, statistics, clear-log, clear-statistics, reload, sessions, and with a "subject" disconnect \
+                and explain
                 """
             )
         }
@@ -166,6 +167,9 @@ public final class ControlSocket: Sendable {
             case .clearLog: try await server.clearLog()
             case .clearStatistics: try await server.clearStatistics()
             case .reload: try await server.reload()
+            case .sessions(let limit): return .sessions(try await server.sessions(limit: limit))
+            case .disconnect(let subject): return .disconnected(try await server.disconnect(subject))
+            case .explain(let subject): return .explanation(try await server.explain(subject))
             }
             return .done
         } catch {

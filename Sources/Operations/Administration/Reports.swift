@@ -14,6 +14,49 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// What the relay has.
+    public struct Relay: Codable, Hashable, Sendable {
+        /// One address that relay sockets are opened on.
+        public struct Address: Codable, Hashable, Sendable {
+            /// The address that clients and peers are told.
+            public var address: String
+            /// The address of this host behind it, when another one.
+            public var localAddress: String?
+            /// Ports that are free now.
+            public var portsFree: Int
+            /// Ports in all.
+            public var portsTotal: Int
+
+            /// Makes an address.
+            public init(address: String, localAddress: String? = nil, portsFree: Int, portsTotal: Int) {
+                self.address = address
+                self.localAddress = localAddress
+                self.portsFree = portsFree
+                self.portsTotal = portsTotal
+            }
+        }
+
+        /// The addresses, at most one of each family.
+        public var addresses: [Address]
+        /// The realms, the default one first.
+        public var realms: [String]
+        /// How many users have a password.
+        public var users: Int
+        /// How many secrets for timed credentials there are.
+        public var secrets: Int
+        /// How many allocations there are now.
+        public var sessions: Int
+
+        /// Makes the facts.
+        public init(addresses: [Address], realms: [String], users: Int, secrets: Int, sessions: Int) {
+            self.addresses = addresses
+            self.realms = realms
+            self.users = users
+            self.secrets = secrets
+            self.sessions = sessions
+        }
+    }
+
     /// The version of the program.
     public var version: String
     /// The process id.
@@ -28,6 +71,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var listeners: [String]
     /// The number of worker threads.
     public var workers: Int
+    /// What the relay has; nil when it is off.
+    public var relay: Relay?
     /// Counters in the order in which they are shown.
     public var counters: [Counter]
     /// Sentences about what is allowed but unwise, or didn't work.
@@ -42,6 +87,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         stateFolder: String,
         listeners: [String],
         workers: Int,
+        relay: Relay? = nil,
         counters: [Counter],
         warnings: [String]
     ) {
@@ -52,6 +98,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.stateFolder = stateFolder
         self.listeners = listeners
         self.workers = workers
+        self.relay = relay
         self.counters = counters
         self.warnings = warnings
     }
@@ -129,6 +176,8 @@ public struct LogReport: Codable, Hashable, Sendable {
         public var text: String
         /// The source or destination, when there is one.
         public var address: String?
+        /// What more there is to say, such as why a request was refused.
+        public var remark: String?
         /// The packet in hexadecimal digits, when it was kept.
         public var pdu: String?
 
@@ -139,6 +188,7 @@ public struct LogReport: Codable, Hashable, Sendable {
             time: String,
             text: String,
             address: String? = nil,
+            remark: String? = nil,
             pdu: String? = nil
         ) {
             self.level = level
@@ -146,6 +196,7 @@ public struct LogReport: Codable, Hashable, Sendable {
             self.time = time
             self.text = text
             self.address = address
+            self.remark = remark
             self.pdu = pdu
         }
     }

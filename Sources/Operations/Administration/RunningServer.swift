@@ -14,4 +14,10 @@ public protocol RunningServer: Sendable {
     func clearStatistics() async throws
     /// Rereads the settings file; throws when it is refused, and then the running settings stay.
     func reload() async throws
+    /// The allocations, newest first; at most `limit` when given.
+    func sessions(limit: Int?) async throws -> SessionsReport
+    /// Ends the sessions whose id, user or client address `subject` is; answers how many those were.
+    func disconnect(_ subject: String) async throws -> Int
+    /// What is known of a user name or an address, and why requests of it were refused.
+    func explain(_ subject: String) async throws -> Explanation
 }

@@ -57,21 +57,3 @@ public struct StatisticsTable: Sendable {
         return onTheLeft ? padding + text : text + padding
     }
 }
-
-/// Text of strangers made safe for a terminal.
-public enum TerminalText {
-    /// The text with every control character but the line end written as an escape such as `\u{1B}`.
-    ///
-    /// What a client sent may stand in a log line; it must not move the cursor or change the title of a window.
-    public static func visible(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control where scalar != "\n": result += scalar.escaped(asASCII: true)
-            case .format, .lineSeparator, .paragraphSeparator: result += scalar.escaped(asASCII: true)
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-}

@@ -1,9 +1,7 @@
 // Unsafe: a ring of fixed memory that one thread fills and another one empties, without a lock and without allocation.
-// The standard library has no such thing. What keeps it right: slot memory is touched by the producer only between
-// `head + capacity > tail` and its store to `tail` (releasing), by the consumer only between its load of `tail`
-// (acquiring) and its store to `head` (releasing); every index is masked; every copy is clamped to the slot.
+// The standard library has no such thing. `RingPositions` tells which of the two may touch a slot, and its indices are
+// masked; every copy is clamped to the slot.
 public import Addresses
-import Synchronization
 
 /// What one packet worker tells the log: a ring of events with one producer and one consumer.
 ///
@@ -41,14 +39,9 @@ import Synchronization
 
     private static let pduSize = LogEntry.longestPDU
 
-    private let capacity: UInt64
+    private let positions: RingPositions
     private let headers: UnsafeMutablePointer<Header>
     private let bytes: UnsafeMutableRawPointer
-    /// The number of events ever taken out; written by the consumer.
-    private let head = Atomic<UInt64>(0)
-    /// The number of events ever put in; written by the producer.
-    private let tail = Atomic<UInt64>(0)
-    private let lost = Atomic<UInt64>(0)
     private let threadSignal: LogThreadSignal?
 
     /// Takes the memory of `slots` events, rounded up to a power of two (1...65,536); such a ring wakes nobody.
@@ -58,9 +51,8 @@ import Synchronization
 
     /// Makes a ring whose `signal` wakes the thread that waits for `threadSignal`.
     init(slots: Int, threadSignal: LogThreadSignal?) {
-        var rounded = 1
-        while rounded < min(slots, 65_536) { rounded *= 2 }
-        capacity = UInt64(rounded)
+        positions = RingPositions(slots: slots)
+        let rounded = positions.slots
         self.threadSignal = threadSignal
         unsafe headers = .allocate(capacity: rounded)
         // One memory for all messages, zeroed so that its pages are real before the first packet comes.
@@ -75,10 +67,10 @@ import Synchronization
     }
 
     /// The number of slots.
-    public var slots: Int { Int(capacity) }
+    public var slots: Int { positions.slots }
 
     /// How many events did not fit since the ring was made.
-    public var dropped: UInt64 { lost.load(ordering: .relaxed) }
+    public var dropped: UInt64 { positions.dropped }
 
     /// Puts in an event; false when the ring is full and the event is lost.
     ///
@@ -93,12 +85,7 @@ import Synchronization
         pdu: RawSpan?,
         detail: UInt32 = 0
     ) -> Bool {
-        let tail = tail.load(ordering: .relaxed)
-        guard tail &- head.load(ordering: .acquiring) < capacity else {
-            lost.wrappingAdd(1, ordering: .relaxed)
-            return false
-        }
-        let slot = Int(truncatingIfNeeded: tail & (capacity - 1))
+        guard let slot = positions.free() else { return false }
         let length = pdu?.byteCount ?? 0
         let header = Header(
             time: time,
@@ -117,7 +104,7 @@ import Synchronization
                 unsafe room.copyMemory(from: start, byteCount: min(length, Self.pduSize))
             }
         }
-        self.tail.store(tail &+ 1, ordering: .releasing)
+        positions.fill()
         return true
     }
 
@@ -125,21 +112,17 @@ import Synchronization
     ///
     /// Only for the producer, at most once a batch of packets.
     public func signal() {
-        guard tail.load(ordering: .relaxed) != head.load(ordering: .relaxed) else { return }
-        threadSignal?.signal()
+        if !positions.isEmpty { threadSignal?.signal() }
     }
 
     /// Takes out the events that are there now, in their order.
     ///
     /// Only for the consumer.
     public func drain(_ body: (Event) -> Void) {
-        let end = tail.load(ordering: .acquiring)
-        var head = head.load(ordering: .relaxed)
-        while head != end {
-            let event = event(in: Int(truncatingIfNeeded: head & (capacity - 1)))
-            head &+= 1
+        for position in positions.filled {
+            let event = event(in: positions.slot(at: position))
             // The slot is free before the event is looked at: formatting takes longer than anything here.
-            self.head.store(head, ordering: .releasing)
+            positions.release(position)
             body(event)
         }
     }

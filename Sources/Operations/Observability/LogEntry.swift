@@ -19,6 +19,8 @@ public struct LogEntry: Sendable, Hashable {
     public let address: SocketAddress?
     /// How many bits of the address count, when it is about all addresses that share them, whatever the port.
     public let prefixLength: Int?
+    /// What more there is to say, after the address; may hold any characters.
+    public let remark: String?
     /// The first bytes of the message it is about.
     public let pdu: [UInt8]?
     /// How long that message was; more than `pdu.count` when it was cut.
@@ -35,6 +37,7 @@ public struct LogEntry: Sendable, Hashable {
         level: LogLevel? = nil,
         address: SocketAddress? = nil,
         prefixLength: Int? = nil,
+        remark: String? = nil,
         pdu: [UInt8]? = nil,
         pduLength: Int? = nil,
         at time: Int64
@@ -45,6 +48,7 @@ public struct LogEntry: Sendable, Hashable {
         self.text = Self.shortened(text ?? code.definition.text)
         self.address = address
         self.prefixLength = prefixLength
+        self.remark = remark.map(Self.shortened)
         self.pdu = pdu.map { $0.count > Self.longestPDU ? Array($0.prefix(Self.longestPDU)) : $0 }
         self.pduLength = max(pduLength ?? 0, pdu?.count ?? 0)
     }

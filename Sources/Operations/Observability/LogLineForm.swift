@@ -26,10 +26,11 @@ extension LogEntry {
         }
     }
 
-    /// The text with the address and the number of repeats.
+    /// The text with the address, the remark and the number of repeats.
     private var sentence: String {
         var line = LogEscape.text(text)
         if let addressText { line += " \(code.definition.addressWord) \(addressText)" }
+        if let remark { line += ": " + LogEscape.text(remark) }
         if repeats > 0 { line += " (repeated \(repeats) \(repeats == 1 ? "time" : "times"))" }
         return line
     }
@@ -48,6 +49,7 @@ extension LogEntry {
         var line = "{\"time\":\"\(CivilTime(nanosecondsSince1970: time).rfc3339)\",\"level\":\(level.rawValue)"
         line += ",\"severity\":\"\(level.name)\",\"code\":\(code.rawValue),\"text\":\"\(LogEscape.json(text))\""
         if let addressText { line += ",\"address\":\"\(addressText)\"" }
+        if let remark { line += ",\"remark\":\"\(LogEscape.json(remark))\"" }
         if let pdu { line += ",\"pdu\":\"\(hexBytes(pdu[...], separator: ""))\",\"pdu_length\":\(pduLength)" }
         if repeats > 0 { line += ",\"repeats\":\(repeats)" }
         return line + "}"

@@ -10,8 +10,14 @@ public final class LogPump: Sendable {
     /// How long `stop` waits for the thread at most in milliseconds.
     private static let longestEnd = 2000
 
+    /// A ring of one worker: what has happened to take out, and how much did not fit.
+    private struct Source {
+        let entries: @Sendable () -> [LogEntry]
+        let dropped: @Sendable () -> UInt64
+    }
+
     private struct State {
-        var rings: [EventRing] = []
+        var sources: [Source] = []
         /// How many lost events have been told of.
         var reportedLosses: UInt64 = 0
     }
@@ -34,18 +40,44 @@ public final class LogPump: Sendable {
     /// Makes a ring for one packet worker, which this pump empties from now on.
     public func makeRing(slots: Int = 256) -> EventRing {
         let ring = EventRing(slots: slots, threadSignal: threadSignal)
-        state.withLock { $0.rings.append(ring) }
+        let source = Source {
+            var entries: [LogEntry] = []
+            ring.drain { entries.append(LogEntry($0)) }
+            return entries
+        } dropped: {
+            ring.dropped
+        }
+        state.withLock { $0.sources.append(source) }
+        return ring
+    }
+
+    /// Makes a ring for the facts of one packet worker, which this pump empties from now on.
+    ///
+    /// - `tell`: makes of a fact what is to be logged, if anything, on the thread of the log.
+    public func makeRing<Fact: Sendable>(
+        of fact: Fact.Type,
+        slots: Int = 256,
+        tell: @escaping @Sendable (Fact) -> LogEntry?
+    ) -> FactRing<Fact> {
+        let ring = FactRing<Fact>(slots: slots, threadSignal: threadSignal)
+        let source = Source {
+            var entries: [LogEntry] = []
+            ring.drain { if let entry = tell($0) { entries.append(entry) } }
+            return entries
+        } dropped: {
+            ring.dropped
+        }
+        state.withLock { $0.sources.append(source) }
         return ring
     }
 
     /// Empties all rings into the log, the oldest event first, and writes the counted repeats that are due at `now`.
     public func pump(now: Int64) {
         state.withLock { state in
-            var entries: [LogEntry] = []
-            for ring in state.rings { ring.drain { entries.append(LogEntry($0)) } }
+            let entries = state.sources.flatMap { $0.entries() }
             // The sort is stable, so events of one worker keep their order. They are written when the lock is free again.
             log.keep(entries.sorted { $0.time < $1.time })
-            let losses = state.rings.reduce(0) { $0 &+ $1.dropped }
+            let losses = state.sources.reduce(0) { $0 &+ $1.dropped() }
             let new = losses &- state.reportedLosses
             if new > 0 {
                 state.reportedLosses = losses

@@ -110,7 +110,8 @@ extension MessageCode {
             meaning: "No more port could be allocated on this server: it is out of ports, or a limit is "
                 + "reached.",
             remedy: "Raise the limit that the entry names, or spread the load over more servers.",
-            addressWord: "for"
+            addressWord: "for",
+            linesPerSecond: 1
         ),
         Definition(
             .changeAddressImpossible,
@@ -380,6 +381,40 @@ extension MessageCode {
             meaning: "A STUN message was dropped because its FINGERPRINT is not that of its bytes, or not its last "
                 + "attribute.",
             remedy: "Nothing; other protocols on the port and messages damaged on their way look like this."
+        ),
+        Definition(
+            .requestRefused,
+            .info,
+            "TURN request refused",
+            meaning: "A TURN request was refused; the entry says with which error code, whose it was, the exact cause "
+                + "and what to do. Where a credential is wrong its level is 5. A client's first request, which never has a "
+                + "credential, is not told.",
+            remedy: "What the entry says; `stund explain` shows all that is known of the user or the address."
+        ),
+        Definition(
+            .secretMade,
+            .notice,
+            "Secret for TURN made",
+            meaning:
+                "No user and no secret was there, so the server made a secret of its own, once, and keeps it in its "
+                + "state folder.",
+            remedy: "Nothing; `stund credentials` prints credentials that are made with it."
+        ),
+        Definition(
+            .accountsRead,
+            .notice,
+            "Users and secrets read",
+            meaning: "Users and secrets were read; the entry says how many there are.",
+            remedy:
+                "Nothing; new ones are good from now on, sessions of those that are gone last until their next refresh."
+        ),
+        Definition(
+            .privateRelayAddress,
+            .warning,
+            "Relay address is private",
+            meaning:
+                "The relay address that clients are told is a private one, so only peers in the same network reach it.",
+            remedy: "Set external-ip to the public address of the NAT before this host; in a local network nothing."
         ),
     ]
 }

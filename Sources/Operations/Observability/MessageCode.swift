@@ -99,6 +99,14 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case malformedMessage = 1113
     /// A message with a wrong FINGERPRINT was dropped.
     case wrongFingerprint = 1114
+    /// A TURN request was refused.
+    case requestRefused = 1115
+    /// A secret for time-limited credentials was made.
+    case secretMade = 1116
+    /// Users and secrets were read again.
+    case accountsRead = 1117
+    /// The address that relays is a private one.
+    case privateRelayAddress = 1118
 }
 
 extension MessageCode {

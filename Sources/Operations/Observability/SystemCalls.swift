@@ -3,14 +3,17 @@
 import Glibc
 
 /// An error of the operating system.
-struct SystemError: Error, Equatable {
+package struct SystemError: Error, Equatable {
     let number: Int32
+
+    /// Takes an error number.
+    package init(number: Int32) { self.number = number }
 
     /// The error of the call that has just failed.
     static var last: SystemError { SystemError(number: errno) }
 
     /// The operating system's sentence for it: `No space left on device`.
-    var text: String {
+    package var text: String {
         // Not strerror: its text may change under the reader when two threads ask.
         var text = [CChar](repeating: 0, count: 128)
         let length = text.count

@@ -170,14 +170,15 @@ extension SettingSyntax<String> {
 /// The most items of a list: each one may be looked at for a packet.
 private let maximumItems = 64
 
-private func items(of text: String) throws(InvalidValue) -> [String] {
+/// The items of a list, which spaces separate.
+func items(of text: String, atMost limit: Int = maximumItems) throws(InvalidValue) -> [String] {
     let items = text.split(whereSeparator: \.isWhitespace)
-    guard items.count <= maximumItems else { throw InvalidValue("has \(items.count) items") }
+    guard items.count <= limit else { throw InvalidValue("has \(items.count) items") }
     return items.map(String.init)
 }
 
 /// Reads decimal digits only: YAML's other forms (0x10, 1_000, 1:30, 05) mean different numbers to different readers.
-private func parseInteger(_ text: String, in range: ClosedRange<Int>) throws(InvalidValue) -> Int {
+func parseInteger(_ text: String, in range: ClosedRange<Int>) throws(InvalidValue) -> Int {
     guard !text.isEmpty else { throw InvalidValue("is empty") }
     let isNegative = text.hasPrefix("-")
     let digits = isNegative ? text.dropFirst() : text[...]
@@ -193,7 +194,8 @@ private func parseInteger(_ text: String, in range: ClosedRange<Int>) throws(Inv
     return value
 }
 
-private func parseAddress(_ text: String, allowsUnspecified: Bool) throws(InvalidValue) -> IPAddress {
+/// Reads an address at which a socket of this server can live.
+func parseAddress(_ text: String, allowsUnspecified: Bool) throws(InvalidValue) -> IPAddress {
     guard let address = IPAddress(text) else {
         throw InvalidValue("is not an IP address (names are not looked up here)", item: text)
     }
@@ -224,7 +226,8 @@ private func parsePrefix(_ text: String) throws(InvalidValue) -> IPPrefix {
     throw InvalidValue("is not an address, or an address/length", item: text)
 }
 
-private func withoutControlCharacters(_ text: String, maximumBytes: Int) throws(InvalidValue) -> String {
+/// `text`, when it is short enough and has no control character in it.
+func withoutControlCharacters(_ text: String, maximumBytes: Int) throws(InvalidValue) -> String {
     guard text.utf8.count <= maximumBytes else { throw InvalidValue("is longer than \(maximumBytes) bytes") }
     guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
         throw InvalidValue("has a control character in it")

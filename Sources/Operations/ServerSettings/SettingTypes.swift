@@ -1,4 +1,4 @@
-import Addresses
+public import Addresses
 
 /// The form of a log line.
 public enum LogFormat: String, Sendable, CaseIterable {
@@ -21,7 +21,7 @@ public struct OtherServer: Sendable, Hashable {
     /// A host name in lower case, or the text of an IP address without brackets.
     public let host: String
     /// The UDP port.
-    public let port: UInt16
+    public private(set) var port: UInt16
 
     /// The port of a server that is written without one (RFC 8489 section 18.6).
     public static let defaultPort: UInt16 = 3478
@@ -50,7 +50,15 @@ extension OtherServer: LosslessStringConvertible {
     /// `host:port`, an IPv6 address in brackets; reads back as the same value.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    private init(address: IPAddress, port: UInt16) {
+    /// The same host with another port.
+    public func with(port: UInt16) -> OtherServer {
+        var result = self
+        result.port = port
+        return result
+    }
+
+    /// Names an address and a port.
+    public init(address: IPAddress, port: UInt16) {
         host = address.description
         self.port = port
     }

@@ -30,11 +30,11 @@ extension Settings {
                 )
             }
         }
-        return nil
+        return turnContradiction(origins: origins)
     }
 
     /// Blames the setting that somebody wrote, and tells where the other one comes from.
-    private func problem(
+    func problem(
         between first: String,
         and second: String,
         _ origins: [String: SettingOrigin],

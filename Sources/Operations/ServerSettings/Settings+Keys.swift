@@ -2,7 +2,8 @@ extension Settings {
     /// Every setting there is, in the order of the reference: the one home of names, rules and help texts.
     ///
     /// The defaults live in `Settings` itself.
-    public static let keys: [SettingKey] = listening + answers + limits + logging + console
+    public static let keys: [SettingKey] =
+        listening + answers + turn + credentials + relay + peers + quotas + limits + logging + console
 
     /// The setting called `name`; nil when there is none.
     public static func key(named name: String) -> SettingKey? { keysByName[name] }
@@ -83,13 +84,6 @@ extension Settings {
                 """
         ),
         SettingKey(
-            "default-binding-duration",
-            \.defaultBindingDuration,
-            .integer(1...86400),
-            example: "300",
-            help: "How long a binding is said to last, in seconds. It has no effect yet in this version."
-        ),
-        SettingKey(
             "draft-address-layout",
             \.draftAddressLayout,
             .choice(),
@@ -119,7 +113,7 @@ extension Settings {
             .integer(1...10_000_000),
             example: "50",
             help: """
-                Error answers (and, when TURN comes, challenges to log in) a second to one client, which is an IPv4 \
+                Error answers and challenges to log in a second to one client, which is an IPv4 \
                 address or an IPv6 /64.
                 """
         ),
@@ -129,8 +123,7 @@ extension Settings {
             .integer(1...10_000_000),
             example: "200",
             help: """
-                How many error answers (and, when TURN comes, challenges to log in) one client may get at once after a \
-                pause.
+                How many error answers and challenges to log in one client may get at once after a pause.
                 """
         ),
         SettingKey(

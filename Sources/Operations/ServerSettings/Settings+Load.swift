@@ -75,7 +75,7 @@ extension Settings {
             fileExists: content != nil,
             keysInFile: document.entries.count,
             origins: origins,
-            warnings: warnings(file: file, mode: content?.mode ?? 0, path: sources.file)
+            warnings: warnings(file: file, mode: content?.mode ?? 0, path: sources.file) + settings.turnWarnings
         )
     }
 
@@ -102,9 +102,13 @@ extension Settings {
     }
 
     private static func warnings(file: SettingsLayer, mode: UInt32, path: String) -> [String] {
-        guard file.values["http-password-hash"] != nil, mode & 0o044 != 0 else { return [] }
+        let names = keys.filter { $0.isSecret && file.values[$0.name].map { !$0.isEmpty } == true }.map(\.name)
+        guard !names.isEmpty, mode & 0o044 != 0 else { return [] }
         return [
-            "\(printable(path, quotes: false)) holds a password hash and other users can read it: run chmod 600 on it"
+            """
+            \(printable(path, quotes: false)) holds secrets (\(names.joined(separator: ", "))) and other users can read it: \
+            run chmod 600 on it
+            """
         ]
     }
 }

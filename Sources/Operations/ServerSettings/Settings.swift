@@ -16,8 +16,56 @@ public struct Settings: Sendable, Equatable {
     public var secondAddress: [IPAddress] = []
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
-    /// How long a binding is said to last, in seconds.
+    /// Whether TURN is offered.
+    public var turn = true
+    /// The realms; the first is the default realm, and there is at least one.
+    public var realm = [RealmSetting(name: "stund")]
+    /// How long an allocation lasts for which nobody asks for more, in seconds: the default lifetime of RFC 8656.
     public var defaultBindingDuration = 600
+    /// How long an allocation lasts at most without a refresh, in seconds.
+    public var maxLifetime = 3600
+    /// Realms with lifetimes of their own.
+    public var realmLifetimes: [RealmLifetimes] = []
+    /// Users with a password or keys.
+    public var turnUsers: [UserSetting] = []
+    /// Secrets of time-limited credentials; the first one makes new credentials.
+    public var turnSecrets: [SecretSetting] = []
+    /// Secrets whose credentials are refused with the cause that the secret is retired.
+    public var retiredTurnSecrets: [SecretSetting] = []
+    /// Whether an allocation ends when the time-limited credential that made it does.
+    public var strictExpiry = false
+    /// How old a nonce may be, in seconds.
+    public var nonceLifetime = 3600
+    /// The key that nonces are made with; nil means a random one.
+    public var nonceKey: [UInt8]?
+    /// The addresses that relay, at most one of each family; empty means those found on the host.
+    public var relayAddress: [IPAddress] = []
+    /// The addresses that clients are told, where a NAT stands in front of the server.
+    public var externalIp: [ExternalAddress] = []
+    /// The ports that relay.
+    public var relayPorts: ClosedRange<UInt16> = 49152...65535
+    /// Peers that are allowed although a rule of the server denies them.
+    public var allowPeers: [IPPrefix] = []
+    /// Peers that are denied.
+    public var denyPeers: [IPPrefix] = []
+    /// Whether peers in private networks are allowed.
+    public var lanPeers = false
+    /// How many allocations there may be in all; nil means no limit but the relay ports.
+    public var maxAllocations: Int?
+    /// How many allocations one user may have; nil means no limit.
+    public var userAllocations: Int? = 4096
+    /// Relayed bytes a second of one user; nil means no limit.
+    public var userBandwidth: Int?
+    /// Relayed bytes a second in all; nil means no limit.
+    public var totalBandwidth: Int?
+    /// Relayed bytes of one user in a calendar month; nil means no limit.
+    public var userMonthlyBytes: Int?
+    /// How many permissions an allocation may have.
+    public var permissionsPerAllocation = 128
+    /// How many channels an allocation may have.
+    public var channelsPerAllocation = 256
+    /// Whether the channel numbers of RFC 5766 above those of RFC 8656 are allowed.
+    public var rfc5766Channels = false
     /// The least urgent level that is logged, 0...9; 0 is the most urgent.
     public var logLevel = 5
     /// The form of a log line.
@@ -42,7 +90,7 @@ public struct Settings: Sendable, Equatable {
     public var bindingRateLimit = 5000
     /// How many Binding answers one client may get at once after a pause.
     public var bindingRateBurst = 10_000
-    /// Error answers (and, when TURN comes, challenges) a second to one client: an IPv4 address or an IPv6 /64.
+    /// Error answers and challenges a second to one client: an IPv4 address or an IPv6 /64.
     public var challengeRateLimit = 100
     /// How many of these one client may get at once after a pause.
     public var challengeRateBurst = 400

@@ -7,8 +7,13 @@ public struct StatePaths: Sendable, Equatable {
 
     /// The unix socket that commands talk to.
     public var controlSocket: String { runtimeFolder + "/control.sock" }
+    /// The SQLite file with users, secrets and what users have relayed.
+    public var database: String { Self.database(in: stateFolder) }
     /// The file with the process id.
     public var pid: String { runtimeFolder + "/stund.pid" }
+
+    /// The SQLite file in a state folder.
+    public static func database(in stateFolder: String) -> String { stateFolder + "/stund.sqlite" }
 
     /// The longest path of a unix socket, in bytes: `sun_path` holds 108 with the zero at its end (unix(7)).
     ///

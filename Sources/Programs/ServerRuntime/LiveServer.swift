@@ -1,3 +1,4 @@
+import AccountStore
 import Addresses
 public import Administration
 import Foundation
@@ -15,17 +16,23 @@ public final class LiveServer: RunningServer {
     private let paths: StatePaths
     private let sources: SettingsSources
     private let isDetached: Bool
-    private let log: EventLog
-    private let pump: LogPump
-    private let pool: WorkerPool
+    let log: EventLog
+    let pump: LogPump
+    let pool: WorkerPool
     private let plan: ListenPlan
+    /// nil when TURN is off.
+    let relay: RelayService?
+    let teller = RelayTeller(RefusalContext())
+    private let usageSaver = PeriodicTask(every: 60)
+    /// What the workers go by.
+    let policy: Mutex<Policy>
     private let listening: [String]
     private let startWarnings: [String]
     private let startedAt = SystemClock.monotonic()
     private let loaded: Mutex<LoadedSettings>
     private let reloading = Mutex(())
     /// The settings that the server started with: what needs a restart is compared with them.
-    private let started: Settings
+    let started: Settings
 
     /// Opens the log and all ports and starts serving.
     ///
@@ -45,13 +52,7 @@ public final class LiveServer: RunningServer {
         self.isDetached = isDetached
         self.loaded = Mutex(loaded)
         started = settings
-        let level = LogLevelSwitch(LogLevel(settings.logLevel))
-        log = EventLog(level: level, history: LogHistory(capacity: settings.logRows))
-        do throws(LogDestinationError) {
-            try log.write(to: LogDestination.all(for: settings, isDetached: isDetached), format: settings.lineFormat)
-        } catch {
-            throw .logNotOpened(error.description)
-        }
+        log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
 
         do throws(StartError) {
@@ -59,9 +60,19 @@ public final class LiveServer: RunningServer {
             let workers = settings.workerCount
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
+            relay = try RelayService(settings, database: paths.database)
+            var policy = try Policy(settings, plan: plan, workers: workers)
+            policy.turn = try relay?.policy(settings, listening: plan)
+            self.policy = Mutex(policy)
             startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
-            let policy = try Policy(settings, plan: plan, workers: workers)
-            pool = try WorkerPool(policy: policy, listeners: sets, pump: pump, log: log)
+            let shared = WorkerPool.Shared(
+                relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
+                ledger: relay?.ledger ?? AccountLedger(capacity: 1),
+                teller: teller,
+                pump: pump,
+                log: log
+            )
+            pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -71,6 +82,31 @@ public final class LiveServer: RunningServer {
         }
         pump.start()
         announce(loaded)
+        usageSaver.start { [weak self] in self?.saveUsage() }
+    }
+
+    private static func openLog(_ settings: Settings, isDetached: Bool) throws(StartError) -> EventLog {
+        let level = LogLevelSwitch(LogLevel(settings.logLevel))
+        let log = EventLog(level: level, history: LogHistory(capacity: settings.logRows))
+        do throws(LogDestinationError) {
+            try log.write(to: LogDestination.all(for: settings, isDetached: isDetached), format: settings.lineFormat)
+        } catch {
+            throw .logNotOpened(error.description)
+        }
+        return log
+    }
+
+    /// Writes down what users have relayed, so that a restart forgets at most a minute of it.
+    private func saveUsage() {
+        do throws(AccountStoreError) {
+            try relay?.saveUsage()
+        } catch {
+            log.log(
+                .startWarning,
+                "What users have relayed this month is not saved: \(error)",
+                at: SystemClock.realtime()
+            )
+        }
     }
 
     /// Where a server with these settings would answer on this host, and which two addresses it would use for NAT
@@ -97,7 +133,9 @@ public final class LiveServer: RunningServer {
     /// Stops serving; the log says so.
     public func stop() {
         log.log(.stopping, at: SystemClock.realtime())
+        usageSaver.stop()
         pool.stop()
+        saveUsage()
         pump.stop()
     }
 
@@ -127,7 +165,10 @@ public final class LiveServer: RunningServer {
         log.log(.settingsRead, "Settings read: \(loaded.file): \(loaded.content)", at: now)
         log.log(.started, "stund \(version) started: \(listening.joined(separator: ", "))", at: now)
         for warning in startWarnings { log.log(.startWarning, warning, at: now) }
+        for warning in relay?.plan.warnings ?? [] { log.log(.privateRelayAddress, warning, at: now) }
+        if relay?.madeFirstSecret == true { log.log(.secretMade, at: now) }
         warn(of: loaded, now: now)
+        tellAccounts(now: now)
     }
 
     /// Tells what is allowed but unwise in the settings, at start and after each reload.
@@ -159,7 +200,8 @@ extension LiveServer {
         var total = Counters()
         for report in reports { total.add(report.counters) }
         let failures = reports.reduce(UInt64(0)) { $0 &+ $1.sendFailures }
-        let counters = total.named + [("send-failures", failures)]
+        let relayFailures = reports.reduce(UInt64(0)) { $0 &+ $1.relaySendFailures }
+        let counters = total.named + [("send-failures", failures), ("relay-send-failures", relayFailures)]
         let current = loaded.withLock { $0 }
         let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
         return ServerStatus(
@@ -171,8 +213,10 @@ extension LiveServer {
             stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
+            relay: relayStatus(sessions: reports.reduce(0) { $0 + $1.sessionCount }),
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
-            warnings: current.warnings + startWarnings + pending
+            warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
+                + (relay?.credentials.warnings ?? []) + pending
         )
     }
 
@@ -215,10 +259,12 @@ extension LiveServer {
         do {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
-            let policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            var policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            policy.turn = try relay?.policy(new.settings, listening: plan)
             let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
             try log.write(to: destinations, format: new.settings.lineFormat)
             pool.adopt(policy)
+            self.policy.withLock { $0 = policy }
             adopt(new, now: now)
         } catch {
             // One entry a fault: a log line is one line.
@@ -236,6 +282,7 @@ extension LiveServer {
         log.history.capacity = new.settings.logRows
         log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(new.content)", at: now)
         warn(of: new, now: now)
+        tellAccounts(now: now)
         for name in pendingRestart(new.settings) {
             log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
         }

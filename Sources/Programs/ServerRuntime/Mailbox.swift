@@ -10,6 +10,10 @@ enum WorkerMessage: Sendable {
     case report(@Sendable (WorkerReport?) -> Void)
     /// Forget the statistics' sources.
     case clearSources
+    /// Hand out all sessions; nil when the worker has ended.
+    case sessions(@Sendable ([SessionDetail]?) -> Void)
+    /// End the allocations that are meant, and say how many; nil when the worker has ended.
+    case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
     /// End.
     case stop
 }
@@ -20,6 +24,10 @@ struct WorkerReport: Sendable {
     let sources: [SourceTable.Row]
     /// Answers that the system refused to send.
     let sendFailures: UInt64
+    /// Datagrams for peers that the system refused to send.
+    let relaySendFailures: UInt64
+    /// How many allocations there are.
+    let sessionCount: Int
     /// The clock to which the sources' last access belongs.
     let now: Instant
 }
@@ -38,7 +46,7 @@ final class Mailbox: Sendable {
         wakeUp = try WakeUp()
     }
 
-    /// Puts in a message and wakes the worker; after `close` a request for a report is answered with nil.
+    /// Puts in a message and wakes the worker; after `close` a request for a report or the like is answered with nil.
     func send(_ message: WorkerMessage) {
         let isClosed = state.withLock { state in
             if !state.isClosed { state.messages.append(message) }
@@ -67,6 +75,11 @@ final class Mailbox: Sendable {
     }
 
     private static func decline(_ message: WorkerMessage) {
-        if case .report(let reply) = message { reply(nil) }
+        switch message {
+        case .report(let reply): reply(nil)
+        case .sessions(let reply): reply(nil)
+        case .disconnect(_, let reply): reply(nil)
+        case .adopt, .clearSources, .stop: break
+        }
     }
 }

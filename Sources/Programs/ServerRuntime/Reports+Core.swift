@@ -14,7 +14,9 @@ extension StatisticsReport.Row {
             noChange: row.noChange,
             changeIP: row.changeIP,
             changePort: row.changePort,
-            error: row.error
+            error: row.error,
+            mirrorSetup: row.mirrorSetup,
+            mirrorForwards: row.mirrorForwards
         )
     }
 }
@@ -27,6 +29,7 @@ extension LogReport.Entry {
             time: entry.timestamp,
             text: entry.text,
             address: entry.addressText,
+            remark: entry.remark,
             pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
         )
     }

@@ -10,6 +10,10 @@ public enum StartError: Error, CustomStringConvertible {
     case rateBelowWorkers(key: String, value: Int, workers: Int)
     /// A STUN port cannot be opened.
     case portNotOpened(MessageCode, String)
+    /// TURN is on, and no address of this host can relay.
+    case noRelayAddress
+    /// The store of users cannot be opened or read.
+    case accounts(String)
     /// The log file cannot be opened.
     case logNotOpened(String)
     /// The system refused something fundamental.
@@ -18,7 +22,7 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst, .rateBelowWorkers: .settingsRefused
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .accounts: .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
         case .system: .socketFailed
@@ -38,6 +42,9 @@ public enum StartError: Error, CustomStringConvertible {
             \(key): \(value) is shared by \(workers) workers and leaves some without an answer; set it to at least \
             \(workers), or set workers lower
             """
+        case .noRelayAddress:
+            "no address of this host can relay: set relay-address to one, or set turn to off for STUN alone"
+        case .accounts(let text): "users and secrets: \(text)"
         case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
             text
         }

@@ -6,47 +6,57 @@ import ServerCore
 
 /// One thread's share of the server: its sockets, its `Server`, its batch memory.
 ///
-/// Nothing of it is shared.
+/// Nothing of it is shared but what `RelayTable` and `AccountLedger` say of themselves.
 ///
 /// The packet path allocates nothing, locks nothing and formats nothing: what must be told goes into the event ring,
 /// whose reader formats it.
 struct Worker: ~Copyable {
-    /// How many batches one socket may have before the others get their turn.
-    private static let batchesPerTurn = 4
-    private static let mailboxToken = 1 << 20
+    /// How many datagrams of a listener are read in a turn at least; more when relay sockets had more.
+    private static let listenerBurst = 256
+    /// How many datagrams of one relay socket are read in a turn.
+    private static let relayBurst = 16
+    /// How often, in nanoseconds, the wall clock is read again and reserved ports are looked through.
+    private static let housekeeping: UInt64 = 5_000_000_000
+    private static let mailboxToken = UInt64.max
 
     private var server: Server
     private var batch: DatagramBatch
     private var loop: EventLoop
+    private var relays: RelaySockets
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
     private let ports: [Port]
     private let mailbox: Mailbox
     private var events: WorkerEvents
-    private var sendFailures: UInt64 = 0
+    private var failures = SendFailures()
     private var isStopping = false
+    private var nextHousekeeping: UInt64 = 0
+    /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
+    /// neither direction starves the other.
+    private var relayedSinceListener = 0
 
     /// A listener as the packet path uses it.
-    private struct Port {
+    struct Port {
         let socket: SocketHandle
         let role: SocketRole
     }
 
-    /// `seed` must be random (`Server`).
+    /// Takes over its parts; `seed` of the server must be random (`Server`).
     init(
-        policy: Policy,
+        server: Server,
         listeners: [Listeners.Listener],
+        relays table: RelayTable,
         mailbox: Mailbox,
-        events: consuming WorkerEvents,
-        seed: UInt64
+        events: consuming WorkerEvents
     ) throws(SocketError) {
         var loop = try EventLoop()
         for (index, listener) in listeners.enumerated() where listener.isRead {
-            try loop.watch(listener.socket.handle, token: index)
+            try loop.watch(listener.socket.handle, token: UInt64(index))
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
+        relays = RelaySockets(table, watchedBy: loop.watcher)
         self.loop = loop
-        server = Server(policy: policy, seed: seed)
+        self.server = server
         batch = DatagramBatch()
         self.listeners = listeners
         ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
@@ -56,23 +66,144 @@ struct Worker: ~Copyable {
 
     /// Serves until the mailbox says stop.
     mutating func run() throws(SocketError) {
+        advance(to: SystemClock.monotonic())
         while !isStopping {
-            var failure: SocketError?
-            let ready = try loop.wait()
-            for index in 0..<ready {
-                let token = loop.token(index)
-                if token == Self.mailboxToken {
-                    readMailbox()
-                } else {
-                    do throws(SocketError) { try serve(token) } catch { failure = error }
-                }
+            let ready = try loop.wait(timeoutNanoseconds: sleep())
+            let now = SystemClock.monotonic()
+            events.beginBatch(now: now)
+            for index in 0..<ready { serve(loop.ready(index), now: Instant(nanoseconds: now)) }
+            flush()
+            if nextAdvance <= now { advance(to: now) }
+            tellEffects()
+            events.endBatch()
+        }
+        endAll()
+    }
+
+    /// When time demands something next.
+    private var nextAdvance: UInt64 {
+        min(nextHousekeeping, server.nextDeadline?.nanoseconds ?? .max)
+    }
+
+    private func sleep() -> UInt64 {
+        let now = SystemClock.monotonic()
+        return nextAdvance > now ? nextAdvance - now : 0
+    }
+
+    private mutating func advance(to now: UInt64) {
+        nextHousekeeping = now + Self.housekeeping
+        let seconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000_000)
+        server.advance(to: Instant(nanoseconds: now), unixSeconds: seconds, ports: &relays)
+        relays.closeUnclaimed(now: Instant(nanoseconds: now))
+    }
+
+    /// What allocations have used is told to their accounts before the thread ends.
+    private mutating func endAll() {
+        _ = server.disconnect(now: Instant(nanoseconds: SystemClock.monotonic()), ports: &relays) { _ in true }
+    }
+
+    private mutating func serve(_ ready: EventLoop.Ready, now: Instant) {
+        // One broken socket must not end the service of the others; the log says which and why.
+        do throws(SocketError) {
+            if ready.token == Self.mailboxToken {
+                readMailbox(now: now)
+            } else if ready.token >= RelaySockets.firstToken {
+                try serveRelay(Int(ready.token - RelaySockets.firstToken), ready, now: now)
+            } else {
+                try serveListener(Int(ready.token), now: now)
             }
-            // One broken socket must not end the service of the others; the log says which and why.
-            if let failure { events.socketFailed(failure) }
+        } catch {
+            events.socketFailed(error)
         }
     }
 
-    private mutating func readMailbox() {
+    /// Reads and handles what waits at a listener, within bounds.
+    private mutating func serveListener(_ index: Int, now: Instant) throws(SocketError) {
+        var budget = max(Self.listenerBurst, relayedSinceListener)
+        relayedSinceListener = 0
+        while budget > 0 {
+            if batch.freeSlots < DatagramBatch.capacity { flush() }
+            let slots = try batch.receive(from: ports[index].socket)
+            for slot in slots {
+                ClientDatagram.handle(
+                    slot,
+                    of: ports,
+                    index,
+                    now,
+                    &batch,
+                    &server,
+                    &relays,
+                    telling: &events,
+                    failures: &failures
+                )
+            }
+            budget -= slots.count
+            guard slots.count == DatagramBatch.capacity else { return }
+        }
+    }
+
+    /// Reads and handles what waits at a relay socket, within bounds.
+    private mutating func serveRelay(_ index: Int, _ ready: EventLoop.Ready, now: Instant) throws(SocketError) {
+        guard let socket = relays[index] else { return }
+        let relay = RelayID(index: Int32(truncatingIfNeeded: index))
+        if ready.hasError { tellErrors(of: socket, relay, now: now) }
+        guard ready.isReadable else { return }
+        if batch.freeSlots < Self.relayBurst { flush() }
+        let slots = try batch.receive(from: socket, limit: Self.relayBurst)
+        for slot in slots {
+            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+        }
+        relayedSinceListener &+= slots.count
+    }
+
+    /// Passes ICMP errors on to the client (RFC 8656 section 11.5).
+    private mutating func tellErrors(of socket: SocketHandle, _ relay: RelayID, now: Instant) {
+        for report in ErrorQueue(of: socket) {
+            if batch.freeSlots == 0 { flush() }
+            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server)
+        }
+    }
+
+    private mutating func tellEffects() {
+        guard server.hasEffects else { return }
+        for effect in server.takeEffects() { events.tell(effect) }
+    }
+
+    private mutating func flush() {
+        let failed = batch.flush()
+        guard let last = failed.last else { return }
+        failures.count(failed.count, last, telling: &events)
+    }
+}
+
+/// Datagrams that the system refused to send.
+struct SendFailures {
+    /// The tag of what leaves by a relay socket; listeners use their role.
+    static let relayTag = 100
+
+    /// Those by listeners.
+    private(set) var listeners: UInt64 = 0
+    /// Those by relay sockets: a peer without a route, say.
+    private(set) var relays: UInt64 = 0
+
+    mutating func count(_ count: Int, _ last: DatagramBatch.Failure, telling events: inout WorkerEvents) {
+        guard last.tag != Self.relayTag else {
+            relays &+= UInt64(count)
+            return
+        }
+        listeners &+= UInt64(count)
+        let isSecondPort = SocketRole(rawValue: UInt8(truncatingIfNeeded: last.tag))?.isOnAlternatePort == true
+        events.sendFailed(last.code, to: last.destination, bySecondPort: isSecondPort)
+    }
+
+    /// An answer for which there is no socket.
+    mutating func countMissingSocket() { listeners &+= 1 }
+}
+
+// MARK: The mailbox
+
+extension Worker {
+    private mutating func readMailbox(now: Instant) {
         for message in mailbox.takeAll() {
             switch message {
             case .adopt(let policy): server.policy = policy
@@ -83,107 +214,17 @@ struct Worker: ~Copyable {
                     WorkerReport(
                         counters: server.counters,
                         sources: server.sources.newestFirst,
-                        sendFailures: sendFailures,
-                        now: Instant(nanoseconds: SystemClock.monotonic())
+                        sendFailures: failures.listeners,
+                        relaySendFailures: failures.relays,
+                        sessionCount: server.sessionCount,
+                        now: now
                     )
                 )
+            case .sessions(let reply):
+                reply(server.sessions(now: now))
+            case .disconnect(let isMeant, let reply):
+                reply(server.disconnect(now: now, ports: &relays, where: isMeant))
             }
         }
-    }
-
-    /// Reads and answers what waits at one socket, within bounds.
-    private mutating func serve(_ index: Int) throws(SocketError) {
-        let port = ports[index]
-        for _ in 0..<Self.batchesPerTurn {
-            let count = try batch.receive(from: port.socket)
-            guard count > 0 else { return }
-            let now = SystemClock.monotonic()
-            events.beginBatch(now: now)
-            for slot in 0..<count { answer(slot, on: port, now: Instant(nanoseconds: now)) }
-            flush()
-            events.endBatch()
-            guard count == DatagramBatch.capacity else { return }
-        }
-    }
-
-    private mutating func answer(_ slot: Int, on port: Port, now: Instant) {
-        let source = batch.source(of: slot)
-        let local = port.socket.local
-        let asked: IPAddress
-        switch port.socket.isWildcard ? batch.destination(of: slot) : .unknown {
-        case .address(let address): asked = address
-        case .unknown: asked = local.address
-        case .group: return server.refuseGroupDatagram()
-        }
-        let flow = ClientFlow(source: source, destination: SocketAddress(asked, port: local.port), role: port.role)
-        let (verdict, count) = Self.decide(slot, flow, now, in: &batch, by: &server, telling: &events)
-        if server.hadWrongLength { events.tell(.wrongLength, from: source) }
-        if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
-        switch verdict {
-        case .drop(let reason):
-            events.dropped(reason, detail: server.detail, from: source)
-        case .reply:
-            // The same socket; on a wildcard socket from the address that was asked.
-            let origin = port.socket.isWildcard ? asked : nil
-            batch.queue(
-                slot: slot,
-                count: count,
-                on: port.socket,
-                from: origin,
-                toPort: nil,
-                tag: Int(port.role.rawValue)
-            )
-            events.answered(source, fromOtherPort: false)
-        case .replyFrom(let role, let toPort):
-            send(slot, count, by: role, flow, toPort: toPort)
-        }
-    }
-
-    /// Has the core decide on a slot's datagram, in place; returns the answer's length with the verdict.
-    ///
-    /// The parts come as arguments because a span into the batch may not overlap an access to the whole worker.
-    private static func decide(
-        _ slot: Int,
-        _ flow: ClientFlow,
-        _ now: Instant,
-        in batch: inout DatagramBatch,
-        by server: inout Server,
-        telling events: inout WorkerEvents
-    ) -> (Verdict, Int) {
-        let length = batch.length(of: slot)
-        var packet = Packet(batch.bytes(of: slot), count: length)
-        events.received(packet.bytes, from: flow.source)
-        let verdict = server.receive(&packet, from: flow, now: now)
-        return (verdict, packet.count)
-    }
-
-    /// Queues an answer on the socket that has the address of a role: its own one, else that on all addresses, which must
-    /// be told which address to send from.
-    private mutating func send(_ slot: Int, _ count: Int, by role: SocketRole, _ flow: ClientFlow, toPort: UInt16?) {
-        let family = flow.source.address.family
-        let wanted = server.policy.endpoints(family).address(of: role, for: flow)?.address
-        var chosen: Port?
-        for port in ports where port.role == role && port.socket.local.address.family == family {
-            if port.socket.local.address == wanted {
-                chosen = port
-                break
-            }
-            if port.socket.isWildcard { chosen = port }
-        }
-        guard let chosen, let wanted else {
-            sendFailures &+= 1
-            return
-        }
-        let origin = chosen.socket.isWildcard ? wanted : nil
-        batch.queue(slot: slot, count: count, on: chosen.socket, from: origin, toPort: toPort, tag: Int(role.rawValue))
-        events.answered(flow.source, fromOtherPort: role != flow.role)
-    }
-
-    private mutating func flush() {
-        let failures = batch.flush()
-        guard let last = failures.last else { return }
-        sendFailures &+= UInt64(failures.count)
-        let isSecondPort = SocketRole(rawValue: UInt8(truncatingIfNeeded: last.tag))?.isOnAlternatePort == true
-        events.sendFailed(last.code, to: last.destination, bySecondPort: isSecondPort)
     }
 }

@@ -3,7 +3,7 @@ import Observability
 import PacketEngine
 import ServerCore
 
-/// What one worker tells the log, by its event ring.
+/// What one worker tells the log, by its two rings: of packets, and of the relay.
 ///
 /// Packets are told only at level 8 and above. Everything else is bounded to `eventsPerSecond`, so that a flood of bad
 /// packets costs a counter each and not a log line each.
@@ -12,6 +12,7 @@ struct WorkerEvents: ~Copyable {
     private static let firstCode: UInt16 = 1001
 
     private let ring: EventRing
+    private let facts: FactRing<RelayFact>
     private let levels: LogLevelSwitch
     /// The level of each message code, counted from `firstCode`: the table of messages is too slow for the packet path.
     private let codeLevels: [LogLevel]
@@ -20,15 +21,18 @@ struct WorkerEvents: ~Copyable {
     private var second: UInt64 = 0
     private var spent = 0
     private var hasAppended = false
+    private var hasFacts = false
 
     /// What a worker is given for it.
     struct Source: Sendable {
         let ring: EventRing
+        let facts: FactRing<RelayFact>
         let levels: LogLevelSwitch
     }
 
     init(_ source: Source) {
         ring = source.ring
+        facts = source.facts
         levels = source.levels
         let last = MessageCode.allCases.reduce(Self.firstCode) { max($0, $1.rawValue) }
         codeLevels = (Self.firstCode...last).map { MessageCode(rawValue: $0)?.definition.level ?? .trace }
@@ -46,9 +50,10 @@ struct WorkerEvents: ~Copyable {
 
     /// Wakes the log once, if the batch had anything to tell.
     mutating func endBatch() {
-        guard hasAppended else { return }
+        if hasAppended { ring.signal() }
+        if hasFacts { facts.signal() }
         hasAppended = false
-        ring.signal()
+        hasFacts = false
     }
 
     /// A datagram came (message 1006).
@@ -74,7 +79,9 @@ struct WorkerEvents: ~Copyable {
         case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)
         case .rateLimited: rateLimited(source.address)
-        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification: break
+        case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification,
+            .noAllocation, .noChannel, .noPermission, .peerForbidden, .overQuota, .tooLarge:
+            break
         }
     }
 
@@ -83,6 +90,24 @@ struct WorkerEvents: ~Copyable {
         let length = address.family == .v4 ? 32 : 64
         let prefix = SocketAddress(address.masked(to: length), port: 0)
         tell(.rateLimited, from: prefix, detail: UInt32(length))
+    }
+
+    /// An allocation began or ended (messages 1012 and 1021).
+    mutating func tell(_ effect: Effect) {
+        guard level >= codeLevels[Int(MessageCode.portAllocated.rawValue &- Self.firstCode)] else { return }
+        append(.happened(effect, time: time()))
+    }
+
+    /// A TURN request was refused (message 1115); remembered at every level, for those who ask why.
+    mutating func tell(_ refused: RefusedRequest, from client: SocketAddress) {
+        guard spent < Self.eventsPerSecond else { return }
+        spent &+= 1
+        append(.refused(refused, client: client, time: time()))
+    }
+
+    private mutating func append(_ fact: RelayFact) {
+        facts.append(fact)
+        hasFacts = true
     }
 
     /// The system refused to send (messages 1018 and 1020).
@@ -117,8 +142,13 @@ struct WorkerEvents: ~Copyable {
         pdu: RawSpan? = nil,
         detail: UInt32 = 0
     ) {
-        if wallClock == 0 { wallClock = SystemClock.realtime() }
-        ring.append(code: code, level: level, address: address, time: wallClock, pdu: pdu, detail: detail)
+        ring.append(code: code, level: level, address: address, time: time(), pdu: pdu, detail: detail)
         hasAppended = true
+    }
+
+    /// The wall clock, read once a batch.
+    private mutating func time() -> Int64 {
+        if wallClock == 0 { wallClock = SystemClock.realtime() }
+        return wallClock
     }
 }

@@ -12,13 +12,17 @@ final class WorkerPool: Sendable {
     private let mailboxes: [Mailbox]
     private let threads = DispatchGroup()
 
+    /// What all workers share.
+    struct Shared {
+        let relays: RelayTable
+        let ledger: AccountLedger
+        let teller: RelayTeller
+        let pump: LogPump
+        let log: EventLog
+    }
+
     /// Starts one thread for each set of listeners; all of them are serving when this returns.
-    init(
-        policy: Policy,
-        listeners: [[Listeners.Listener]],
-        pump: LogPump,
-        log: EventLog
-    ) throws(StartError) {
+    init(policy: Policy, listeners: [[Listeners.Listener]], sharing shared: Shared) throws(StartError) {
         do throws(SocketError) {
             var boxes: [Mailbox] = []
             for _ in listeners { boxes.append(try Mailbox()) }
@@ -27,14 +31,14 @@ final class WorkerPool: Sendable {
             throw .system("\(error)")
         }
         for (index, set) in listeners.enumerated() {
-            let failure = start(
-                index,
-                policy,
-                set,
-                WorkerEvents.Source(ring: pump.makeRing(), levels: log.levelSwitch),
-                log
+            // Random, so that nobody can foresee which addresses share a bucket.
+            let server = Server(
+                policy: policy,
+                seed: UInt64.random(in: .min ... .max),
+                indicationSeed: UInt64.random(in: .min ... .max),
+                ledger: shared.ledger
             )
-            if let failure {
+            if let failure = start(index, server, set, shared) {
                 stop()
                 throw .system("\(failure)")
             }
@@ -44,11 +48,16 @@ final class WorkerPool: Sendable {
     /// Starts one worker's thread and waits until it serves, or says why it does not.
     private func start(
         _ index: Int,
-        _ policy: Policy,
+        _ server: Server,
         _ listeners: [Listeners.Listener],
-        _ source: WorkerEvents.Source,
-        _ log: EventLog
+        _ shared: Shared
     ) -> SocketError? {
+        let (relays, teller, log) = (shared.relays, shared.teller, shared.log)
+        let source = WorkerEvents.Source(
+            ring: shared.pump.makeRing(),
+            facts: shared.pump.makeRing(of: RelayFact.self) { teller.entry($0) },
+            levels: log.levelSwitch
+        )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
         let mailbox = mailboxes[index]
@@ -58,11 +67,11 @@ final class WorkerPool: Sendable {
         let thread = Thread {
             do throws(SocketError) {
                 var worker = try Worker(
-                    policy: policy,
+                    server: server,
                     listeners: handover.take(),
+                    relays: relays,
                     mailbox: mailbox,
-                    events: WorkerEvents(source),
-                    seed: UInt64.random(in: .min ... .max)
+                    events: WorkerEvents(source)
                 )
                 started.signal()
                 try worker.run()
@@ -123,6 +132,30 @@ final class WorkerPool: Sendable {
             if let report { reports.append(report) }
         }
         return reports
+    }
+
+    /// All sessions, with the number of the worker that has each.
+    func sessions() async -> [(worker: Int, session: SessionDetail)] {
+        var all: [(worker: Int, session: SessionDetail)] = []
+        for (worker, mailbox) in mailboxes.enumerated() {
+            let sessions = await withCheckedContinuation { continuation in
+                mailbox.send(.sessions { continuation.resume(returning: $0) })
+            }
+            for session in sessions ?? [] { all.append((worker, session)) }
+        }
+        return all
+    }
+
+    /// Ends the sessions that `isMeant` picks; returns how many.
+    func disconnect(where isMeant: @escaping @Sendable (_ worker: Int, Session) -> Bool) async -> Int {
+        var count = 0
+        for (worker, mailbox) in mailboxes.enumerated() {
+            let ended = await withCheckedContinuation { continuation in
+                mailbox.send(.disconnect({ isMeant(worker, $0) }, { continuation.resume(returning: $0) }))
+            }
+            count += ended ?? 0
+        }
+        return count
     }
 
     /// Ends all workers and waits for them.

@@ -4,24 +4,35 @@
 /// the same. A command may also stand behind options: `stund --config x status`.
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
-    static let valued: Set<String> = ["config", "html-port", "limit", "log", "set"]
+    static let valued: Set<String> = [
+        "comment", "config", "host", "html-port", "limit", "log", "realm", "set", "ttl", "user",
+    ]
     /// Options without a value.
-    static let flags: Set<String> = ["clear", "help", "json", "no-daemon", "version"]
+    static let flags: Set<String> = [
+        "clear", "help", "json", "no-daemon", "password-stdin", "replace", "secret-stdin", "show", "version",
+    ]
     /// The names of the commands.
-    static let commands: Set<String> = ["check", "help", "log", "password", "serve", "statistics", "status"]
+    static let commands: Set<String> = [
+        "check", "credentials", "disconnect", "explain", "help", "log", "password", "secret", "serve", "sessions",
+        "statistics", "status", "user",
+    ]
+    /// The names of the commands that stand below others.
+    static let subcommands: [String: Set<String>] = [
+        "secret": ["add", "list", "remove", "retire"], "user": ["add", "list", "remove"],
+    ]
 
     /// The arguments, without the program's name, respelled; values and all that follows `--` stay as they are.
     static func normalized(_ arguments: [String]) -> [String] {
         var result: [String] = []
-        var command: String?
+        var command: [String] = []
         var index = arguments.startIndex
         while index < arguments.endIndex {
             let argument = arguments[index]
             index += 1
-            if argument == "--" { return assemble(command, result + arguments[(index - 1)...]) }
+            if argument == "--" { return command + result + arguments[(index - 1)...] }
             guard argument.hasPrefix("-") else {
-                if command == nil, commands.contains(argument) {
-                    command = argument
+                if command.isEmpty ? commands.contains(argument) : isSubcommand(argument, of: command) {
+                    command.append(argument)
                 } else {
                     result.append(argument)
                 }
@@ -40,11 +51,11 @@ enum ArgumentSpelling {
             // ArgumentParser takes `-1` for an option; joined to its own it is a value, which is then found out of range.
             result += isNegative(value) ? ["\(option.text)=\(value)"] : [option.text, value]
         }
-        return assemble(command, result)
+        return command + result
     }
 
-    private static func assemble(_ command: String?, _ rest: [String]) -> [String] {
-        (command.map { [$0] } ?? []) + rest
+    private static func isSubcommand(_ argument: String, of command: [String]) -> Bool {
+        command.count == 1 && subcommands[command[0]]?.contains(argument) == true
     }
 
     private static func isNegative(_ text: String) -> Bool {

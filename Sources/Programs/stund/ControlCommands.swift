@@ -175,6 +175,18 @@ struct RunningServerAddress {
         return result
     }
 
+    /// The state folder of the server that runs with `file`; nil when none does, or this user may not ask it.
+    func stateFolder(ifItUses file: String) -> String? {
+        for socket in own == service ? [own] : [own, service] {
+            if case .status(let status) = try? ControlClient.send(.status, to: socket),
+                SettingsPath.isSame(file, status.settingsFile)
+            {
+                return status.stateFolder
+            }
+        }
+        return nil
+    }
+
     private func isService() -> Bool {
         guard service != own else { return false }
         do throws(ControlClientError) {
@@ -210,7 +222,7 @@ struct StatusText {
 
     init(_ status: ServerStatus) {
         var lines = [
-            "stund \(status.version) runs as process \(status.pid) for \(Self.duration(status.uptime))",
+            "stund \(status.version) runs as process \(status.pid) for \(HumanText.duration(status.uptime, parts: 4))",
             "settings file  \(status.settingsFile)",
             "state folder   \(status.stateFolder)",
             "workers        \(status.workers)",
@@ -218,6 +230,7 @@ struct StatusText {
         for (index, listener) in status.listeners.enumerated() {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }
+        if let relay = status.relay { lines += Self.lines(of: relay) }
         // Zeros would bury the few that tell something; --json has them all.
         let counted = status.counters.filter { $0.value > 0 }
         let width = counted.map(\.name.count).max() ?? 0
@@ -232,11 +245,16 @@ struct StatusText {
         text = lines.map(TerminalText.visible).joined(separator: "\n") + "\n"
     }
 
-    private static func duration(_ seconds: Int) -> String {
-        let parts = [
-            (seconds / 86400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s"),
+    private static func lines(of relay: ServerStatus.Relay) -> [String] {
+        let addresses = relay.addresses.enumerated().map { index, address in
+            let local = address.localAddress.map { " (here \($0))" } ?? ""
+            return (index == 0 ? "relays from    " : "               ")
+                + "\(address.address)\(local), \(address.portsFree) of \(address.portsTotal) ports free"
+        }
+        let realms = relay.realms.joined(separator: ", ")
+        return addresses + [
+            "realms         \(realms), with \(relay.users) users and \(relay.secrets) secrets",
+            "sessions       \(relay.sessions)",
         ]
-        let shown = parts.drop { $0.0 == 0 }
-        return shown.isEmpty ? "0 s" : shown.map { "\($0.0) \($0.1)" }.joined(separator: " ")
     }
 }

@@ -1,3 +1,4 @@
+import AccountStore
 import Administration
 import ServerRuntime
 import ServerSettings
@@ -13,13 +14,23 @@ extension Failure {
         case let error as ControlSocketError: self.init(.cantCreate, error.description)
         case let error as ControlClientError: self.init(Self.status(of: error), error.description)
         case let error as PasswordHashError: self.init(Self.status(of: error), error.description)
+        case let error as AccountStoreError: self.init(Self.status(of: error), error.description)
         default: self.init(.software, "\(error)")
+        }
+    }
+
+    private static func status(of error: AccountStoreError) -> ExitStatus {
+        switch error {
+        case .notPermitted: .noPermission
+        case .busy: .unavailable
+        case .newerVersion, .damaged, .userExists, .noUser, .secretExists, .noSecret, .alreadyRetired: .dataError
+        case .system: .cantCreate
         }
     }
 
     private static func status(of error: StartError) -> ExitStatus {
         switch error {
-        case .secondAddressWithoutFirst, .rateBelowWorkers: .configuration
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .accounts: .configuration
         case .logNotOpened: .cantCreate
         case .portNotOpened, .system: .osError
         }

@@ -28,24 +28,7 @@ struct PasswordCommand: AsyncParsableCommand {
             throw Failure(error)
         }
         print("The hash of the password is in \(file.config) now.")
-        print(Self.sentence(for: try RunningServerAddress(file).reload(ifItUses: file.config)))
-    }
-
-    private static func sentence(for reload: RunningServerAddress.Reload) -> String {
-        switch reload {
-        case .done: "The running server uses it from now on."
-        case .nobody: "No server runs with this file now; the next one will use it."
-        case .otherFile(let pid, let other):
-            """
-            No server runs with this file now; the next one will use it. The one that runs as process \(pid) uses \
-            \(TerminalText.visible(other)): to set its password, name that file with --config.
-            """
-        case .notPermitted(let socket):
-            """
-            The server at \(TerminalText.visible(socket)) may be asked only by root and the user it runs as: if it uses \
-            this file, have it reread it (SIGHUP).
-            """
-        }
+        print(try RunningServerAddress(file).reload(ifItUses: file.config).sentence)
     }
 }
 

@@ -6,7 +6,7 @@ import Foundation
 struct Stund: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stund",
-        abstract: "A STUN server for clients of every generation.",
+        abstract: "A STUN and TURN server for clients of every generation.",
         discussion: """
             Without a command the server starts. It goes into the background unless --no-daemon is given or a service \
             manager started it. Options may be written with one dash or two, with - or _.
@@ -21,7 +21,8 @@ struct Stund: AsyncParsableCommand {
         version: "stund \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
-            PasswordCommand.self,
+            SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, UserCommand.self, SecretCommand.self,
+            CredentialsCommand.self, PasswordCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

@@ -1,7 +1,7 @@
-// Unsafe: termios and read take C pointers; no library here reads a line without echo.
+// Unsafe: termios, winsize and read take C pointers; no library here reads a line without echo.
 import Glibc
 
-/// The standard input: a terminal or not.
+/// The standard input and output: a terminal or not.
 struct Terminal: PasswordSource {
     /// The longest line that is taken as a password, in bytes.
     static let longestLine = 1024
@@ -13,6 +13,13 @@ struct Terminal: PasswordSource {
     }
 
     var isInteractive: Bool { isatty(input) == 1 }
+
+    /// How many columns the terminal has that the standard output goes to; nil when that is none.
+    static var outputColumns: Int? {
+        var size = winsize()
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
 
     /// Reads a line while the terminal shows nothing; Ctrl-C ends the program with the terminal as it was.
     func askSecretly(_ prompt: String) throws(Failure) -> String? {

@@ -52,11 +52,14 @@ struct StartText {
         let config = loaded.file == SettingsSources.defaultFile ? "" : " --config \(Self.quoted(loaded.file))"
         lines =
             ["stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"]
-            + server.addressPairs.map { "NAT test: \($0)" } + log + [
+            + server.addressPairs.map { "NAT test: \($0)" }
+            + server.relaying.map { "relays:   \($0)" } + server.relayWarnings.map { "warning:  \($0)" } + log + [
                 "settings: \(absolute(loaded.file))\(loaded.fileExists ? "" : " (none yet: all defaults)")",
                 "state:    \(absolute(launch.paths.stateFolder))",
                 "try:      \(Self.client(for: loaded.settings)), then: \(Self.quoted(program)) statistics\(config)",
             ]
+            + (server.relaying.isEmpty
+                ? [] : ["TURN:     \(Self.quoted(program)) credentials\(config)   prints what clients need"])
     }
 
     /// A command of a common client that asks this server from this host.

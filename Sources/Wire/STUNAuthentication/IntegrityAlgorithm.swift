@@ -4,7 +4,9 @@ public import STUNCodec
 public enum IntegrityAlgorithm: Sendable, CaseIterable {
     /// MESSAGE-INTEGRITY, an HMAC-SHA1 of 20 bytes (RFC 8489 section 14.5).
     case hmacSHA1
-    /// MESSAGE-INTEGRITY-SHA256, an HMAC-SHA256 of 32 bytes that a usage may allow to be cut (RFC 8489 section 14.6).
+    /// MESSAGE-INTEGRITY-SHA256, an HMAC-SHA256 of 32 bytes (RFC 8489 section 14.6).
+    ///
+    /// A usage of STUN may explicitly allow to cut it; TURN does not (RFC 8656 does not speak of it; attacks row 18).
     case hmacSHA256
 
     /// The attribute that carries the HMAC.
@@ -15,7 +17,7 @@ public enum IntegrityAlgorithm: Sendable, CaseIterable {
         }
     }
 
-    /// The length of the whole HMAC in bytes.
+    /// The length of the HMAC in bytes.
     public var length: Int {
         switch self {
         case .hmacSHA1: 20
@@ -23,21 +25,25 @@ public enum IntegrityAlgorithm: Sendable, CaseIterable {
         }
     }
 
-    /// The hash as OpenSSL calls it.
-    var digestName: String {
+    /// The HMAC of what precedes an integrity attribute that ends at byte `end` of its message.
+    ///
+    /// The length field is hashed as if the message ended there, whatever FINGERPRINT or other attributes follow (RFC
+    /// 8489 sections 14.5 and 14.6). `bytes` is at least a header.
+    func code(of bytes: RawSpan, endingAt end: Int, key: RawSpan) -> Digest {
         switch self {
-        case .hmacSHA1: "SHA1"
-        case .hmacSHA256: "SHA256"
+        case .hmacSHA1: Self.code(HMAC<SHA1>(key: key), of: bytes, endingAt: end)
+        case .hmacSHA256: Self.code(HMAC<SHA256>(key: key), of: bytes, endingAt: end)
         }
     }
 
-    /// Whether an attribute's value may have this length when HMAC-SHA256 may be cut down to `minimum` bytes.
-    ///
-    /// RFC 8489 section 14.6 lets a usage demand more than 16 bytes, never fewer.
-    func permits(length: Int, cutTo minimum: Int) -> Bool {
-        switch self {
-        case .hmacSHA1: length == 20
-        case .hmacSHA256: length & 3 == 0 && length <= 32 && length >= min(max(minimum, 16), 32)
-        }
+    private static func code<Hash>(_ keyed: HMAC<Hash>, of bytes: RawSpan, endingAt end: Int) -> Digest {
+        var hmac = keyed
+        let length = UInt16(truncatingIfNeeded: end &- Dialect.cookie.headerLength)
+        let head: [4 of UInt8] = [
+            bytes.uint8(at: 0), bytes.uint8(at: 1), UInt8(length >> 8), UInt8(length & 0xFF),
+        ]
+        hmac.update(head.rawBytes)
+        hmac.update(bytes.extracting(4...))
+        return hmac.finish()
     }
 }

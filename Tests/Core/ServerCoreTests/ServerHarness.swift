@@ -7,6 +7,7 @@ import WireFixtures
 /// A server under test with an integer clock: bytes in, bytes out.
 struct ServerHarness {
     var server: Server
+    var ports = FakeRelayPorts()
     var now = Instant(nanoseconds: 1_000_000_000)
 
     init(policy: Policy = .oneAddress) {
@@ -33,7 +34,7 @@ struct ServerHarness {
         let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
         let flow = ClientFlow(source: source, destination: SocketAddress(address, port: port), role: role)
         let (verdict, datagram) = withPacket(request, at: offset, filledWith: filler) { packet in
-            server.receive(&packet, from: flow, now: now)
+            server.receive(&packet, from: flow, now: now, ports: &ports)
         }
         if case .drop = verdict { return Outcome(verdict: verdict, answer: nil) }
         return Outcome(verdict: verdict, answer: datagram)

@@ -56,6 +56,18 @@ public final class TestClient {
 
     deinit { close(descriptor) }
 
+    /// Asks the system to hand out trains of datagrams whole, as they came through the loopback.
+    public func receiveTrains() {
+        var on: Int32 = 1
+        unsafe setsockopt(
+            descriptor,
+            Int32(IPPROTO_UDP),
+            Int32(CLINUX_UDP_GRO),
+            &on,
+            socklen_t(MemoryLayout<Int32>.size)
+        )
+    }
+
     /// Sends to the server that it is connected to.
     public func send(_ bytes: [UInt8]) throws {
         let sent = unsafe Glibc.send(descriptor, bytes, bytes.count, 0)
@@ -78,7 +90,7 @@ public final class TestClient {
 
     /// The next datagram and who sent it.
     public func receiveFrom() throws -> (bytes: [UInt8], source: SocketAddress) {
-        var buffer = [UInt8](repeating: 0, count: 4096)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
         var name = sockaddr_in6()
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         let count = unsafe withUnsafeMutablePointer(to: &name) { pointer in
@@ -93,6 +105,16 @@ public final class TestClient {
 }
 
 extension SocketAddress {
+    /// The loopback address of a family with a port.
+    public static func loopback(_ family: IPAddress.Family, _ port: UInt16 = 0) -> SocketAddress {
+        family == .v4 ? .loopback(port) : SocketAddress(IPAddress(v6High: 0, low: 1), port: port)
+    }
+
+    /// An address at which nobody listens.
+    public static func closed(_ family: IPAddress.Family) throws -> SocketAddress {
+        try TestClient(bindingTo: .loopback(family)).local
+    }
+
     /// 127.0.0.1 with a port.
     public static func loopback(_ port: UInt16) -> SocketAddress {
         SocketAddress(IPAddress(v4: 0x7F00_0001), port: port)

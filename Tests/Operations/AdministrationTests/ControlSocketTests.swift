@@ -22,6 +22,14 @@ struct ControlSocketTests {
         #expect(try await ask(.clearLog, at: folder.socket) == .done)
         #expect(try await ask(.clearStatistics, at: folder.socket) == .done)
         #expect(server.calls.withLock { $0 } == ["clearLog", "clearStatistics"])
+        #expect(try await ask(.sessions(limit: nil), at: folder.socket) == .sessions(FakeServer.sessions(rows: 2)))
+        #expect(try await ask(.sessions(limit: 1), at: folder.socket) == .sessions(FakeServer.sessions(rows: 1)))
+        #expect(try await ask(.disconnect("alice"), at: folder.socket) == .disconnected(5))
+        // What a client may call itself comes through as it is (attacks row 26).
+        for subject in ["alice", "' ; -- %s%n \0 \r\n <script> \u{1B}[2J", "192.0.2.1:5"] {
+            let answer = try await ask(.explain(subject), at: folder.socket)
+            #expect(answer == .explanation(FakeServer.explanation(of: subject)))
+        }
     }
 
     @Test("an answer far larger than a socket buffer comes back whole")
@@ -83,7 +91,9 @@ struct ControlSocketMisuseTests {
         "what isn't a request is refused with a sentence",
         arguments: [
             "", "\n", "status\n", "{\n", #"{"request":"format-disk"}"# + "\n", #"{"request":"log","limit":-1}"# + "\n",
-            #"{"request":"log","limit":1e99}"# + "\n", #"["status"]"# + "\n", "\u{0}\u{ff}\n",
+            #"{"request":"log","limit":1e99}"# + "\n", #"["status"]"# + "\n",
+            #"{"request":"disconnect"}"# + "\n", #"{"request":"explain","subject":""}"# + "\n",
+            #"{"request":"disconnect","subject":7}"# + "\n", "\u{0}\u{ff}\n",
             String(repeating: "[", count: 4000) + "\n",
         ]
     )

@@ -40,6 +40,13 @@ final class FakeServer: RunningServer {
         stateFolder: "/var/lib/stund",
         listeners: ["udp 127.0.0.1:3478"],
         workers: 2,
+        relay: ServerStatus.Relay(
+            addresses: [.init(address: "198.51.100.1", localAddress: "10.0.0.4", portsFree: 9, portsTotal: 10)],
+            realms: ["stund"],
+            users: 1,
+            secrets: 2,
+            sessions: 3
+        ),
         counters: [.init(name: "binding responses", value: .max)],
         warnings: ["no password is set"]
     )
@@ -75,6 +82,63 @@ final class FakeServer: RunningServer {
     func clearLog() async throws { calls.withLock { $0.append("clearLog") } }
     func clearStatistics() async throws { calls.withLock { $0.append("clearStatistics") } }
     func reload() async throws { throw Refused() }
+    func sessions(limit: Int?) async throws -> SessionsReport { Self.sessions(rows: limit ?? 2) }
+    func disconnect(_ subject: String) async throws -> Int { subject.utf8.count }
+    func explain(_ subject: String) async throws -> Explanation { Self.explanation(of: subject) }
+
+    static func sessions(rows: Int) -> SessionsReport {
+        SessionsReport(rows: Array(repeating: session(), count: rows), totalSessions: 2)
+    }
+
+    static func session(
+        _ id: String = "0-15",
+        user: String = "1764000000:alice",
+        realm: String = "stund",
+        client: String = "203.0.113.250:49152",
+        relays: [String] = ["198.51.100.1:50123"]
+    ) -> SessionsReport.Row {
+        SessionsReport.Row(
+            id: id,
+            user: user,
+            realm: realm,
+            client: client,
+            listener: "198.51.100.1:3478",
+            relays: relays,
+            permissions: [.init(address: "192.0.2.7", expiresIn: 240)],
+            channels: [.init(number: "0x4000", peer: "192.0.2.7:5000", expiresIn: 540)],
+            toPeers: .init(packets: 1204, bytes: 1_234_567),
+            toClient: .init(packets: 1, bytes: 812),
+            age: 182,
+            expiresIn: 418
+        )
+    }
+
+    static func explanation(of subject: String) -> Explanation {
+        Explanation(
+            subject: subject,
+            findings: [.init("user", "unknown", cure: "add it")],
+            sessions: [session()],
+            refusals: [refusal()]
+        )
+    }
+
+    static func refusal(
+        at time: String = "2026-11-24T12:00:02.000Z",
+        cause: String = "expired 5 s ago"
+    )
+        -> Explanation.Refusal
+    {
+        Explanation.Refusal(
+            time: time,
+            client: "203.0.113.9:5000",
+            user: "1764000000:alice",
+            realm: "stund",
+            method: "Allocate",
+            code: 401,
+            cause: cause,
+            cure: "ask for a new credential"
+        )
+    }
 
     struct Refused: Error, CustomStringConvertible {
         let description = "stund.yaml:3: unknown setting"
@@ -92,6 +156,9 @@ struct StuckServer: RunningServer {
     func clearLog() async throws {}
     func clearStatistics() async throws {}
     func reload() async throws {}
+    func sessions(limit: Int?) async throws -> SessionsReport { FakeServer.sessions(rows: 0) }
+    func disconnect(_ subject: String) async throws -> Int { 0 }
+    func explain(_ subject: String) async throws -> Explanation { FakeServer.explanation(of: subject) }
 }
 
 /// Asks on a thread of its own.

@@ -45,9 +45,11 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { key }
 
-    static let all: [KeyCase] = [
+    static let all: [KeyCase] = stun + turn
+
+    private static let stun: [KeyCase] = [
         .integer("stun-port-1", 1...65535), .integer("stun-port-2", 1...65535), .onOff("stun-port-2-reads"),
-        .integer("socket-buffer", 65536...268_435_456), .integer("default-binding-duration", 1...86400),
+        .integer("socket-buffer", 65536...268_435_456),
         .integer("binding-rate-limit", 1...10_000_000), .integer("binding-rate-burst", 1...10_000_000),
         .integer("challenge-rate-limit", 1...10_000_000), .integer("challenge-rate-burst", 1...10_000_000),
         .integer("log-level", 0...9), .integer("log-rows", 1...100_000), .integer("statistics-rows", 1...100_000),
@@ -154,9 +156,15 @@ struct EveryKeyTests {
     @Test("Right values are read from the file, and show as they were meant", arguments: KeyCase.all)
     func rightValues(_ example: KeyCase) throws {
         let key = try #require(Settings.key(named: example.key))
-        // The other port moves out of the way of the ends of the range.
-        let other = example.key == "stun-port-2" ? "stun-port-1: 3000" : "stun-port-2: 3000"
-        let noise = example.key.hasPrefix("stun-port-") && example.key != "stun-port-2-reads" ? "\n\(other)" : ""
+        // What would contradict an end of the range moves out of its way.
+        let noise =
+            switch example.key {
+            case "stun-port-1": "\nstun-port-2: 3000\nrelay-ports: 2000-2000"
+            case "stun-port-2": "\nstun-port-1: 3000\nrelay-ports: 2000-2000"
+            case "default-binding-duration": "\nmax-lifetime: 86400"
+            case "max-lifetime": "\ndefault-binding-duration: 1"
+            default: ""
+            }
         for (text, readsAs) in example.right {
             let outcome = try load("\(example.key): \(text)\(noise)\n")
             let settings = try #require(outcome.settings, "\(text): \(outcome.complaint)")
@@ -203,10 +211,13 @@ struct EveryKeyTests {
     func otherSources(_ example: KeyCase) throws {
         let key = try #require(Settings.key(named: example.key))
         for (text, readsAs) in example.right where !text.contains(where: { "'\"".contains($0) }) {
-            let ports = ["STUND_STUN_PORT_1": "2001", "STUND_STUN_PORT_2": "2002"]
-            let variable = try load("", environment: ports.merging([key.environmentName: text]) { $1 })
+            let others = [
+                "STUND_STUN_PORT_1": "2001", "STUND_STUN_PORT_2": "2002", "STUND_RELAY_PORTS": "2000-2000",
+                "STUND_MAX_LIFETIME": "86400", "STUND_DEFAULT_BINDING_DURATION": "1",
+            ]
+            let variable = try load("", environment: others.merging([key.environmentName: text]) { $1 })
             #expect(variable.settings.map(key.text) == readsAs)
-            let flag = try load("", environment: ports, flags: [key.name: text])
+            let flag = try load("", environment: others, flags: [key.name: text])
             #expect(flag.settings.map(key.text) == readsAs)
         }
         for (text, reason) in example.wrong where !text.contains(where: { "'\"".contains($0) }) {
@@ -236,7 +247,13 @@ struct EveryKeyTests {
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",
             "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
-            "http-user": "admin", "http-password-hash": "",
+            "http-user": "admin", "http-password-hash": "", "turn": "on", "max-lifetime": "3600",
+            "strict-expiry": "off", "rfc5766-channels": "off", "realm": "stund", "realm-lifetimes": "",
+            "turn-users": "", "turn-secrets": "", "retired-turn-secrets": "", "nonce-lifetime": "3600",
+            "nonce-key": "", "relay-address": "", "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",
+            "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "user-allocations": "4096",
+            "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
+            "permissions-per-allocation": "128", "channels-per-allocation": "256",
         ]
         #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
     }

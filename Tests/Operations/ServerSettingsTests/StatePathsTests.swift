@@ -8,6 +8,7 @@ struct StatePathsTests {
         let paths = try StatePaths(settingsFile: "/etc/a/stund.yaml", environment: [:])
         #expect(paths.stateFolder == "/etc/a/stund.yaml.d")
         #expect(paths.controlSocket == "/etc/a/stund.yaml.d/control.sock")
+        #expect(paths.database == "/etc/a/stund.yaml.d/stund.sqlite")
         #expect(paths.pid == "/etc/a/stund.yaml.d/stund.pid")
         let other = try StatePaths(settingsFile: "/etc/a/two.yaml", environment: [:])
         #expect(other.controlSocket != paths.controlSocket && other.stateFolder != paths.stateFolder)

@@ -38,7 +38,13 @@ struct WorkerEventsTests {
     private func told(_ body: (inout WorkerEvents) -> Void) -> [LogEntry] {
         let log = EventLog(level: LogLevelSwitch(.detail))
         let pump = LogPump(into: log) { 0 }
-        var events = WorkerEvents(WorkerEvents.Source(ring: pump.makeRing(slots: 4), levels: log.levelSwitch))
+        var events = WorkerEvents(
+            WorkerEvents.Source(
+                ring: pump.makeRing(slots: 4),
+                facts: pump.makeRing(of: RelayFact.self) { _ in nil },
+                levels: log.levelSwitch
+            )
+        )
         events.beginBatch(now: 0)
         body(&events)
         events.endBatch()

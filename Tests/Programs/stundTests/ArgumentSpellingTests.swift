@@ -71,7 +71,8 @@ struct ArgumentSpellingTests {
             ("-json statistics", "statistics --json"),
             ("--log 3 --log log", "--log 3 --log log"),
             ("--log 3 log", "log --log 3"),
-            ("help status", "help status"),
+            ("help status", "help status"), ("-config a user -json list", "user list --config a --json"),
+            ("user remove add", "user remove add"), ("secret -- add", "secret -- add"), ("user status", "user status"),
         ]
     )
     func commandOrder(given: String, expected: String) {
@@ -82,12 +83,18 @@ struct ArgumentSpellingTests {
     func complete() throws {
         var options: Set<String> = ["version", "help"]
         let commands = Stund.configuration.subcommands
-        for command in commands {
+        for command in commands + commands.flatMap({ $0.configuration.subcommands }) {
             let help = Stund.helpMessage(for: command, includeHidden: true, columns: 200)
             for match in help.matches(of: /--([a-z-]+)/) { options.insert(String(match.output.1)) }
         }
         #expect(options == ArgumentSpelling.valued.union(ArgumentSpelling.flags))
         #expect(Set(commands.compactMap { $0.configuration.commandName } + ["help"]) == ArgumentSpelling.commands)
+        var names: [String: Set<String>] = [:]
+        for command in commands where !command.configuration.subcommands.isEmpty {
+            let below = command.configuration.subcommands.compactMap { $0.configuration.commandName }
+            names[command.configuration.commandName ?? ""] = Set(below)
+        }
+        #expect(names == ArgumentSpelling.subcommands)
     }
 }
 

@@ -164,4 +164,9 @@ private struct NamedServer: RunningServer {
     func clearLog() async throws {}
     func clearStatistics() async throws {}
     func reload() async throws {}
+    func sessions(limit: Int?) async throws -> SessionsReport { SessionsReport(rows: [], totalSessions: 0) }
+    func disconnect(_ subject: String) async throws -> Int { 0 }
+    func explain(_ subject: String) async throws -> Explanation {
+        Explanation(subject: subject, findings: [], sessions: [], refusals: [])
+    }
 }

@@ -1,4 +1,5 @@
 import Testing
+import WireFixtures
 
 @testable import STUNAuthentication
 
@@ -60,63 +61,97 @@ struct KnownAnswerTests {
     ]
 
     @Test("every answer is right, wherever the text is cut in two, and again with the same key", arguments: answers)
-    func answer(_ known: KnownAnswer) throws {
-        var hmac = try HMAC(digest: known.digest, key: known.key.span)
+    func answer(_ known: KnownAnswer) {
+        switch known.digest {
+        case "SHA1": check(known, HMAC<SHA1>(key: known.key.raw))
+        default: check(known, HMAC<SHA256>(key: known.key.raw))
+        }
+    }
+
+    private func check<Hash>(_ known: KnownAnswer, _ keyed: HMAC<Hash>) {
+        #expect(known.code.count == Hash.length)
         for cut in 0...known.text.count {
-            let head = Array(known.text[..<cut])
-            let tail = Array(known.text[cut...])
-            let code = try hmac.code(of: head.span, tail.rawSpan)
+            var hmac = keyed
+            hmac.update(Array(known.text[..<cut]).raw)
+            hmac.update(Array(known.text[cut...]).raw)
+            let code = hmac.finish()
             #expect(known.code.indices.allSatisfy { code[$0] == known.code[$0] }, "cut at \(cut)")
         }
+    }
+
+    @Test("the digests of \"abc\" are those of RFC 1321, RFC 3174 and FIPS 180-4")
+    func digests() {
+        let text = Array("abc".utf8)
+        #expect(bytes(MD5.digest(text.raw), MD5.length) == hex("900150983cd24fb0d6963f7d28e17f72"))
+        #expect(bytes(SHA1.digest(text.raw), SHA1.length) == hex("a9993e364706816aba3e25717850c26c9cd0d89d"))
+        #expect(
+            bytes(SHA256.digest(text.raw), SHA256.length)
+                == hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        )
+    }
+
+    private func bytes(_ digest: Digest, _ count: Int) -> [UInt8] {
+        for index in count..<32 { #expect(digest[index] == 0) }
+        return (0..<count).map { digest[$0] }
     }
 }
 
 @Suite("RFC 8489 sections 9.2.2 and 18.5.1: keys of long-term credentials")
-struct PasswordAlgorithmTests {
+struct LongTermKeyTests {
     @Test("user, realm and pass make the MD5 key that section 9.2.2 prints")
-    func md5() throws {
-        let key = try PasswordAlgorithm.md5.key(username: "user", realm: "realm", password: "pass")
-        #expect(key == hex("8493fbc53ba582fb4c044c456bdc40eb"))
+    func md5() {
+        let key = LongTermKey(username: "user", realm: "realm", password: "pass", algorithm: .md5)
+        #expect(key.bytes == hex("8493fbc53ba582fb4c044c456bdc40eb"))
     }
 
     @Test("the SHA-256 key is the hash of the same text")
-    func sha256() throws {
-        let key = try PasswordAlgorithm.sha256.key(username: "user", realm: "realm", password: "pass")
-        #expect(key == hex("07e934117abd40836e7c6329b54731b2b2d2a5f9a71f544922d75e0730d8251b"))
+    func sha256() {
+        let key = LongTermKey(username: "user", realm: "realm", password: "pass", algorithm: .sha256)
+        #expect(key.bytes == hex("07e934117abd40836e7c6329b54731b2b2d2a5f9a71f544922d75e0730d8251b"))
     }
 
     @Test("text is hashed byte by byte: two spellings of one letter make two keys")
-    func spellings() throws {
-        let composed = try PasswordAlgorithm.md5.key(username: "u", realm: "r", password: "\u{E9}")
-        let decomposed = try PasswordAlgorithm.md5.key(username: "u", realm: "r", password: "e\u{301}")
+    func spellings() {
+        let composed = LongTermKey(username: "u", realm: "r", password: "\u{E9}", algorithm: .md5)
+        let decomposed = LongTermKey(username: "u", realm: "r", password: "e\u{301}", algorithm: .md5)
         #expect(composed != decomposed)
     }
-}
 
-@Suite("What OpenSSL refuses becomes an error with a sentence")
-struct CryptographyErrorTests {
-    @Test("a key without bytes is refused")
-    func emptyKey() {
-        for algorithm in IntegrityAlgorithm.allCases {
-            #expect(throws: CryptographyError.emptyKey) { _ = try IntegrityKey(algorithm, key: [UInt8]().span) }
+    @Test("a stored key comes back, and only with its algorithm's length")
+    func stored() {
+        for algorithm in PasswordAlgorithm.allCases {
+            let key = LongTermKey(username: "u", realm: "r", password: "p", algorithm: algorithm)
+            #expect(LongTermKey(bytes: key.bytes, algorithm: algorithm) == key)
+            for count in 0...64 where count != algorithm.keyLength {
+                #expect(LongTermKey(bytes: Array(repeating: 0, count: count), algorithm: algorithm) == nil)
+            }
         }
     }
 
-    @Test("a hash that OpenSSL does not offer is named, with OpenSSL's reason and what to do")
-    func unavailable() {
-        let expected = CryptographyError.unavailable(algorithm: "MD17", reason: "unsupported")
-        #expect(throws: expected) { try digest("text", named: "MD17") }
-        #expect(
-            expected.description
-                == "OpenSSL on this host does not offer MD17 (unsupported): allow it in the host's openssl.cnf, "
-                + "or use credentials that do not need it"
-        )
-        #expect(throws: CryptographyError.self) { _ = try HMAC(digest: "MD17", key: [1].span) }
+    @Test("keys differ when one bit does, or the algorithm")
+    func equality() {
+        let bytes = Array(UInt8(0)..<16)
+        let key = LongTermKey(bytes: bytes, algorithm: .md5)
+        for bit in 0..<128 {
+            var other = bytes
+            other[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(LongTermKey(bytes: other, algorithm: .md5) != key)
+        }
+        let padded = LongTermKey(bytes: bytes + Array(repeating: 0, count: 16), algorithm: .sha256)
+        #expect(padded != key)
     }
 
+    @Test("no description shows a key or a secret")
+    func descriptions() {
+        let key = LongTermKey(username: "u", realm: "r", password: "p", algorithm: .md5)
+        #expect("\(key)" == "LongTermKey(md5)")
+        #expect(String(reflecting: key) == "LongTermKey(md5)")
+        let secret = SharedSecret(name: "web", secret: Array("north".utf8))
+        #expect(secret.map { "\($0)" } == "SharedSecret(web)")
+    }
 }
 
-@Suite("Row 17: HMACs are compared in constant time")
+@Suite("Row 17: secrets are compared in constant time")
 struct ConstantTimeTests {
     @Test("bytes are equal when all are the same and as many")
     func equality() {
@@ -124,9 +159,10 @@ struct ConstantTimeTests {
         #expect(!equals([1, 2], [1, 3]))
         #expect(!equals([1, 2], [1]))
         #expect(!equals([1], [1, 2]))
+        #expect(equals([], []))
     }
 
     private func equals(_ first: [UInt8], _ second: [UInt8]) -> Bool {
-        constantTimeEquals(first.span, second.rawSpan)
+        constantTimeEquals(first.raw, second.raw)
     }
 }

@@ -1,5 +1,6 @@
 import STUNCodec
 import Testing
+import WireFixtures
 
 @testable import STUNAuthentication
 
@@ -14,8 +15,8 @@ struct Vector: CustomTestStringConvertible, Sendable {
 
     static func all() throws -> [Vector] {
         let user = "マトリックス"
-        let md5 = try PasswordAlgorithm.md5.key(username: user, realm: "example.org", password: "TheMatrIX")
-        let sha256 = try PasswordAlgorithm.sha256.key(username: user, realm: "example.org", password: "TheMatrIX")
+        let md5 = LongTermKey(username: user, realm: "example.org", password: "TheMatrIX", algorithm: .md5).bytes
+        let sha256 = LongTermKey(username: user, realm: "example.org", password: "TheMatrIX", algorithm: .sha256).bytes
         return [
             Vector(path: "rfc5769/rfc5769-2.1-request.bin", secret: .rfc5769, end: 100),
             Vector(path: "rfc5769/rfc5769-2.2-response-ipv4.bin", secret: .rfc5769, end: 72),
@@ -30,14 +31,14 @@ struct Vector: CustomTestStringConvertible, Sendable {
 struct VectorTests {
     @Test("the HMAC of every vector is right", arguments: try Vector.all())
     func verifies(_ vector: Vector) throws {
-        #expect(try vector.secret.check(fixture(vector.path)) == .valid(end: vector.end))
+        #expect(try vector.secret.check(Fixtures.bytes(vector.path)) == .valid(end: vector.end))
     }
 
     @Test("another key of the same length makes every vector invalid", arguments: try Vector.all())
     func otherKey(_ vector: Vector) throws {
         var bytes = vector.secret.bytes
         bytes[bytes.count - 1] ^= 1
-        #expect(try Secret(vector.secret.algorithm, bytes).check(fixture(vector.path)) == .invalid)
+        #expect(try Secret(vector.secret.algorithm, bytes).check(Fixtures.bytes(vector.path)) == .invalid)
     }
 
     /// A flip in an attribute's header may have the parser refuse the message, or hide the integrity attribute.
@@ -45,7 +46,7 @@ struct VectorTests {
     /// One in the length field must be refused there, since the HMAC is not taken over that field as it stands.
     @Test("one flipped bit in what the HMAC covers, or in the HMAC, is never valid", arguments: try Vector.all())
     func flippedBit(_ vector: Vector) throws {
-        let message = try fixture(vector.path)
+        let message = try Fixtures.bytes(vector.path)
         let headers = try attributeHeaders(message)
         for bit in 0..<(vector.end * 8) {
             var changed = message
@@ -63,20 +64,20 @@ struct VectorTests {
 
     @Test("the value of USERHASH in B.1 is the hash of its name and realm")
     func userHash() throws {
-        let bytes = try fixture("rfc8489/rfc8489-B.1-corrected.bin")
-        let hash = try UserHash(username: "マトリックス", realm: "example.org")
+        let bytes = try Fixtures.bytes("rfc8489/rfc8489-B.1-corrected.bin")
+        let hash = UserHash(username: "マトリックス", realm: "example.org")
         #expect(hash.bytes == Array(bytes[24..<56]))
     }
 
     @Test("a key of the other algorithm finds no attribute of its own", arguments: try Vector.all())
     func otherAlgorithm(_ vector: Vector) throws {
         let other: IntegrityAlgorithm = vector.secret.algorithm == .hmacSHA1 ? .hmacSHA256 : .hmacSHA1
-        #expect(try Secret(other, vector.secret.bytes).check(fixture(vector.path)) == .absent)
+        #expect(try Secret(other, vector.secret.bytes).check(Fixtures.bytes(vector.path)) == .absent)
     }
 
     /// Where the attributes' types and lengths stand.
     private func attributeHeaders(_ bytes: [UInt8]) throws -> [Range<Int>] {
-        let message = try Message(parsing: bytes.rawSpan, as: .cookie)
+        let message = try Message(parsing: bytes.raw, as: .cookie)
         var headers: [Range<Int>] = []
         var offset = 20
         while let location = message.nextAttribute(&offset) { headers.append((location.start - 4)..<location.start) }
@@ -94,7 +95,7 @@ struct PrintedVectorTests {
     let secret: Secret
 
     init() throws {
-        printed = try fixture("rfc8489/rfc8489-B.1-request-sha256-userhash.bin")
+        printed = try Fixtures.bytes("rfc8489/rfc8489-B.1-request-sha256-userhash.bin")
         secret = try #require(try Vector.all().last).secret
     }
 
@@ -110,7 +111,7 @@ struct PrintedVectorTests {
 
     @Test("has an HMAC that was taken over the wrong length field")
     func origin() throws {
-        #expect(try secret.hmac(Array(printed[..<120])) == Array(printed[124...]))
+        #expect(secret.hmac(Array(printed[..<120])) == Array(printed[124...]))
     }
 }
 
@@ -124,7 +125,7 @@ struct SessionTests {
         ]
     )
     func verifies(_ name: String) throws {
-        guard case .valid = try key().check(fixture("turn-rs-samples/\(name).bin")) else {
+        guard case .valid = try key().check(Fixtures.bytes("turn-rs-samples/\(name).bin")) else {
             Issue.record("\(name) does not verify")
             return
         }
@@ -132,10 +133,10 @@ struct SessionTests {
 
     @Test("the request before the challenge has none")
     func unauthenticated() throws {
-        #expect(try key().check(fixture("turn-rs-samples/UnauthorizedAllocateRequest.bin")) == .absent)
+        #expect(try key().check(Fixtures.bytes("turn-rs-samples/UnauthorizedAllocateRequest.bin")) == .absent)
     }
 
     private func key() throws -> Secret {
-        Secret(.hmacSHA1, try PasswordAlgorithm.md5.key(username: "user1", realm: "localhost", password: "test"))
+        Secret(.hmacSHA1, LongTermKey(username: "user1", realm: "localhost", password: "test", algorithm: .md5).bytes)
     }
 }

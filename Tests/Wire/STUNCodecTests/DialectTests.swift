@@ -61,7 +61,9 @@ struct DialectTests {
         Case("no sum fits, type 1, length 65535", hex("00 01 ff ff") + Wire.id, .wrongLength),
         Case("no sum fits, Shared Secret", hex("00 02 00 04") + Wire.id, .notSTUN),
         Case("no sum fits, a response", hex("01 01 00 04") + Wire.id, .notSTUN),
-        Case("top bit 1 set (ChannelData)", hex("40 00 00 00") + Wire.id, .notSTUN),
+        Case("top bits 01", hex("40 00 00 00") + Wire.id, .channelData),
+        Case("top bits 01, a header alone", hex("7f ff 00 00"), .channelData),
+        Case("top bits 01, cut off", hex("40 00 00"), .notSTUN),
         Case("top bit 2 set (RTP)", hex("80 01 00 00") + Wire.id, .notSTUN),
         Case("top bits set before a cookie", hex("c0 01 00 00" + cookie) + Array(repeating: 0, count: 12), .notSTUN),
         Case("the highest type", hex("3f ff 00 00") + Wire.id, .message(.classic)),
@@ -94,9 +96,11 @@ struct DialectTests {
         }
     }
 
-    @Test("HTTP, DNS, TLS and DTLS are not STUN")
+    @Test("DNS, TLS and DTLS are not STUN; HTTP is ChannelData of a channel that nobody can bind")
     func otherProtocols() {
-        #expect(Demultiplexer.classify(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8).raw) == .notSTUN)
+        let http = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        #expect(Demultiplexer.classify(http.raw) == .channelData)
+        #expect(ChannelData(http.raw) == nil)
         let dns = hex("12 34 01 00 00 01 00 00 00 00 00 00 07 65 78 61 6d 70 6c 65 03 6f 72 67 00 00 01 00 01")
         #expect(Demultiplexer.classify(dns.raw) == .notSTUN)
         #expect(

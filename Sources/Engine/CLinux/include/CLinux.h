@@ -16,8 +16,14 @@ struct clinux_mmsghdr {
     unsigned int length;
 };
 
-// Room for the control message that names a local address, IPv4 or IPv6.
+// Room for the control message that names a local address, IPv4 or IPv6, and the one that cuts a train.
 enum { CLINUX_CONTROL_SIZE = 64 };
+
+// What <netinet/in.h> and <netinet/udp.h> show only in part, or as macros that Swift does not import.
+enum {
+    CLINUX_UDP_GRO = 104,
+    CLINUX_IPV6_PREFER_SRC_PUBLIC = 2,
+};
 
 int clinux_recvmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags);
 int clinux_sendmmsg(int fd, struct clinux_mmsghdr *messages, unsigned int count, int flags);
@@ -31,6 +37,25 @@ int clinux_packet_info(const struct msghdr *header, uint8_t out[16]);
 
 // Writes the control message that sets the source address of a datagram; `length` is 4 or 16. Returns its size.
 size_t clinux_set_source(void *control, const uint8_t *address, int length);
+
+// Writes the control message that has the system cut one buffer into datagrams of `size` bytes. Returns its size.
+size_t clinux_set_segment(void *control, uint16_t size);
+
+// One entry of a socket's error queue.
+struct clinux_queued_error {
+    struct sockaddr_in6 destination;  // of the datagram that failed; an IPv4 one lies in it as sockaddr_in
+    uint32_t info;
+    int32_t code;
+    uint8_t origin;
+    uint8_t icmp_type;
+    uint8_t icmp_code;
+};
+
+// Takes the first entry of a socket's error queue. Returns 1, or 0 when it is empty or fails.
+int clinux_next_error(int fd, struct clinux_queued_error *out);
+
+// The origins of an error that a socket's user is told.
+enum { CLINUX_ORIGIN_LOCAL = 1, CLINUX_ORIGIN_ICMP = 2, CLINUX_ORIGIN_ICMP6 = 3 };
 
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);

@@ -1,0 +1,188 @@
+import Addresses
+import STUNCodec
+
+extension Server {
+    /// How often accounts and statistics are told what allocations have relayed.
+    private static let reportSeconds: UInt32 = 10
+
+    /// Does what time demands: ends what has expired, and tells the accounts what was relayed.
+    ///
+    /// - `unixSeconds`: the wall clock at `now`, which nonces and credentials are measured by.
+    public mutating func advance(to now: Instant, unixSeconds: UInt64, ports: inout some RelayPorts) {
+        setClock(now, unixSeconds: unixSeconds)
+        while let index = wheel.popExpired(now: now) {
+            guard table.allocations[index].isLive else { continue }
+            for family in IPAddress.Family.allCases {
+                guard let relay = table.allocations[index].relay(family), relay.expires <= now else { continue }
+                endRelay(family, of: index, .expired, now: now, ports: &ports)
+                if !table.allocations[index].isLive { break }
+            }
+            if table.allocations[index].isLive { rearm(index, now: now) }
+        }
+        if table.count > 0, now >= nextReport {
+            nextReport = now.adding(seconds: Self.reportSeconds)
+            for index in table.allocations.indices where table.allocations[index].isLive { report(index, now: now) }
+        }
+    }
+
+    /// When `advance` has something to do next; nil when nothing waits.
+    public var nextDeadline: Instant? {
+        guard table.count > 0 else { return nil }
+        return min(wheel.nextDeadline ?? nextReport, nextReport)
+    }
+
+    /// Takes out what happened to allocations since the last call.
+    public mutating func takeEffects() -> [Effect] {
+        defer { effects.removeAll(keepingCapacity: true) }
+        return effects
+    }
+
+    /// Whether `takeEffects` has anything to give.
+    public var hasEffects: Bool { !effects.isEmpty }
+
+    /// How many allocations there are.
+    public var sessionCount: Int { table.count }
+
+    /// All sessions, with the peers of each.
+    public func sessions(now: Instant) -> [SessionDetail] {
+        table.allocations.indices.filter { table.allocations[$0].isLive }.map { detail($0, now: now) }
+    }
+
+    /// Ends the allocations that `isMeant` picks; returns how many.
+    public mutating func disconnect(
+        now: Instant,
+        ports: inout some RelayPorts,
+        where isMeant: (Session) -> Bool
+    ) -> Int {
+        var count = 0
+        for index in table.allocations.indices where table.allocations[index].isLive {
+            guard isMeant(session(index, now: now)) else { continue }
+            end(index, .disconnected, now: now, ports: &ports)
+            count &+= 1
+        }
+        return count
+    }
+
+    /// Ends one half of a dual allocation, or all of it when that is the only one left, or no family is named.
+    mutating func endRelay(
+        _ family: IPAddress.Family?,
+        of index: Int,
+        _ reason: EndReason,
+        now: Instant,
+        ports: inout some RelayPorts
+    ) {
+        guard let family, let other = table.allocations[index].relay(family.other), other.expires > now else {
+            return end(index, reason, now: now, ports: &ports)
+        }
+        if let relay = table.removeRelay(family, of: index) { ports.close(relay, now: now) }
+        rearm(index, now: now)
+    }
+
+    /// Ends an allocation.
+    mutating func end(_ index: Int, _ reason: EndReason, now: Instant, ports: inout some RelayPorts) {
+        report(index, now: now)
+        effects.append(.ended(session(index, now: now), reason))
+        for family in IPAddress.Family.allCases {
+            if let relay = table.allocations[index].relay(family) { ports.close(relay.id, now: now) }
+        }
+        table.allocations[index].account.removeAllocation()
+        ledger.total.removeAllocation()
+        wheel.cancel(index)
+        table.remove(index)
+    }
+
+    /// Sets the timer of an allocation to what of it expires next.
+    mutating func rearm(_ index: Int, now: Instant) {
+        wheel.arm(index, at: table.sweep(index, now: now))
+    }
+
+    /// Tells the account and the statistics what was relayed since the last time.
+    ///
+    /// Not for each packet: a counter that all workers share, or a row that must be found, would cost more than relaying.
+    private mutating func report(_ index: Int, now: Instant) {
+        let total = table.allocations[index].traffic
+        let before = table.allocations[index].reported
+        let packets = total.packets &- before.packets
+        let month = AccountMonth(unixSeconds: unixSeconds(at: now))
+        if packets > 0 {
+            table.allocations[index].account.add(bytes: Int(clamping: total.bytes &- before.bytes), month: month)
+            table.allocations[index].reported = total
+            let last = table.allocations[index].lastRelayed
+            sources.countForwards(packets, from: table.allocations[index].flow.source, now: last)
+        }
+        if let limit = policy.turn?.quotas.userBytesPerMonth {
+            table.allocations[index].isOverQuota = table.allocations[index].account.bytes(in: month) >= limit
+        }
+    }
+
+    func session(_ index: Int, now: Instant) -> Session {
+        let allocation = table.allocations[index]
+        return Session(
+            serial: allocation.serial,
+            username: allocation.username,
+            realm: allocation.realm,
+            flow: allocation.flow,
+            relayV4: allocation.v4?.address,
+            relayV6: allocation.v6?.address,
+            traffic: allocation.traffic,
+            age: now.nanoseconds(since: allocation.began) / 1_000_000_000,
+            expiresIn: allocation.expires.nanoseconds(since: now) / 1_000_000_000,
+            permissionCount: allocation.permissionCount,
+            channelCount: allocation.channelCount
+        )
+    }
+
+    private func detail(_ index: Int, now: Instant) -> SessionDetail {
+        var permissions: [(address: IPAddress, expiresIn: UInt64)] = []
+        var next = table.allocations[index].firstPermission
+        while next >= 0 {
+            let permission = table.permissions[next]
+            if permission.isLive(now) {
+                permissions.append((permission.address, permission.expires.nanoseconds(since: now) / 1_000_000_000))
+            }
+            next = permission.next
+        }
+        var channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)] = []
+        next = table.allocations[index].firstChannel
+        while next >= 0 {
+            let channel = table.channels[next]
+            if channel.isLive(now), !channel.isRevoked {
+                channels.append(
+                    (channel.number, channel.peer, channel.expires.nanoseconds(since: now) / 1_000_000_000)
+                )
+            }
+            next = channel.next
+        }
+        return SessionDetail(session: session(index, now: now), permissions: permissions, channels: channels)
+    }
+
+    /// Applies changed rules to permissions and channels that exist: what is forbidden now stops now (attacks row 14).
+    mutating func revokeForbidden(by turn: TURNPolicy) {
+        for index in table.allocations.indices where table.allocations[index].isLive {
+            var next = table.allocations[index].firstPermission
+            while next >= 0 {
+                let address = table.permissions[next].address
+                if case .denied = turn.peers.check(address) {
+                    table.permissions[next].isRevoked = true
+                } else {
+                    table.permissions[next].isRevoked = false
+                }
+                table.permissions[next].isOurs = turn.peers.isOurs(address)
+                next = table.permissions[next].next
+            }
+            next = table.allocations[index].firstChannel
+            while next >= 0 {
+                if case .denied = turn.peers.check(table.channels[next].peer) {
+                    table.channels[next].isRevoked = true
+                } else {
+                    table.channels[next].isRevoked = false
+                }
+                next = table.channels[next].next
+            }
+        }
+    }
+}
+
+extension IPAddress.Family {
+    fileprivate var other: IPAddress.Family { self == .v4 ? .v6 : .v4 }
+}

@@ -1,0 +1,55 @@
+public import Addresses
+
+/// An allocation as those who run the server see it.
+public struct Session: Sendable {
+    /// A number that no other allocation of this server had; each worker counts for itself.
+    public let serial: UInt64
+    /// The user's name as the client wrote it.
+    public let username: String
+    /// The realm's place in the list of realms.
+    public let realm: Int
+    /// The client's 5-tuple.
+    public let flow: ClientFlow
+    /// The IPv4 address that peers see.
+    public let relayV4: SocketAddress?
+    /// The IPv6 address that peers see.
+    public let relayV6: SocketAddress?
+    /// What was relayed.
+    public let traffic: Traffic
+    /// How long it has lasted, in seconds.
+    public let age: UInt64
+    /// When it ends unless it is refreshed, in seconds from now; 0 when it has ended.
+    public let expiresIn: UInt64
+    /// How many permissions it has.
+    public let permissionCount: Int
+    /// How many channels it has.
+    public let channelCount: Int
+}
+
+/// A session with the peers that it may exchange packets with.
+public struct SessionDetail: Sendable {
+    /// The session.
+    public let session: Session
+    /// The addresses that have a live permission, with the seconds that it still lasts.
+    public let permissions: [(address: IPAddress, expiresIn: UInt64)]
+    /// The live channels, with the seconds that they still last.
+    public let channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)]
+}
+
+/// Why an allocation ended.
+public enum EndReason: String, Sendable, CaseIterable {
+    /// Its lifetime was over and no refresh came.
+    case expired
+    /// The client deleted it: Refresh with a lifetime of zero.
+    case deleted
+    /// An operator ended it.
+    case disconnected
+}
+
+/// What happened to allocations; taken out by the runtime once a batch.
+public enum Effect: Sendable {
+    /// An allocation was made.
+    case allocated(Session)
+    /// An allocation ended.
+    case ended(Session, EndReason)
+}

@@ -1,0 +1,126 @@
+public import Addresses
+public import STUNAuthentication
+public import STUNCodec
+
+/// Why a TURN request was refused: the exact cause, where the wire carries only a number.
+///
+/// The words for people, and the cure, are made by those who show it.
+public enum Refusal: Equatable, Sendable {
+    /// The credential (400, 401 and 438): see there.
+    case authentication(AuthenticationRefusal)
+    /// 400: an unauthenticated request of fewer than 28 bytes, which can be none of TURN's.
+    case tooShort(bytes: Int)
+    /// 400: an attribute that cannot be read.
+    case malformed(AttributeType)
+    /// 400: an attribute that the request needs.
+    case missing(AttributeType)
+    /// 400: two attributes that exclude each other.
+    case conflict(AttributeType, AttributeType)
+    /// 400: a method of TURN that this server does not know.
+    case unknownMethod(Method)
+    /// 420: the first attribute that must be understood and is not.
+    case unknownAttribute(AttributeType)
+    /// 437: no allocation belongs to the client's address.
+    case noAllocation
+    /// 437: the client's address has an allocation already.
+    case allocationExists
+    /// 441: the allocation is another user's.
+    case otherUser
+    /// 442: a transport protocol, by its IANA number, that is not relayed; only UDP (17) is.
+    case transport(UInt8)
+    /// 440: an address family, by its number in STUN, that this server does not relay.
+    case addressFamily(UInt8)
+    /// 443: the allocation has no relay address of the peer's, or of the refreshed, family.
+    case peerFamily(UInt8)
+    /// 403: the rules forbid the peer.
+    case peer(SocketAddress, PeerRule)
+    /// 403: the client's own address belongs to a tunnel.
+    case client(PeerRule)
+    /// 400: a channel number outside the range.
+    case channelNumber(UInt16)
+    /// 400: the channel is bound to another peer.
+    case channelTaken(UInt16, by: SocketAddress)
+    /// 400: the peer is bound to another channel.
+    case peerTaken(SocketAddress, by: UInt16)
+    /// 508: the allocation has as many permissions as it may have.
+    case permissionLimit(Int)
+    /// 508: the allocation has as many channels as it may have.
+    case channelLimit(Int)
+    /// 486: the user has as many allocations as one user may have.
+    case userAllocations(Int)
+    /// 486: the user's bytes of this month are used up.
+    case monthlyBytes(UInt64)
+    /// 508: the server has as many allocations as it may have.
+    case serverAllocations(Int)
+    /// 508: no relay socket could be opened.
+    case relayPort(RelayPortError)
+
+    /// The number that the wire carries.
+    public var errorCode: ErrorCode {
+        switch self {
+        case .authentication(let refusal): refusal.errorCode
+        case .tooShort, .malformed, .missing, .conflict, .unknownMethod, .channelNumber, .channelTaken, .peerTaken:
+            .badRequest
+        case .unknownAttribute: .unknownAttribute
+        case .noAllocation, .allocationExists: .allocationMismatch
+        case .otherUser: .wrongCredentials
+        case .transport: .unsupportedTransport
+        case .addressFamily, .relayPort(.familyMissing): .addressFamilyNotSupported
+        case .peerFamily: .peerAddressFamilyMismatch
+        case .peer, .client: .forbidden
+        case .userAllocations, .monthlyBytes: .allocationQuotaReached
+        case .permissionLimit, .channelLimit, .serverAllocations, .relayPort: .insufficientCapacity
+        }
+    }
+}
+
+/// The refusal of one request with what tells whose it was.
+public struct RefusedRequest: Sendable {
+    /// The method that was refused.
+    public let method: Method
+    /// Why.
+    public let refusal: Refusal
+    /// What the request gave as the user's name, if anything.
+    public let username: NameBytes
+}
+
+/// The first bytes of a name as it stood in a message: kept in fixed memory, whatever they are.
+public struct NameBytes: Sendable, Equatable {
+    /// How many bytes are kept at most.
+    public static var capacity: Int { 64 }
+    private var bytes = InlineArray<64, UInt8>(repeating: 0)
+    /// How many bytes are kept.
+    public private(set) var count = 0
+    /// Whether the name was longer.
+    public private(set) var isCut = false
+
+    /// No name.
+    public init() {}
+
+    /// The first bytes of a value.
+    public init(_ value: RawSpan) {
+        count = min(value.byteCount, Self.capacity)
+        isCut = value.byteCount > Self.capacity
+        for index in 0..<count { bytes[index] = value.uint8(at: index) }
+    }
+
+    /// The bytes.
+    public var span: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get { bytes.span.extracting(first: count) }
+    }
+
+    /// The name as text, with what is not UTF-8 replaced.
+    public var text: String {
+        var list: [UInt8] = []
+        for index in 0..<count { list.append(bytes[index]) }
+        return String(decoding: list, as: UTF8.self)
+    }
+
+    /// Names are equal when their bytes are.
+    public static func == (left: NameBytes, right: NameBytes) -> Bool {
+        guard left.count == right.count, left.isCut == right.isCut else { return false }
+        for index in 0..<left.count where left.bytes[index] != right.bytes[index] { return false }
+        return true
+    }
+}

@@ -1,0 +1,123 @@
+public import Addresses
+public import STUNCodec
+
+extension Server {
+    /// Decides on a datagram that came to a relay socket (RFC 8656 section 11.3).
+    ///
+    /// After `toClient` the packet is ChannelData or a Data indication, made in its headroom.
+    public mutating func receiveFromPeer(
+        _ packet: inout Packet,
+        at relay: RelayID,
+        from peer: SocketAddress,
+        now: Instant
+    ) -> Verdict {
+        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        else {
+            return drop(.noAllocation)
+        }
+        let peer = nameForClient(peer)
+        let bytes = packet.count
+        if let channel = table.channel(to: peer, of: index), table.channels[channel].isLive(now),
+            !table.channels[channel].isRevoked
+        {
+            guard table.permissions[table.channels[channel].permission].isLive(now) else { return drop(.noPermission) }
+            guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
+            guard packet.prepend(ChannelData.headerLength) else { return drop(.tooLarge) }
+            packet.write(table.channels[channel].number, at: 0)
+            packet.write(UInt16(truncatingIfNeeded: bytes), at: 2)
+        } else {
+            guard let permission = table.permission(for: peer.address, of: index),
+                table.permissions[permission].isLive(now)
+            else { return drop(.noPermission) }
+            guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
+            guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
+        }
+        table.allocations[index].traffic.countToClient(bytes)
+        table.allocations[index].lastRelayed = now
+        counters.traffic.countToClient(bytes)
+        return .toClient(table.allocations[index].flow)
+    }
+
+    /// Tells a client of an ICMP error that a datagram of its allocation has caused (RFC 8656 section 11.5).
+    ///
+    /// - `packet`: room to write in; what it holds does not matter.
+    /// - `peer`: where that datagram was sent to.
+    public mutating func receiveError(
+        _ error: ICMP,
+        _ packet: inout Packet,
+        at relay: RelayID,
+        to peer: SocketAddress,
+        now: Instant
+    ) -> Verdict {
+        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        else {
+            return drop(.noAllocation)
+        }
+        let peer = nameForClient(peer)
+        guard error.isRelayed(family: peer.address.family),
+            let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
+        else { return drop(.noPermission) }
+        let id = nextTransactionID()
+        var writer = MessageWriter(
+            MessageType(.data, .indication),
+            in: .cookie,
+            context: AttributeContext(transactionID: id, addressLayout: .standard),
+            limit: packet.capacity,
+            over: &packet
+        )
+        packet.write(id.high, at: 4)
+        packet.write(id.low, at: 12)
+        guard writer.append(XorPeerAddress(peer), to: &packet), writer.append(error, to: &packet) else {
+            return drop(.tooLarge)
+        }
+        writer.finish(&packet)
+        return .toClient(table.allocations[index].flow)
+    }
+
+    /// Puts the header, XOR-PEER-ADDRESS and the DATA attribute's own header before the data, and zeroes behind it
+    /// (RFC 8656 section 11.3).
+    private mutating func writeDataIndication(from peer: SocketAddress, over packet: inout Packet) -> Bool {
+        let bytes = packet.count
+        let padded = (bytes &+ 3) & ~3
+        let address = XorPeerAddress(peer)
+        let id = nextTransactionID()
+        let context = AttributeContext(transactionID: id, addressLayout: .standard)
+        let addressLength = address.length(in: context)
+        let header = Dialect.cookie.headerLength
+        let before = header &+ 4 &+ addressLength &+ 4
+        guard padded <= packet.capacity, before &+ padded <= 0xFFFF, packet.prepend(before) else { return false }
+        packet.resize(to: before &+ padded)
+        packet.write(MessageType(.data, .indication).rawValue, at: 0)
+        packet.write(UInt16(truncatingIfNeeded: before &+ padded &- header), at: 2)
+        packet.write(id.high, at: 4)
+        packet.write(id.low, at: 12)
+        packet.write(AttributeType.xorPeerAddress.rawValue, at: header)
+        packet.write(UInt16(truncatingIfNeeded: addressLength), at: header &+ 2)
+        address.write(to: &packet, at: header &+ 4, in: context)
+        packet.write(AttributeType.data.rawValue, at: before &- 4)
+        packet.write(UInt16(truncatingIfNeeded: bytes), at: before &- 2)
+        packet.clear((before &+ bytes)..<(before &+ padded))
+        return true
+    }
+
+    /// The transaction id of an indication: unique is enough, since nobody answers it (RFC 8489 section 6).
+    private mutating func nextTransactionID() -> TransactionID {
+        indications &+= 1
+        var hash = SeededHash(seed: indicationSeed)
+        hash.mix(indications)
+        return TransactionID(high: UInt64(magicCookie) << 32 | hash.value & 0xFFFF_FFFF, low: hash.value ^ indications)
+    }
+
+    /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
+    private func nameForClient(_ peer: SocketAddress) -> SocketAddress {
+        guard let own = policy.turn?.relayAddress(peer.address.family), own.local == peer.address else { return peer }
+        return SocketAddress(own.external, port: peer.port)
+    }
+}
+
+extension ICMP {
+    /// RFC 8656 section 11.5: destination unreachable and time exceeded; of ICMPv6 packet too big as well.
+    fileprivate func isRelayed(family: IPAddress.Family) -> Bool {
+        family == .v4 ? type == 3 || type == 11 : (1...3).contains(type)
+    }
+}

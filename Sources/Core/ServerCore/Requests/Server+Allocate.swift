@@ -1,0 +1,199 @@
+import Addresses
+public import STUNAuthentication
+import STUNCodec
+
+extension Server {
+    /// Allocate (RFC 8656 section 7.2); its numbered steps are the outline, step 1 being done by the caller.
+    mutating func allocate(
+        _ context: TURNContext,
+        _ message: borrowing Message,
+        _ request: TURNRequest,
+        _ identity: AuthenticatedRequest,
+        _ turn: TURNPolicy,
+        ports: inout some RelayPorts
+    ) throws(Refusal) -> TURNOutcome {
+        // 2. The 5-tuple is in use: a retransmission gets the same answer, anything else is a mismatch.
+        if let index = table.index(of: context.flow) {
+            if table.allocations[index].expires > context.now {
+                guard table.allocations[index].answer.transactionID == message.transactionID,
+                    table.allocations[index].user == identity.user
+                else { throw .allocationExists }
+                return .allocatedBefore(index)
+            }
+            end(index, .expired, now: context.now, ports: &ports)
+        }
+        // 3. Only UDP is relayed.
+        guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
+            throw .missing(.requestedTransport)
+        }
+        guard transport == .udp else { throw .transport(transport.protocolNumber) }
+        // RFC 8656 section 21.4: tunnels would let packets go in circles.
+        if let rule = turn.peers.tunnel(context.flow.source.address) { throw .client(rule) }
+        // 5 to 9.
+        let wanted = try RelayWish(message, request)
+        // 4. Sockets do not tell the DF bit of what comes in, so it cannot be kept from IPv4 to IPv6 (RFC 8656 section 3.7).
+        if request.dontFragment != nil, context.flow.source.address.family == .v4, wanted.includesV6 {
+            throw .unknownAttribute(.dontFragment)
+        }
+        let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
+        let account = try admit(identity, turn, now: context.now)
+        // Open, or give back what was counted.
+        do throws(Refusal) {
+            let relays = try openRelays(wanted, now: context.now, ports: &ports)
+            let seconds = lifetime(requested, identity, turn, now: context.now)
+            return .allocated(install(relays, context, message.transactionID, identity, account, lifetime: seconds))
+        } catch {
+            account.removeAllocation()
+            ledger.total.removeAllocation()
+            throw error
+        }
+    }
+
+    /// 10. Counts the allocation for the user and for all, before anything is opened.
+    private func admit(_ identity: AuthenticatedRequest, _ turn: TURNPolicy, now: Instant) throws(Refusal) -> Account {
+        let month = AccountMonth(unixSeconds: unixSeconds(at: now))
+        let account = ledger.account(for: AccountKey(identity.account), month: month)
+        guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
+            throw .monthlyBytes(turn.quotas.userBytesPerMonth)
+        }
+        guard account.tryAddAllocation(limit: turn.quotas.userAllocations) else {
+            throw .userAllocations(turn.quotas.userAllocations)
+        }
+        guard ledger.total.tryAddAllocation(limit: turn.quotas.totalAllocations) else {
+            account.removeAllocation()
+            throw .serverAllocations(turn.quotas.totalAllocations)
+        }
+        return account
+    }
+
+    /// The sockets that were opened for an allocation.
+    private struct Relays {
+        var opened: [2 of OpenedRelay?] = [nil, nil]
+        var missing: AddressErrorCode?
+
+        subscript(_ family: IPAddress.Family) -> OpenedRelay? {
+            for relay in [opened[0], opened[1]] where relay?.address.address.family == family { return relay }
+            return nil
+        }
+    }
+
+    private func openRelays(_ wish: RelayWish, now: Instant, ports: inout some RelayPorts) throws(Refusal) -> Relays {
+        var relays = Relays()
+        var refusal: RelayPortError?
+        do throws(RelayPortError) {
+            relays.opened[0] = try ports.open(wish.first, now: now)
+        } catch {
+            refusal = error
+        }
+        if let additional = wish.additional {
+            do throws(RelayPortError) {
+                relays.opened[1] = try ports.open(additional, now: now)
+            } catch {
+                relays.missing = AddressErrorCode(family: .v6, code: Refusal.relayPort(error).errorCode)
+            }
+            // RFC 8656 section 7.2: one family alone is a success that says why the other one is missing.
+            if let error = refusal, relays.opened[1] != nil {
+                relays.missing = AddressErrorCode(family: .v4, code: Refusal.relayPort(error).errorCode)
+                refusal = nil
+            }
+        }
+        if let refusal { throw .relayPort(refusal) }
+        return relays
+    }
+
+    private mutating func install(
+        _ relays: Relays,
+        _ context: TURNContext,
+        _ transactionID: TransactionID,
+        _ identity: AuthenticatedRequest,
+        _ account: Account,
+        lifetime: UInt32
+    ) -> Int {
+        let expires = context.now.adding(seconds: lifetime)
+        serial &+= 1
+        let index = table.insert(
+            Allocation(
+                serial: serial,
+                flow: context.flow,
+                user: identity.user,
+                realm: identity.realm,
+                username: username.text,
+                account: account,
+                began: context.now,
+                lastRelayed: context.now,
+                v4: relays[.v4].map { Allocation.Relay(id: $0.id, address: $0.address, expires: expires) },
+                v6: relays[.v6].map { Allocation.Relay(id: $0.id, address: $0.address, expires: expires) },
+                answer: AllocateAnswer(
+                    transactionID: transactionID,
+                    lifetime: lifetime,
+                    token: relays.opened[0]?.token,
+                    missing: relays.missing
+                )
+            )
+        )
+        wheel.arm(index, at: expires)
+        effects.append(.allocated(session(index, now: context.now)))
+        return index
+    }
+
+    /// The seconds that an allocation gets (RFC 8656 sections 7.2 and 8.2).
+    func lifetime(_ requested: UInt32?, _ identity: AuthenticatedRequest, _ turn: TURNPolicy, now: Instant) -> UInt32 {
+        let granted = turn.lifetimes(ofRealm: identity.realm).granted(requested)
+        guard turn.endsAtCredentialExpiry, let expiry = identity.expiry else { return granted }
+        let left = expiry &- min(expiry, unixSeconds(at: now))
+        return min(granted, UInt32(clamping: left))
+    }
+}
+
+/// Which relay addresses an Allocate request asks for (RFC 8656 section 7.2, steps 5 to 9).
+struct RelayWish {
+    let first: RelayPortRequest
+    private(set) var additional: RelayPortRequest?
+
+    /// Whether an IPv6 relay address is asked for.
+    var includesV6: Bool {
+        switch first {
+        case .any(.v6), .even(.v6), .evenReservingNext(.v6): true
+        default: additional != nil
+        }
+    }
+
+    init(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
+        let evenPort = try message.read(request.evenPort, as: EvenPort.self)
+        let token = try message.read(request.reservationToken, as: ReservationToken.self)
+        let requested = try message.read(request.requestedFamily, as: RequestedAddressFamily.self)
+        let additional = try message.read(request.additionalFamily, as: AdditionalAddressFamily.self)
+        // 5. A token stands for its port alone.
+        if let token {
+            if evenPort != nil { throw .conflict(.reservationToken, .evenPort) }
+            if requested != nil { throw .conflict(.reservationToken, .requestedAddressFamily) }
+            if additional != nil { throw .conflict(.reservationToken, .additionalAddressFamily) }
+            first = .reserved(token: token.value)
+            return
+        }
+        // 6. and 7.
+        if requested != nil, additional != nil { throw .conflict(.requestedAddressFamily, .additionalAddressFamily) }
+        var family = IPAddress.Family.v4
+        if let requested {
+            guard let known = requested.family else { throw .addressFamily(requested.rawValue) }
+            family = known
+        }
+        // 8. The additional family can only be IPv6, and with it no port can be kept.
+        if let additional {
+            guard additional.family == .v6 else { throw .malformed(.additionalAddressFamily) }
+            if evenPort?.reservesNext == true { throw .conflict(.additionalAddressFamily, .evenPort) }
+            self.additional = evenPort == nil ? .any(.v6) : .even(.v6)
+        }
+        // 9.
+        switch evenPort?.reservesNext {
+        case nil: first = .any(family)
+        case false: first = .even(family)
+        case true: first = .evenReservingNext(family)
+        }
+    }
+}
+
+extension AccountKey {
+    /// The key of a user.
+    public init(_ user: UserID) { self.init(high: user.high, low: user.low) }
+}

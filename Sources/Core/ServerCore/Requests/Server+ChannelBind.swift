@@ -1,0 +1,70 @@
+import Addresses
+import STUNAuthentication
+import STUNCodec
+
+extension Server {
+    /// How long a channel is bound (RFC 8656 section 12).
+    static let channelSeconds: UInt32 = 600
+
+    /// ChannelBind (RFC 8656 section 12.2).
+    mutating func bindChannel(
+        _ context: TURNContext,
+        _ message: borrowing Message,
+        _ request: TURNRequest,
+        _ identity: AuthenticatedRequest,
+        _ turn: TURNPolicy,
+        ports: inout some RelayPorts
+    ) throws(Refusal) -> TURNOutcome {
+        let index = try ownAllocation(context, identity)
+        guard let number = try message.read(request.channelNumber, as: ChannelNumber.self)?.number else {
+            throw .missing(.channelNumber)
+        }
+        guard let peer = try message.read(request.peer, as: XorPeerAddress.self)?.address else {
+            throw .missing(.xorPeerAddress)
+        }
+        guard turn.acceptsChannel(number) else { throw .channelNumber(number) }
+        try checkFamily(of: peer, index, context.now)
+        _ = table.sweep(index, now: context.now)
+        if let channel = table.channel(number, of: index), table.channels[channel].peer != peer {
+            throw .channelTaken(number, by: table.channels[channel].peer)
+        }
+        let existing = table.channel(to: peer, of: index)
+        if let existing, table.channels[existing].number != number {
+            throw .peerTaken(peer, by: table.channels[existing].number)
+        }
+        try checkPeer(peer, turn, ports)
+        if existing == nil, table.allocations[index].channelCount >= turn.channelsPerAllocation {
+            throw .channelLimit(turn.channelsPerAllocation)
+        }
+        if table.permission(for: peer.address, of: index) == nil,
+            table.allocations[index].permissionCount >= turn.permissionsPerAllocation
+        {
+            throw .permissionLimit(turn.permissionsPerAllocation)
+        }
+        let permission = permit(peer.address, turn, of: index, now: context.now)
+        let expires = context.now.adding(seconds: Self.channelSeconds)
+        table.bind(number, to: peer, permission: permission, until: expires, of: index)
+        return .done
+    }
+
+    /// Whether the rules allow a peer with its port, which matters where the address is one of our own.
+    func checkPeer(_ peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) throws(Refusal) {
+        if let rule = rule(against: peer, turn, ports) { throw .peer(peer, rule) }
+    }
+
+    /// The rule that forbids a peer at this moment; our own relay address is allowed where an allocation is.
+    func rule(against peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) -> PeerRule? {
+        switch turn.peers.check(peer) {
+        case .allowed: nil
+        case .denied(let rule): rule
+        case .ownRelayAddress(let rule): ports.isOpen(port: peer.port, of: peer.address.family) ? nil : rule
+        }
+    }
+}
+
+extension TURNPolicy {
+    /// RFC 8656 section 12 has 0x4000 to 0x4FFF; RFC 5766 section 11 had up to 0x7FFE in use.
+    func acceptsChannel(_ number: UInt16) -> Bool {
+        number >= 0x4000 && number <= (acceptsRFC5766Channels ? 0x7FFE : 0x4FFF)
+    }
+}

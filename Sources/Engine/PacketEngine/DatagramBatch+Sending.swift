@@ -1,0 +1,149 @@
+// Unsafe: fills the headers and vectors of the send queue, and calls the system with them.
+
+public import Addresses
+import CLinux
+import Glibc
+
+extension DatagramBatch {
+    /// A datagram that the system refused to send.
+    public struct Failure: Sendable {
+        /// Where it should have gone.
+        public let destination: SocketAddress
+        /// The tag it was queued with.
+        public let tag: Int
+        /// The system's error number.
+        public let code: Int32
+    }
+
+    /// Queues `count` bytes of a slot's buffer for sending by a socket; each slot can be queued once before `flush`.
+    ///
+    /// - `offset`: where the datagram begins in the slot's buffer, in bytes: `headroom` is where one was received.
+    /// - `to`: where it goes; nil for where it came from.
+    /// - `source`: the local address to send from; needed on a socket that is bound to all addresses.
+    /// - `port`: another port than that of `to`.
+    /// - `dontFragment`: sets the DF bit (IPv4) or never fragments (IPv6); only for a socket by `RelaySocket.open`.
+    /// - `tag`: what `flush` says when this datagram cannot be sent.
+    public mutating func queue(
+        slot: Int,
+        offset: Int,
+        count: Int,
+        on socket: SocketHandle,
+        to destination: SocketAddress? = nil,
+        from source: IPAddress? = nil,
+        toPort port: UInt16? = nil,
+        dontFragment: Bool = false,
+        tag: Int
+    ) {
+        check(slot)
+        let isInside = offset >= 0 && count >= 0 && offset <= Self.stride && count <= Self.stride &- offset
+        precondition(isInside, "a datagram lies within its slot")
+        if let destination {
+            unsafe received[slot].header.msg_namelen = SystemAddress.store(destination, in: names + slot)
+        }
+        if let port { unsafe names[slot].sin6_port = port.bigEndian }
+        let entry = SendQueue.Entry(
+            source: source,
+            tag: Int32(truncatingIfNeeded: tag),
+            slot: UInt8(truncatingIfNeeded: slot),
+            start: UInt16(truncatingIfNeeded: offset),
+            count: UInt16(truncatingIfNeeded: count),
+            dontFragment: dontFragment
+        )
+        let isQueued = sendQueue.append(entry, to: socket.descriptor)
+        precondition(isQueued, "a slot is queued once")
+    }
+
+    /// Sends everything that is queued and empties the batch: each socket's datagrams in the order in which they were
+    /// queued, by as few calls as it takes.
+    ///
+    /// Returns how many datagrams the system refused, and the last of them. Nothing waits: a datagram for which the
+    /// socket has no room is refused.
+    public mutating func flush() -> (count: Int, last: Failure?) {
+        var failures: (count: Int, last: Failure?) = (0, nil)
+        for run in 0..<sendQueue.runCount { send(unsafe sendQueue.runs[run], &failures) }
+        sendQueue.removeAll()
+        restart()
+        return failures
+    }
+
+    private mutating func send(_ run: SendQueue.Run, _ failures: inout (count: Int, last: Failure?)) {
+        let count = buildMessages(of: run)
+        var next = 0
+        var retries = 0
+        while next < count {
+            let result = sendMessages(next..<count, run.descriptor)
+            if result > 0 {
+                next &+= result
+                retries = 0
+                continue
+            }
+            let message = unsafe sendQueue.messages[next]
+            switch -Int32(truncatingIfNeeded: result) {
+            case EINTR:
+                continue
+            case ENOSYS where mode == .vectored:
+                mode = .single
+            case EMSGSIZE where message.count > 1:
+                // No use in sending it again as it is.
+                sendApart(next, run.descriptor, EMSGSIZE, &failures)
+                next &+= 1
+                retries = 0
+            case let code where retries < PendingError.retries(code):
+                retries &+= 1
+            case let code:
+                // The first message of the rest is the one that failed; the others are tried again.
+                if message.count > 1 {
+                    sendApart(next, run.descriptor, code, &failures)
+                } else {
+                    note(code, of: Int(message.first), &failures)
+                }
+                next &+= 1
+                retries = 0
+            }
+        }
+    }
+
+    func note(_ code: Int32, of entry: Int, _ failures: inout (count: Int, last: Failure?)) {
+        let failed = unsafe sendQueue.entries[entry]
+        failures.count &+= 1
+        failures.last = Failure(destination: source(of: Int(failed.slot)), tag: Int(failed.tag), code: code)
+    }
+
+    /// Sends at least the first of some messages; returns how many, or a negative error number.
+    private mutating func sendMessages(_ range: Range<Int>, _ descriptor: Int32) -> Int {
+        let first = unsafe sendQueue.messages[range.lowerBound]
+        let entry = unsafe sendQueue.entries[Int(first.first)]
+        if entry.dontFragment {
+            let family = unsafe Int32(names[Int(entry.slot)].sin6_family)
+            RelaySocket.setFragmentation(descriptor, family, forbidden: true)
+            let result = sendOne(range.lowerBound, descriptor)
+            RelaySocket.setFragmentation(descriptor, family, forbidden: false)
+            return result
+        }
+        var end = range.lowerBound &+ 1
+        guard mode == .vectored else { return sendOne(range.lowerBound, descriptor) }
+        while end < range.upperBound, unsafe !sendQueue.entries[Int(sendQueue.messages[end].first)].dontFragment {
+            end &+= 1
+        }
+        let count = UInt32(truncatingIfNeeded: end &- range.lowerBound)
+        guard count > 1 else { return sendOne(range.lowerBound, descriptor) }
+        let headers = unsafe sendQueue.headers + range.lowerBound
+        let sent = unsafe clinux_sendmmsg(descriptor, headers, count, Int32(MSG_DONTWAIT))
+        return sent > 0 ? Int(sent) : -Int(errno)
+    }
+
+    /// Sends one message; returns 1, or a negative error number.
+    func sendOne(_ message: Int, _ descriptor: Int32) -> Int {
+        let header = unsafe sendQueue.headers + message
+        guard unsafe header.pointee.header.msg_iovlen == 1, unsafe header.pointee.header.msg_controllen == 0 else {
+            return unsafe sendmsg(descriptor, &header.pointee.header, Int32(MSG_DONTWAIT)) >= 0 ? 1 : -Int(errno)
+        }
+        // A datagram and an address are all there is: the kernel need not fetch a header and its vector.
+        let vector = unsafe header.pointee.header.msg_iov[0]
+        let length = unsafe header.pointee.header.msg_namelen
+        let sent = unsafe header.pointee.header.msg_name.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+            unsafe sendto(descriptor, vector.iov_base, vector.iov_len, Int32(MSG_DONTWAIT), name, length)
+        }
+        return sent >= 0 ? 1 : -Int(errno)
+    }
+}

@@ -1,0 +1,39 @@
+import GRDB
+
+/// The tables of the store, and how those of older versions become them.
+enum StoreSchema {
+    /// A step, once released, is never changed: a new one is added after it.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: users, secrets, usage") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE user (
+                        name TEXT NOT NULL,
+                        realm TEXT NOT NULL,
+                        md5_key BLOB NOT NULL,
+                        sha256_key BLOB NOT NULL,
+                        created INTEGER NOT NULL,
+                        comment TEXT NOT NULL,
+                        PRIMARY KEY (name, realm)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE secret (
+                        number INTEGER PRIMARY KEY AUTOINCREMENT,
+                        id TEXT NOT NULL UNIQUE,
+                        secret TEXT NOT NULL,
+                        created INTEGER NOT NULL,
+                        retired INTEGER
+                    ) STRICT;
+                    CREATE TABLE usage (
+                        name TEXT NOT NULL,
+                        realm TEXT NOT NULL,
+                        month INTEGER NOT NULL,
+                        bytes INTEGER NOT NULL,
+                        PRIMARY KEY (name, realm)
+                    ) STRICT, WITHOUT ROWID;
+                    """
+            )
+        }
+        return migrator
+    }
+}

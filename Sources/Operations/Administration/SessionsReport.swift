@@ -1,0 +1,115 @@
+/// Who uses the relay now: the allocations of all workers.
+public struct SessionsReport: Codable, Hashable, Sendable {
+    /// One allocation.
+    public struct Row: Codable, Hashable, Sendable {
+        /// A permission: a peer address that packets are exchanged with.
+        public struct Permission: Codable, Hashable, Sendable {
+            /// The IP address.
+            public var address: String
+            /// Seconds until it ends unless the client renews it.
+            public var expiresIn: Int
+
+            /// Makes a permission.
+            public init(address: String, expiresIn: Int) {
+                self.address = address
+                self.expiresIn = expiresIn
+            }
+        }
+
+        /// A channel: a number that stands for a peer.
+        public struct Channel: Codable, Hashable, Sendable {
+            /// The number, such as `0x4000`.
+            public var number: String
+            /// The peer's address and port.
+            public var peer: String
+            /// Seconds until it ends unless the client renews it.
+            public var expiresIn: Int
+
+            /// Makes a channel.
+            public init(number: String, peer: String, expiresIn: Int) {
+                self.number = number
+                self.peer = peer
+                self.expiresIn = expiresIn
+            }
+        }
+
+        /// Packets and bytes of application data in one direction.
+        public struct Traffic: Codable, Hashable, Sendable {
+            /// Packets that were relayed.
+            public var packets: UInt64
+            /// Their bytes, without headers.
+            public var bytes: UInt64
+
+            /// Makes a sum.
+            public init(packets: UInt64, bytes: UInt64) {
+                self.packets = packets
+                self.bytes = bytes
+            }
+        }
+
+        /// What `stund disconnect` names it by, such as `0-15`: the worker and its number there.
+        public var id: String
+        /// The user's name as the client wrote it.
+        public var user: String
+        /// The realm of the user.
+        public var realm: String
+        /// The client's address and port.
+        public var client: String
+        /// The address and port that the client sends to.
+        public var listener: String
+        /// The addresses and ports that peers see, one of a family.
+        public var relays: [String]
+        /// The live permissions.
+        public var permissions: [Permission]
+        /// The live channels.
+        public var channels: [Channel]
+        /// What was relayed from the client to peers.
+        public var toPeers: Traffic
+        /// What was relayed from peers to the client.
+        public var toClient: Traffic
+        /// Seconds since the allocation was made.
+        public var age: Int
+        /// Seconds until it ends unless the client refreshes it.
+        public var expiresIn: Int
+
+        /// Makes a row.
+        public init(
+            id: String,
+            user: String,
+            realm: String,
+            client: String,
+            listener: String,
+            relays: [String],
+            permissions: [Permission] = [],
+            channels: [Channel] = [],
+            toPeers: Traffic,
+            toClient: Traffic,
+            age: Int,
+            expiresIn: Int
+        ) {
+            self.id = id
+            self.user = user
+            self.realm = realm
+            self.client = client
+            self.listener = listener
+            self.relays = relays
+            self.permissions = permissions
+            self.channels = channels
+            self.toPeers = toPeers
+            self.toClient = toClient
+            self.age = age
+            self.expiresIn = expiresIn
+        }
+    }
+
+    /// The allocations, newest first.
+    public var rows: [Row]
+    /// How many there are; more than the rows when a limit was asked for.
+    public var totalSessions: Int
+
+    /// Makes a report.
+    public init(rows: [Row], totalSessions: Int) {
+        self.rows = rows
+        self.totalSessions = totalSessions
+    }
+}

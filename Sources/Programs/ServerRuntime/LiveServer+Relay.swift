@@ -1,0 +1,87 @@
+import AccountStore
+public import Administration
+import Observability
+import PacketEngine
+import STUNAuthentication
+import ServerCore
+import ServerSettings
+import Synchronization
+
+extension LiveServer {
+    /// Tells how many users and secrets there are, and takes their names over for the words of refusals.
+    func tellAccounts(now: Int64) {
+        guard let turn = policy.withLock({ $0.turn }) else { return }
+        teller.adopt(RefusalContext(turn))
+        let secrets = turn.authenticator.book.secrets.filter { $0.state == .current }.count
+        log.log(
+            .accountsRead,
+            "Users and secrets read: \(turn.authenticator.book.userCount) users, \(secrets) secrets",
+            at: now
+        )
+        for warning in relay?.credentials.warnings ?? [] { log.log(.startWarning, warning, at: now) }
+    }
+
+    /// What the relay is, a line each for the person who starts it; none when TURN is off.
+    public var relaying: [String] {
+        guard let relay else { return [] }
+        let ports = started.relayPorts
+        return relay.plan.addresses.map { address in
+            let local = address.local == address.external ? "" : " (here \(address.local))"
+            return "\(address.external)\(local), ports \(ports.lowerBound)-\(ports.upperBound)"
+        }
+    }
+
+    /// What the person who starts the server should know of the relay.
+    public var relayWarnings: [String] { relay?.plan.warnings ?? [] }
+
+    func relayStatus(sessions: Int) -> ServerStatus.Relay? {
+        guard let relay else { return nil }
+        let credentials = relay.credentials
+        return ServerStatus.Relay(
+            addresses: relay.table.usage().map { usage in
+                ServerStatus.Relay.Address(
+                    address: "\(usage.address.external)",
+                    localAddress: usage.address.local == usage.address.external ? nil : "\(usage.address.local)",
+                    portsFree: usage.free,
+                    portsTotal: usage.total
+                )
+            },
+            realms: credentials.realms.map(\.name),
+            users: credentials.users.count,
+            secrets: credentials.secrets.count { !$0.isRetired },
+            sessions: sessions
+        )
+    }
+
+    /// The allocations, newest first.
+    public func sessions(limit: Int?) async throws -> SessionsReport {
+        let realms = relay?.credentials.realms.map(\.name) ?? []
+        return SessionsReport(await pool.sessions(), realms: realms, limit: limit)
+    }
+
+    /// Ends the sessions whose id, user or client address `subject` is.
+    public func disconnect(_ subject: String) async throws -> Int {
+        let choice = SessionChoice(subject)
+        return await pool.disconnect { choice.means($1, worker: $0) }
+    }
+
+    /// What is known of a user or an address.
+    public func explain(_ subject: String) async throws -> Explanation {
+        // What workers have told but the log's thread has not yet read belongs to the answer.
+        pump.pump(now: SystemClock.realtime())
+        let reports = await pool.reports()
+        return Explanation(
+            subject,
+            ExplanationFacts(
+                policy: policy.withLock { $0 },
+                users: relay?.credentials.users ?? [],
+                usage: relay?.ledger.snapshot(month: RelayService.month) ?? [],
+                sessions: await pool.sessions(),
+                sources: reports.flatMap(\.sources),
+                now: reports.map(\.now).max() ?? .start,
+                unixSeconds: UInt64(clamping: RelayService.unixSeconds),
+                refusals: teller.refusals
+            )
+        )
+    }
+}

@@ -1,0 +1,198 @@
+// Long: one row for each cause; parts of the switch would each need a case that never happens.
+import Addresses
+import Observability
+import STUNAuthentication
+import STUNCodec
+import ServerCore
+
+extension Refusal {
+    /// The refusal in words.
+    func text(_ context: RefusalContext) -> RefusalText {
+        switch self {
+        case .authentication(let refusal): refusal.text(context)
+        case .tooShort(let bytes):
+            RefusalText(
+                "the request has \(bytes) bytes, and none of TURN has fewer than 28",
+                cure: "Nothing: this is no TURN client, but a scan perhaps."
+            )
+        case .malformed(let attribute):
+            RefusalText(
+                "\(attribute.words) cannot be read",
+                cure: "Update the client, or report the fault to its makers."
+            )
+        case .missing(let attribute):
+            RefusalText(
+                "the request has no \(attribute.words)",
+                cure: "Update the client, or report the fault to its makers."
+            )
+        case .conflict(let one, let other):
+            RefusalText(
+                "\(one.words) and \(other.words) exclude each other (RFC 8656 section 7.2)",
+                cure: "Have the client ask for one of the two only."
+            )
+        case .unknownMethod(let method):
+            RefusalText(
+                "this server does not know \(method.words)",
+                cure: "Turn this extension off in the client; TURN over UDP does not need it."
+            )
+        case .unknownAttribute(let attribute):
+            RefusalText(
+                "this server does not know \(attribute.words), which the client insists on",
+                cure: "Turn this extension off in the client."
+            )
+        case .noAllocation:
+            RefusalText(
+                "no allocation belongs to the client's address and port",
+                cure:
+                    "If it had one, look whether its NAT changes the port or it refreshes too late; the log at level 7 "
+                    + "tells when allocations end."
+            )
+        case .allocationExists:
+            RefusalText(
+                "the client's address and port have an allocation already",
+                cure:
+                    "Have the client use a new port for each allocation; `stund disconnect` with its address ends the old "
+                    + "one."
+            )
+        case .otherUser:
+            RefusalText(
+                "the allocation was made by another user than the one who asks",
+                cure: "Have the client keep one user name for the whole life of an allocation, a timed one too."
+            )
+        case .transport(let number):
+            RefusalText(
+                "the client asks for the transport protocol \(number)\(number == 6 ? " (TCP)" : ""), and only UDP (17) "
+                    + "is relayed",
+                cure: "Have the client ask for UDP."
+            )
+        case .addressFamily(let number):
+            RefusalText(
+                "the client asks for a relay address of \(familyName(number)), which this server does not relay",
+                cure: "Set relay-address to an address of that family that this host has, or have the client ask for "
+                    + "another one."
+            )
+        case .peerFamily(let number):
+            RefusalText(
+                "the request is about \(familyName(number)), and the allocation has no relay address of that family",
+                cure: "Have the client ask for both families when it allocates (ADDITIONAL-ADDRESS-FAMILY)."
+            )
+        case .peer(let peer, let rule):
+            rule.text(of: peer.port == 0 ? "the peer \(peer.address)" : "the peer \(peer)")
+        case .client(let rule):
+            RefusalText(
+                rule.text(of: "the client's own address").cause
+                    + ", through which nothing is relayed (RFC 8656 section 21.4)",
+                cure: "Have the client use an address of its own network."
+            )
+        case .channelNumber(let number): context.text(ofChannelNumber: number)
+        case .channelTaken(let number, let peer):
+            RefusalText(
+                "the channel \(hexadecimal(number)) is bound to another peer, \(peer)",
+                cure: "Have the client use another number, or wait 15 minutes after the last refresh of the channel."
+            )
+        case .peerTaken(let peer, let number):
+            RefusalText(
+                "the peer \(peer) is bound to another channel, \(hexadecimal(number))",
+                cure: "Have the client use that channel, or wait 15 minutes after its last refresh."
+            )
+        case .permissionLimit(let limit):
+            RefusalText(
+                "the allocation has \(limit) permissions, all that permissions-per-allocation allows",
+                cure: "Raise permissions-per-allocation if clients really talk to so many peers."
+            )
+        case .channelLimit(let limit):
+            RefusalText(
+                "the allocation has \(limit) channels, all that channels-per-allocation allows",
+                cure: "Raise channels-per-allocation if clients really talk to so many peers."
+            )
+        case .userAllocations(let limit):
+            RefusalText(
+                "the user has \(limit) allocations, all that user-allocations allows",
+                cure:
+                    "Raise user-allocations, give each client a user of its own, or end old ones with `stund disconnect`."
+            )
+        case .monthlyBytes(let limit):
+            RefusalText(
+                "the user's \(limit) bytes of this month (user-monthly-bytes) are used up",
+                cure: "Raise user-monthly-bytes, or wait for the first of the next month (UTC)."
+            )
+        case .serverAllocations(let limit):
+            RefusalText(
+                "the server has \(limit) allocations, all that max-allocations allows",
+                cure: "Raise max-allocations, or spread the load over more servers."
+            )
+        case .relayPort(let error): error.text
+        }
+    }
+
+    /// The peer that the request was about.
+    var peer: SocketAddress? {
+        switch self {
+        case .peer(let peer, _), .channelTaken(_, by: let peer), .peerTaken(let peer, _):
+            peer
+        default: nil
+        }
+    }
+
+    /// How urgent it is: who runs the server is asked why a credential is not accepted, or no port is left; the rest
+    /// concerns the makers of clients.
+    var level: LogLevel {
+        switch self {
+        case .authentication(let refusal) where refusal.isPartOfEverySession: .debug
+        case .authentication(let refusal) where refusal.errorCode == .unauthenticated: .notice
+        case .userAllocations, .monthlyBytes: .notice
+        case .serverAllocations, .relayPort(.noneFree), .relayPort(.system): .failure
+        default: .info
+        }
+    }
+
+    /// The number of the log message: 1013 of the manual when the server has nothing left.
+    var code: MessageCode { level == .failure ? .noPortLeft : .requestRefused }
+}
+
+extension RefusalContext {
+    fileprivate func text(ofChannelNumber number: UInt16) -> RefusalText {
+        let last = hexadecimal(acceptsRFC5766Channels ? 0x7FFE : 0x4FFF)
+        let isOld = !acceptsRFC5766Channels && (0x5000...0x7FFE).contains(number)
+        return RefusalText(
+            "the channel number \(hexadecimal(number)) is outside 0x4000-\(last)",
+            cure: isOld
+                ? "Set rfc5766-channels: on for old clients that use such numbers."
+                : "Update the client, or report the fault to its makers."
+        )
+    }
+}
+
+extension RelayPortError {
+    /// The error in words.
+    fileprivate var text: RefusalText {
+        switch self {
+        case .noneFree:
+            RefusalText(
+                "no port of relay-ports is free: all are taken, or rest for a moment after their last use",
+                cure: "Widen relay-ports, and open the new ones in the firewall."
+            )
+        case .unknownToken:
+            RefusalText(
+                "nothing is kept for the RESERVATION-TOKEN: it was used, or is older than 30 seconds",
+                cure: "Have the client ask for a new pair of ports with EVEN-PORT."
+            )
+        case .familyMissing(let family):
+            RefusalText(
+                "this server has no relay address of \(familyName(family.rawValue))",
+                cure: "Set relay-address to an address of that family that this host has, or have the client ask for "
+                    + "another one."
+            )
+        case .system(let number):
+            RefusalText(
+                "the system opens no relay socket: \(SystemError(number: number).text)",
+                cure: "Raise the limit that this names, for open files LimitNOFILE of the service or `ulimit -n`."
+            )
+        }
+    }
+}
+
+/// `IPv4`, or the number when it is none that STUN knows.
+private func familyName(_ number: UInt8) -> String {
+    IPAddress.Family(rawValue: number).map { $0 == .v4 ? "IPv4" : "IPv6" } ?? "the unknown address family \(number)"
+}

@@ -1,0 +1,127 @@
+import Addresses
+import Administration
+import Observability
+import STUNAuthentication
+import STUNCodec
+import ServerCore
+import Synchronization
+
+/// What a worker tells the log of the relay; words are made of it on the thread of the log.
+enum RelayFact: Sendable {
+    /// A request was refused; `time` is in nanoseconds since 1970.
+    case refused(RefusedRequest, client: SocketAddress, time: Int64)
+    /// An allocation began or ended.
+    case happened(Effect, time: Int64)
+}
+
+/// Makes log entries of what workers tell of the relay, and remembers refusals for `stund explain`.
+final class RelayTeller: Sendable {
+    /// The refusals, whatever the log's level.
+    let refusals = RefusalHistory()
+    private let context: Mutex<RefusalContext>
+
+    init(_ context: RefusalContext) {
+        self.context = Mutex(context)
+    }
+
+    /// Takes over the realms and secrets of a new policy.
+    func adopt(_ new: RefusalContext) { context.withLock { $0 = new } }
+
+    /// The entry for a fact; nil when the log need not know.
+    func entry(_ fact: RelayFact) -> LogEntry? {
+        let context = context.withLock { $0 }
+        switch fact {
+        case .refused(let request, let client, let time): return entry(request, client, time, context)
+        case .happened(.allocated(let session), let time): return Self.entry(began: session, time)
+        case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
+        }
+    }
+
+    private func entry(
+        _ request: RefusedRequest,
+        _ client: SocketAddress,
+        _ time: Int64,
+        _ context: RefusalContext
+    ) -> LogEntry? {
+        let record = RefusalRecord(request, client: client, time: time, context)
+        // A client with an old nonce has done nothing wrong, and there are many of them.
+        if request.refusal.isNews { refusals.append(record) }
+        let user = record.username.map { ", user \"\($0.text)\"" } ?? ""
+        return LogEntry(
+            request.refusal.code,
+            "\(request.refusal.code.definition.text): \(record.method) \(record.code)\(user)",
+            level: request.refusal.level,
+            address: client,
+            remark: "\(record.cause). \(record.cure)",
+            at: time
+        )
+    }
+
+    private static func entry(began session: Session, _ time: Int64) -> LogEntry {
+        LogEntry(
+            .portAllocated,
+            "Port allocated: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            address: session.flow.source,
+            at: time
+        )
+    }
+
+    private static func entry(ended session: Session, _ reason: EndReason, _ time: Int64) -> LogEntry {
+        let (toPeers, toClient) = (session.traffic.toPeers, session.traffic.toClient)
+        return LogEntry(
+            .mirrorRemoved,
+            "Mirror removed: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            address: session.flow.source,
+            remark:
+                "\(reason.words), after \(session.age) s; \(toPeers.packets) packets (\(toPeers.bytes) bytes) to peers, "
+                + "\(toClient.packets) packets (\(toClient.bytes) bytes) to the client",
+            at: time
+        )
+    }
+}
+
+extension EndReason {
+    fileprivate var words: String {
+        switch self {
+        case .expired: "not refreshed in time"
+        case .deleted: "deleted by the client"
+        case .disconnected: "ended by an operator"
+        }
+    }
+}
+
+extension Refusal {
+    /// Whether somebody may ask why: not for what happens to every client that does all right.
+    fileprivate var isNews: Bool {
+        if case .authentication(let refusal) = self { return !refusal.isPartOfEverySession }
+        return true
+    }
+}
+
+extension RefusalRecord {
+    init(_ request: RefusedRequest, client: SocketAddress, time: Int64, _ context: RefusalContext) {
+        let text = request.refusal.text(context)
+        self.init(
+            time: time,
+            client: client,
+            username: UserName(request.username),
+            // With several realms it is not known which one the request was for.
+            realm: context.realms.count == 1 && request.refusal != .authentication(.wrongRealm)
+                ? context.realms[0] : nil,
+            peer: request.refusal.peer?.address,
+            method: request.method.words,
+            code: request.refusal.errorCode.code,
+            cause: text.cause,
+            cure: text.cure
+        )
+    }
+}
+
+extension UserName {
+    /// Nil when the request gave no name.
+    init?(_ name: NameBytes) {
+        guard name.count > 0 else { return nil }
+        let span = name.span
+        self.init(bytes: span.indices.map { span[$0] }, isCut: name.isCut)
+    }
+}

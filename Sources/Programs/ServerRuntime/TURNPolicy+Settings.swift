@@ -1,0 +1,49 @@
+import AccountStore
+import Addresses
+import PacketEngine
+import STUNAuthentication
+import ServerCore
+import ServerSettings
+
+extension TURNPolicy {
+    /// What the relay may do under these settings, for the users in `book`.
+    init(_ settings: Settings, book: CredentialBook, nonces: NonceIssuer, plan: ListenPlan, relays: RelayPlan) {
+        self.init(
+            authenticator: LongTermAuthenticator(book: book, issuer: nonces),
+            peers: PeerRules(
+                allow: settings.allowPeers,
+                deny: settings.denyPeers,
+                lanPeers: settings.lanPeers,
+                listening: plan.sockets.filter { !$0.isShortcut }.map(\.local),
+                hostAddresses: HostAddresses.all().map(\.address),
+                relayAddresses: relays.addresses.flatMap { [$0.local, $0.external] }
+            )
+        )
+        let longest = UInt32(clamping: settings.maxLifetime)
+        lifetimes = Lifetimes(shortest: UInt32(clamping: settings.defaultBindingDuration), longest: longest)
+        realmLifetimes = book.realms.map { realm in
+            settings.realmLifetimes.first { $0.realm == realm.name }.map {
+                Lifetimes(
+                    shortest: UInt32(clamping: $0.lifetimes.lowerBound),
+                    longest: UInt32(clamping: $0.lifetimes.upperBound)
+                )
+            }
+        }
+        endsAtCredentialExpiry = settings.strictExpiry
+        permissionsPerAllocation = settings.permissionsPerAllocation
+        channelsPerAllocation = settings.channelsPerAllocation
+        acceptsRFC5766Channels = settings.rfc5766Channels
+        quotas.userAllocations = settings.userAllocations ?? .max
+        quotas.totalAllocations = settings.maxAllocations ?? .max
+        quotas.userBytes = settings.userBandwidth.map(Rate.init(bytesPerSecond:))
+        quotas.totalBytes = settings.totalBandwidth.map(Rate.init(bytesPerSecond:))
+        quotas.userBytesPerMonth = settings.userMonthlyBytes.map { UInt64(clamping: $0) } ?? .max
+        relayV4 = relays.address(.v4)
+        relayV6 = relays.address(.v6)
+    }
+}
+
+extension Rate {
+    /// So many bytes a second; what was not used in the last second may follow at once, as the key frames of video do.
+    fileprivate init(bytesPerSecond: Int) { self.init(perSecond: bytesPerSecond, burst: max(bytesPerSecond, 65_536)) }
+}

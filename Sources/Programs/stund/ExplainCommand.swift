@@ -1,0 +1,28 @@
+import Administration
+import ArgumentParser
+
+/// `stund explain`: what is known of a user or an address, and why its requests were refused.
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say what is known of a user or an address, and why its requests were refused.",
+        discussion: """
+            Of a timed user name such as 1700000000:alice the part after the colon is enough. An address is looked at as a \
+            client's and as a peer's; it may have a port.
+            """
+    )
+
+    @OptionGroup var file: FileOption
+
+    @Argument(help: ArgumentHelp("A user name, or an IP address of a client or a peer.", valueName: "subject"))
+    var subject: String
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        let answer = try RunningServerAddress(file).send(.explain(subject))
+        guard case .explanation(let explanation) = answer else { throw Self.mismatch }
+        print(json ? try jsonText(explanation) : explanation.text, terminator: "")
+    }
+}

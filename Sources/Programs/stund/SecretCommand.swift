@@ -1,0 +1,197 @@
+import AccountStore
+import Administration
+import ArgumentParser
+import Foundation
+import ServerSettings
+
+/// `stund secret`: the secrets that time-limited credentials are made of.
+struct SecretCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "secret",
+        abstract: "Add, retire, remove or list the secrets of time-limited credentials.",
+        discussion: """
+            To change a secret: add a new one, give it to your web service, wait until the credentials of the old one have \
+            expired, then retire or remove the old one. Works while the server runs, which then uses the change at once, \
+            and while it does not.
+            """,
+        subcommands: [Add.self, Retire.self, Remove.self, List.self]
+    )
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "add",
+            abstract: "Add a secret and show it.",
+            discussion: "New credentials are made of it from now on; those of other secrets stay right."
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Argument(help: "What to call it.")
+        var id: String
+
+        @Flag(help: "Take the secret from the standard input instead of making one.")
+        var secretStdin = false
+
+        func run() async throws {
+            guard SecretSetting.isID(id) else {
+                throw Failure(
+                    .dataError,
+                    "a secret is called by up to 32 letters, digits, dots, hyphens and underscores"
+                )
+            }
+            let given = secretStdin ? try Self.read(from: Terminal()) : nil
+            let secret = StoredSecret(id: id, secret: given ?? StoredSecret.random(), created: Accounts.now)
+            let shown = given == nil ? "\nsecret: \(secret.secret)" : ""
+            try change(file, "The secret \"\(id)\" is in", shown) { store throws(AccountStoreError) in
+                try store.add(secret)
+            }
+        }
+
+        static func read(from source: some PasswordSource) throws(Failure) -> String {
+            let line = source.isInteractive ? try source.askSecretly("Secret: ") : try source.readLine()
+            guard let line, !line.isEmpty else {
+                throw Failure(.dataError, "no secret was entered: nothing is changed")
+            }
+            guard line.utf8.count >= 16 else {
+                throw Failure(
+                    .dataError,
+                    "a secret of fewer than 16 bytes can be guessed from one credential: take a longer one"
+                )
+            }
+            return line
+        }
+    }
+
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "retire",
+            abstract: "Refuse the credentials of a secret, and tell in the log whose they were."
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Argument(help: "What it is called.")
+        var id: String
+
+        func run() async throws {
+            try change(file, "The secret \"\(TerminalText.visible(id))\" is retired in") {
+                store throws(AccountStoreError) in
+                try store.retireSecret(id: id, at: Accounts.now)
+            }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "remove",
+            abstract: "Remove a secret: its credentials are refused from now on."
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Argument(help: "What it is called.")
+        var id: String
+
+        func run() async throws {
+            try change(file, "The secret \"\(TerminalText.visible(id))\" is no longer in") {
+                store throws(AccountStoreError) in
+                try store.removeSecret(id: id)
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List the secrets by their names, those of the settings too."
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        @Flag(help: "Show the secrets themselves, for a web service.")
+        var show = false
+
+        func run() async throws {
+            let accounts = try Accounts(file)
+            do {
+                let list = SecretList(accounts.settings, try accounts.store.secrets(), show: show)
+                print(json ? try jsonText(list.rows) : list.text, terminator: "")
+            } catch {
+                throw Failure(error)
+            }
+        }
+    }
+
+    /// Changes the store, says so, and has a running server take it over.
+    private static func change(
+        _ file: FileOption,
+        _ sentence: String,
+        _ addition: String = "",
+        _ work: (AccountStore) throws(AccountStoreError) -> Void
+    ) throws(Failure) {
+        let accounts = try Accounts(file)
+        do throws(AccountStoreError) {
+            try work(accounts.store)
+        } catch {
+            throw Failure(error)
+        }
+        print("\(sentence) \(accounts.place) now.\(addition)")
+        print(try accounts.takeOver())
+    }
+}
+
+/// What `stund secret list` shows.
+struct SecretList {
+    struct Row: Encodable, Equatable {
+        let id: String
+        /// `settings` or `store`.
+        let from: String
+        /// `in use` for the one that new credentials are made of, `accepted` or `retired`.
+        let state: String
+        /// When the secret was added to the store, in Unix seconds.
+        let created: Int64?
+        /// When it was retired in the store, in Unix seconds.
+        let retired: Int64?
+        /// The secret, when it was asked for.
+        let secret: String?
+    }
+
+    let rows: [Row]
+    private let show: Bool
+
+    init(_ settings: Settings, _ stored: [StoredSecret], show: Bool) {
+        let times = Dictionary(stored.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let merged = Credentials(settings, secrets: stored)
+        let inUse = merged.secretInUse
+        self.show = show
+        rows = merged.secrets.map { secret in
+            let inStore = secret.origin == .store ? times[secret.id] : nil
+            return Row(
+                id: secret.id,
+                from: secret.origin.rawValue,
+                state: secret.isRetired ? "retired" : secret == inUse ? "in use" : "accepted",
+                created: inStore?.created,
+                retired: inStore?.retired,
+                secret: show ? secret.secret : nil
+            )
+        }
+    }
+
+    var text: String {
+        guard !rows.isEmpty else {
+            return "No secrets yet: the server makes one when it starts without a user or secret.\n"
+        }
+        return table(
+            ["id", "from", "state", "added", "retired"] + (show ? ["secret"] : []),
+            rows.map { row in
+                [
+                    row.id, row.from, row.state, row.created.map(Accounts.day) ?? "",
+                    row.retired.map(Accounts.day) ?? "",
+                ] + (row.secret.map { [$0] } ?? [])
+            }
+        )
+    }
+}

@@ -1,0 +1,28 @@
+import Administration
+import ArgumentParser
+
+/// `stund sessions`: who uses the relay of the running server.
+struct SessionsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sessions",
+        abstract: "Show who uses the relay of the running server, newest first."
+    )
+
+    @OptionGroup var file: FileOption
+
+    @Option(help: ArgumentHelp("At most so many sessions.", valueName: "n"))
+    var limit: Int?
+
+    @Flag(help: "Print JSON, with the peers of each session.")
+    var json = false
+
+    func validate() throws { try Self.check(limit) }
+
+    func run() async throws {
+        let answer = try RunningServerAddress(file).send(.sessions(limit: limit))
+        guard case .sessions(let report) = answer else { throw Self.mismatch }
+        // Into a pipe or a file a line each, which other tools can read.
+        let text = json ? try jsonText(report) : SessionsTable(report, width: Terminal.outputColumns ?? .max).text
+        print(text, terminator: "")
+    }
+}

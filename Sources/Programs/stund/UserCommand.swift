@@ -1,0 +1,164 @@
+import AccountStore
+import Administration
+import ArgumentParser
+import Foundation
+import ServerSettings
+
+/// `stund user`: the users of TURN.
+struct UserCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user",
+        abstract: "Add, remove or list the users of TURN.",
+        discussion: "Works while the server runs, which then uses the change at once, and while it does not.",
+        subcommands: [Add.self, Remove.self, List.self]
+    )
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "add",
+            abstract: "Add a user.",
+            discussion: """
+                The password is made and shown once, unless --password-stdin gives one. Only keys made of it are stored.
+                """
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Argument(help: "The user name.")
+        var name: String
+
+        @Option(help: "The realm (default: the first of the settings).")
+        var realm: String?
+
+        @Option(help: "A note for yourself.")
+        var comment = ""
+
+        @Flag(help: "Take the password from the standard input, or ask for it.")
+        var passwordStdin = false
+
+        @Flag(help: "Give a user that is there already a new password.")
+        var replace = false
+
+        func run() async throws {
+            let accounts = try Accounts(file)
+            let name = try UserCommand.prepared(name)
+            let realm = try accounts.realm(realm)
+            let comment = comment.isEmpty ? "" : try stund.prepared(comment, "the comment", atMost: 1024).text
+            let generated = passwordStdin ? nil : StoredSecret.random(bytes: 16)
+            let entered = try generated ?? NewPassword.read(environment: [:], from: Terminal())
+            let password = try stund.prepared(entered, "the password", atMost: UserSetting.longestPassword)
+            let user = StoredUser(
+                name: name,
+                realm: realm,
+                password: password,
+                created: Accounts.now,
+                comment: comment
+            )
+            do {
+                try accounts.store.add(user, replacing: replace)
+                print("The user \"\(name)\" of the realm \"\(realm)\" is in \(accounts.place) now.")
+                if let generated { print("password: \(generated)   (not shown again)") }
+                if let warning = accounts.warning(ofRealm: realm) { print(warning) }
+                for warning in try Credentials(accounts.settings, accounts.store).warnings { print("note: \(warning)") }
+            } catch {
+                throw Failure(error)
+            }
+            print(try accounts.takeOver())
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "remove", abstract: "Remove a user.")
+
+        @OptionGroup var file: FileOption
+
+        @Argument(help: "The user name.")
+        var name: String
+
+        @Option(help: "The realm (default: the first of the settings).")
+        var realm: String?
+
+        func run() async throws {
+            let accounts = try Accounts(file)
+            let name = try UserCommand.prepared(name)
+            let realm = try accounts.realm(realm)
+            do throws(AccountStoreError) {
+                try accounts.store.removeUser(name: name.text, realm: realm.text)
+            } catch {
+                let isInSettings = accounts.settings.turnUsers.contains { user in
+                    user.name == name.text && user.realm ?? accounts.settings.realm.first?.name == realm.text
+                }
+                guard case .noUser = error, isInSettings else { throw Failure(error) }
+                throw Failure(
+                    .dataError,
+                    "the user \"\(name)\" stands in the settings: take it out of turn-users there"
+                )
+            }
+            print("The user \"\(name)\" of the realm \"\(realm)\" is no longer in \(accounts.place).")
+            print(try accounts.takeOver())
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List the users, those of the settings too."
+        )
+
+        @OptionGroup var file: FileOption
+
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        func run() async throws {
+            let accounts = try Accounts(file)
+            do {
+                let list = UserList(accounts.settings, try accounts.store.users())
+                print(json ? try jsonText(list.rows) : list.text, terminator: "")
+            } catch {
+                throw Failure(error)
+            }
+        }
+    }
+
+    /// A user name; one with a colon could not be told from a time-limited one, which is `expiry:user`.
+    static func prepared(_ name: String) throws(Failure) -> OpaqueString {
+        let name = try stund.prepared(name, "the user name", atMost: UserSetting.longestName)
+        guard !name.text.contains(":") else { throw Failure(.dataError, "a user name may not have a colon") }
+        return name
+    }
+}
+
+/// What `stund user list` shows.
+struct UserList {
+    struct Row: Encodable, Equatable {
+        let name: String
+        let realm: String
+        /// `settings` or `store`.
+        let from: String
+        /// When the user was added to the store, in Unix seconds.
+        let created: Int64?
+        let comment: String?
+    }
+
+    let rows: [Row]
+
+    init(_ settings: Settings, _ stored: [StoredUser]) {
+        let defaultRealm = settings.realm.first?.name ?? ""
+        rows =
+            settings.turnUsers.map { user in
+                Row(name: user.name, realm: user.realm ?? defaultRealm, from: "settings", created: nil, comment: nil)
+            }
+            + stored.map { user in
+                Row(name: user.name, realm: user.realm, from: "store", created: user.created, comment: user.comment)
+            }
+    }
+
+    var text: String {
+        guard !rows.isEmpty else { return "No users.\n" }
+        return table(
+            ["name", "realm", "from", "added", "comment"],
+            rows.map { [$0.name, $0.realm, $0.from, $0.created.map(Accounts.day) ?? "", $0.comment ?? ""] }
+        )
+    }
+}

@@ -1,0 +1,137 @@
+import AccountStore
+import Foundation
+import GRDB
+import STUNAuthentication
+import ServerSettings
+import Testing
+
+@Suite("Users of the store")
+struct UserTests {
+    @Test("A user is added once, replaced only when asked to, and removed")
+    func users() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let alice = try StoredUser("alice")
+        try store.add(alice)
+        try store.add(try StoredUser("alice", realm: "other"))
+        let changed = try StoredUser("alice", password: "new", created: 2)
+        #expect(throws: AccountStoreError.userExists(name: "alice", realm: "stund")) { try store.add(changed) }
+        #expect(try store.users().map(\.realm) == ["other", "stund"])
+        #expect(try store.users()[1] == alice)
+        try store.add(changed, replacing: true)
+        #expect(try folder.store().users()[1] == changed)
+        try store.removeUser(name: "alice", realm: "stund")
+        #expect(throws: AccountStoreError.noUser(name: "alice", realm: "stund")) {
+            try store.removeUser(name: "alice", realm: "stund")
+        }
+        #expect(try store.users().map(\.realm) == ["other"])
+    }
+
+    @Test("Only keys are stored: those of RFC 8489 section 9.2.2, and nowhere the password")
+    func keys() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        try store.add(try StoredUser("user", realm: "realm", password: "pass-that-is-nowhere"))
+        let user = try StoredUser("user", realm: "realm", password: "pass")
+        let key = user.md5Key.map { String($0, radix: 16) }.joined(separator: " ")
+        #expect(key == "84 93 fb c5 3b a5 82 fb 4c 4 4c 45 6b dc 40 eb")
+        #expect(user.sha256Key.count == 32)
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path + "/state") {
+            let data = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/state/" + file))
+            #expect(data.range(of: Data("pass-that-is-nowhere".utf8)) == nil, "\(file)")
+        }
+    }
+
+    @Test("Names that are commands elsewhere are stored and given back as they are (row 26)")
+    func names() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let names = ["' ; -- ", "'); DROP TABLE user; --", "%s%n", "<script>", "../../etc/passwd", "\u{1F600}", "\\0"]
+        for name in names { try store.add(try StoredUser(name)) }
+        #expect(Set(try store.users().map(\.name)) == Set(names))
+        for name in names { try store.removeUser(name: name, realm: "stund") }
+        #expect(try store.users().isEmpty)
+        for name in ["\0", "a\r\nb", "\u{1B}[2J"] { #expect(throws: OpaqueStringError.self) { try StoredUser(name) } }
+    }
+}
+
+@Suite("Secrets of the store")
+struct SecretTests {
+    @Test("The newest one in use comes first, retired ones come last")
+    func order() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        for id in ["a", "b", "c"] { try store.add(StoredSecret(id: id, secret: "secret-of-\(id)", created: 5)) }
+        #expect(throws: AccountStoreError.secretExists("a")) { try store.add(StoredSecret(id: "a", created: 6)) }
+        #expect(try store.secrets().map(\.id) == ["c", "b", "a"])
+        try store.retireSecret(id: "c", at: 7)
+        #expect(try store.secrets().map(\.id) == ["b", "a", "c"])
+        #expect(try store.secrets().map(\.retired) == [nil, nil, 7])
+        #expect(try store.secrets()[0].secret == "secret-of-b")
+        #expect(throws: AccountStoreError.alreadyRetired("c")) { try store.retireSecret(id: "c", at: 8) }
+        #expect(throws: AccountStoreError.noSecret("d")) { try store.retireSecret(id: "d", at: 8) }
+        try store.removeSecret(id: "b")
+        #expect(throws: AccountStoreError.noSecret("b")) { try store.removeSecret(id: "b") }
+        #expect(try store.secrets().map(\.id) == ["a", "c"])
+    }
+
+    @Test("A random secret is 43 letters of base64url, and never the same")
+    func random() {
+        let secrets = (0..<200).map { _ in StoredSecret.random() }
+        #expect(Set(secrets).count == 200)
+        #expect(secrets.allSatisfy { $0.wholeMatch(of: /[A-Za-z0-9_-]{43}/) != nil })
+    }
+
+    @Test("The secret of a first start is made once, however many ask at once, and never beside a user or a secret")
+    func first() async throws {
+        let folder = try TemporaryFolder()
+        let standard = Settings()
+        try await onThreads(8) { _ in
+            let store = try folder.store()
+            _ = try store.makeFirstSecret(for: standard, now: 9)
+        }
+        let store = try folder.store()
+        let secrets = try store.secrets()
+        #expect(secrets.map(\.id) == ["first"] && secrets.map(\.created) == [9])
+        #expect(try !store.makeFirstSecret(for: standard, now: 10))
+        #expect(try store.secrets() == secrets)
+        try store.removeSecret(id: "first")
+        for text in ["turn-users: a:b", "turn-secrets: a-long-enough-secret", "retired-turn-secrets: an-old-secret"] {
+            #expect(try !store.makeFirstSecret(for: settings(text), now: 10), "\(text)")
+        }
+        try store.add(try StoredUser("alice"))
+        #expect(try !store.makeFirstSecret(for: standard, now: 10))
+        try store.removeUser(name: "alice", realm: "stund")
+        #expect(try store.makeFirstSecret(for: standard, now: 10))
+    }
+}
+
+@Suite("Bytes of a month")
+struct UsageTests {
+    @Test("What users have relayed is kept for the running month, and only for it")
+    func usage() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let november = CalendarMonth(unixTime: 1_795_525_663)
+        #expect(november.description == "2026-11" && november.number == 202_611)
+        let rows = [
+            UserUsage(name: "alice", realm: "stund", bytes: .max), UserUsage(name: "bob", realm: "stund", bytes: 0),
+        ]
+        try store.save(rows, in: november)
+        try store.save([UserUsage(name: "bob", realm: "stund", bytes: 7)], in: november)
+        #expect(try folder.store().usage(in: november).map(\.bytes) == [.max, 7])
+        let december = CalendarMonth(unixTime: 1_795_525_663 + 30 * 86400)
+        #expect(try store.usage(in: december).isEmpty)
+        try store.save([rows[1]], in: december)
+        #expect(try store.usage(in: december) == [rows[1]])
+        #expect(try store.usage(in: november).isEmpty)
+    }
+
+    @Test(
+        "A month begins at midnight UTC",
+        arguments: [(0, "1970-01"), (951_868_799, "2000-02"), (951_868_800, "2000-03"), (1_798_761_599, "2026-12")]
+    )
+    func months(time: Int64, month: String) {
+        #expect(CalendarMonth(unixTime: time).description == month)
+    }
+}

@@ -1,0 +1,55 @@
+import AccountStore
+import Addresses
+import STUNAuthentication
+import ServerSettings
+import Testing
+
+@Suite("Credentials of settings and store together")
+struct CredentialsTests {
+    @Test("A user of both is the one of the settings, and that is told")
+    func users() throws {
+        let stored = [try StoredUser("alice", password: "stored"), try StoredUser("bob")]
+        let credentials = Credentials(try settings("turn-users: alice:written carol:written"), users: stored)
+        #expect(credentials.users.count == 3 && credentials.book.userCount == 3)
+        #expect(credentials.users[0] == StoredCredential(username: "alice", realm: "stund", password: "written"))
+        #expect(credentials.users[2] == StoredCredential(username: "bob", realm: "stund", password: "secret"))
+        #expect(credentials.warnings.count == 1 && credentials.warnings[0].contains("\"alice\""))
+        #expect(Credentials(Settings(), users: stored).warnings.isEmpty)
+    }
+
+    @Test("Keys of the settings are used; a missing one is replaced by a key that nobody has")
+    func keys() throws {
+        let whole = StoredCredential(username: "user", realm: "realm", password: "pass")
+        let md5 = "0x8493fbc53ba582fb4c044c456bdc40eb"
+        let loaded = try settings("realm: realm\nturn-users: user:\(md5)")
+        let one = Credentials(loaded).users[0]
+        #expect(one.userHash == whole.userHash && one.md5 == whole.md5 && one.sha256 != whole.sha256)
+        #expect(Credentials(loaded).users[0].sha256 != one.sha256)
+    }
+
+    @Test("A realm with several addresses is one realm; the first is the default")
+    func realms() throws {
+        let loaded = try settings("realm: b a@192.0.2.1 b@192.0.2.2 a@2001:db8::1")
+        let realms = Credentials(loaded).realms
+        #expect(realms.map(\.name) == ["b", "a"])
+        #expect(realms.map { $0.serverAddresses.map(\.description) } == [["192.0.2.2"], ["192.0.2.1", "2001:db8::1"]])
+        #expect(Credentials(loaded).book.realm(at: IPAddress(v4: 0xC000_0201)) == 1)
+    }
+
+    @Test("New credentials are made of the first secret of the settings, else of the newest in the store")
+    func secrets() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        #expect(try Credentials(Settings(), store).secretInUse == nil)
+        for id in ["old", "new"] { try store.add(StoredSecret(id: id, created: 1)) }
+        #expect(try Credentials(Settings(), store).secretInUse?.id == "new")
+        try store.retireSecret(id: "old", at: 2)
+        let loaded = try settings("turn-secrets: web=0123456789abcdef 0123456789abcdeg\nretired-turn-secrets: gone")
+        let all = try Credentials(loaded, store)
+        #expect(all.secrets.map(\.id) == ["web", "turn-secrets-2", "new", "retired-turn-secrets-1", "old"])
+        #expect(all.secrets.map(\.isRetired) == [false, false, false, true, true])
+        #expect(all.secrets.map(\.origin) == [.settings, .settings, .store, .settings, .store])
+        #expect(all.book.secrets.map(\.name) == all.secrets.map(\.id))
+        #expect(all.book.secrets.map { $0.state == .retired } == all.secrets.map(\.isRetired))
+    }
+}

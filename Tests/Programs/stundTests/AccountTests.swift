@@ -1,0 +1,150 @@
+import AccountStore
+import ArgumentParser
+import Foundation
+import STUNAuthentication
+import ServerSettings
+import Testing
+
+@testable import stund
+
+@Suite("The users and secrets of TURN on the command line")
+struct AccountTests {
+    private func settings(_ flags: [String: String]) throws -> Settings {
+        try Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml", flags: flags)).settings
+    }
+
+    private func user(_ name: String, comment: String = "") throws -> StoredUser {
+        StoredUser(
+            name: try OpaqueString(name),
+            realm: try OpaqueString("stund"),
+            password: try OpaqueString("secret"),
+            created: 0,
+            comment: comment
+        )
+    }
+
+    @Test("user list shows the users of both places, and no password")
+    func userList() throws {
+        let list = UserList(try settings(["turn-users": "alice:wonder"]), [try user("bob", comment: "front desk")])
+        #expect(
+            list.text == """
+                name   realm  from      added       comment
+                alice  stund  settings
+                bob    stund  store     1970-01-01  front desk
+
+                """
+        )
+        #expect(!(try jsonText(list.rows)).contains("wonder"))
+        #expect(UserList(Settings(), []).text == "No users.\n")
+    }
+
+    @Test("secret list says which secret makes new credentials, and shows secrets only when asked to")
+    func secretList() throws {
+        let written = try settings(["turn-secrets": "web=0123456789abcdef", "retired-turn-secrets": "0123456789abcdeg"])
+        let stored = [StoredSecret(id: "first", secret: "of-the-store", created: 0)]
+        let list = SecretList(written, stored, show: false)
+        #expect(
+            list.text == """
+                id                      from      state     added       retired
+                web                     settings  in use
+                first                   store     accepted  1970-01-01
+                retired-turn-secrets-1  settings  retired
+
+                """
+        )
+        for secret in ["0123456789abcdef", "of-the-store"] {
+            #expect(!(try jsonText(list.rows)).contains(secret))
+            #expect(SecretList(written, stored, show: true).text.contains(secret))
+        }
+        #expect(SecretList(Settings(), [], show: false).text.hasPrefix("No secrets yet"))
+    }
+
+    @Test("No name moves the cursor of whoever lists it (row 26)")
+    func escapes() {
+        #expect(table(["a"], [["\u{1B}[2J"]]) == "a\n\\u{1B}[2J\n")
+    }
+
+    @Test(
+        "Clients are sent where --host or the settings say",
+        arguments: [
+            (nil, [:], "127.0.0.1:3478"), (nil, ["stun-port-1": "3480"], "127.0.0.1:3480"),
+            (nil, ["address": "192.0.2.1"], "192.0.2.1:3478"), (nil, ["address": "0.0.0.0"], "127.0.0.1:3478"),
+            (nil, ["address": "2001:db8::1"], "[2001:db8::1]:3478"),
+            (nil, ["address": "10.0.0.5", "external-ip": "203.0.113.5/10.0.0.5"], "203.0.113.5:3478"),
+            ("turn.example.org", ["stun-port-1": "3480"], "turn.example.org:3480"),
+            ("turn.example.org:99", ["stun-port-1": "3480"], "turn.example.org:99"),
+            ("2001:db8::1", ["stun-port-1": "3480"], "[2001:db8::1]:3480"),
+            ("[2001:db8::1]", ["stun-port-1": "3480"], "[2001:db8::1]:3480"),
+            ("[2001:db8::1]:99", ["stun-port-1": "3480"], "[2001:db8::1]:99"),
+        ] as [(String?, [String: String], String)]
+    )
+    func place(host: String?, flags: [String: String], place: String) throws {
+        #expect(IceServers.place(host, try settings(flags)).description == place)
+    }
+
+    @Test("The JSON is what RTCPeerConnection takes, and the command beside it is one a shell takes")
+    func iceServers() throws {
+        let secret = try #require(SharedSecret(name: "x", secret: Array("secret".utf8)))
+        let credential = TimedCredential(expiry: 1_800_000_000, user: "it's", secret: secret)
+        let servers = IceServers(credential, at: try #require(OtherServer("turn.example.org:99")))
+        #expect(
+            try jsonText(servers) == """
+                {
+                  "iceServers" : [
+                    {
+                      "urls" : [
+                        "stun:turn.example.org:99"
+                      ]
+                    },
+                    {
+                      "credential" : "\(credential.password)",
+                      "urls" : [
+                        "turn:turn.example.org:99?transport=udp"
+                      ],
+                      "username" : "1800000000:it's"
+                    }
+                  ]
+                }
+
+                """
+        )
+        let text = servers.explanation(expiry: 1_800_000_000, secret: "x", isNamed: true)
+        #expect(text.contains("right until 2027-01-15T08:00:00Z, made of the secret \"x\""), "\(text)")
+        #expect(text.contains(#"-p 99 -u '1800000000:it'\''s' -w "#) && text.contains(" turn.example.org "))
+        #expect(
+            !text.contains("--host") && servers.explanation(expiry: 0, secret: "x", isNamed: false).contains("--host")
+        )
+    }
+
+    @Test("The commands are understood, their options before or after the subcommand")
+    func parsing() throws {
+        let add = try parse([
+            "-config", "x", "user", "add", "--realm", "r", "--comment=c d", "alice", "-password_stdin",
+        ])
+        let user = try #require(add as? UserCommand.Add)
+        #expect(user.file.config == "x" && user.name == "alice" && user.realm == "r" && user.comment == "c d")
+        #expect(user.passwordStdin && !user.replace)
+        #expect(try (parse(["user", "remove", "add"]) as? UserCommand.Remove)?.name == "add")
+        #expect(try (parse(["user", "-json", "list"]) as? UserCommand.List)?.json == true)
+        #expect(try (parse(["secret", "add", "list"]) as? SecretCommand.Add)?.id == "list")
+        #expect(try (parse(["secret", "retire", "a"]) as? SecretCommand.Retire)?.id == "a")
+        let credentials = try #require(try parse(["credentials", "-user", "user", "-ttl", "5"]) as? CredentialsCommand)
+        #expect(credentials.user == "user" && credentials.ttl == 5 && credentials.host == nil)
+    }
+
+    @Test(
+        "A wrong command line is a usage error",
+        arguments: [
+            ["user", "add"], ["user", "nonsense"], ["credentials", "--ttl", "0"], ["credentials", "--ttl", "-1"],
+            ["credentials", "--ttl", "99999999999"], ["credentials", "--host", "a b"], ["secret", "retire"],
+        ]
+    )
+    func usage(words: [String]) throws {
+        let error = try #require(throws: (any Error).self) { try parse(words) }
+        #expect(Stund.exitCode(for: error).rawValue == ExitStatus.usage.rawValue)
+    }
+
+    private func parse(_ words: [String]) throws -> Any {
+        try Stund.parseAsRoot(ArgumentSpelling.normalized(words))
+    }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import Testing
+
+@Suite("stund user, secret and credentials, with and without a running server")
+struct AccountCommandTests {
+    private struct ListedUser: Decodable {
+        let name: String
+    }
+
+    private func stund(_ words: String..., file: String) async throws -> Program.State {
+        try await Program.run([Partners.stund] + words + ["--config", file])
+    }
+
+    private func users(_ file: String) async throws -> [String] {
+        let list = try await stund("user", "list", "--json", file: file)
+        #expect(list.exitCode == 0, "\(list.output)")
+        return try JSONDecoder().decode([ListedUser].self, from: Data(list.output.utf8)).map(\.name)
+    }
+
+    @Test("Without a server: a user is stored, shown, refused a second time, and removed")
+    func stopped() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            let added = try await stund("user", "add", "alice", file: file)
+            #expect(added.exitCode == 0 && added.output.contains("No server runs with this file now"))
+            #expect(added.output.contains("\(file).d/stund.sqlite"), "\(added.output)")
+            let password = try #require(added.output.firstMatch(of: /password: ([A-Za-z0-9_-]{22})/)?.output.1)
+            let state = file + ".d/stund.sqlite"
+            #expect(try Data(contentsOf: URL(fileURLWithPath: state)).range(of: Data(password.utf8)) == nil)
+            #expect(try await stund("user", "add", "alice", file: file).exitCode == 65)
+            #expect(try await stund("user", "add", "alice", "--replace", file: file).exitCode == 0)
+            #expect(try await users(file) == ["alice"])
+            #expect(try await stund("user", "remove", "alice", file: file).exitCode == 0)
+            #expect(try await stund("user", "remove", "alice", file: file).exitCode == 65)
+            #expect(try await users(file).isEmpty)
+        }
+    }
+
+    @Test("A running server is told at once, and uses the same store")
+    func running() async throws {
+        try await withServer { server, command, _ in
+            for words in [["user", "add", "alice"], ["secret", "add", "web"], ["user", "remove", "alice"]] {
+                let end = try await Program.run([Partners.stund] + words + ["--config", command.settingsFile])
+                #expect(end.exitCode == 0 && end.output.contains("The running server uses it from now on."))
+            }
+            #expect(await server.wait { $0.lines.count { $0.contains("Settings reloaded") } == 3 })
+        }
+    }
+
+    @Test("The store of a running server is found in its own state folder, wherever the settings file is")
+    func stateFolder() async throws {
+        try await withTemporaryFolder { folder in
+            let runtime = ["RUNTIME_DIRECTORY": folder + "/run"]
+            let environment = runtime.merging(["STATE_DIRECTORY": folder + "/state"]) { $1 }
+            try await withServer(environment: environment) { _, command, _ in
+                let words = ["user", "add", "alice", "--config", command.settingsFile]
+                let end = try await Program.run([Partners.stund] + words, environment: runtime)
+                #expect(end.output.contains("\(folder)/state/stund.sqlite"), "\(end.output)")
+                #expect(end.output.contains("The running server uses it from now on."), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("A change that a running server cannot take over is stored, and that is told")
+    func refusedReload() async throws {
+        try await withServer { _, command, ports in
+            // The file contradicts itself for the server, but not for a command with another second address.
+            let more = ["second-address": "127.0.0.1"]
+            let environment = ["STUND_SECOND_ADDRESS": "127.0.0.2"]
+            try StundCommand.write(loopback(ports).merging(more) { $1 }, to: command.settingsFile)
+            let end = try await Program.run(
+                [Partners.stund, "user", "add", "alice", "--config", command.settingsFile],
+                environment: environment
+            )
+            #expect(end.exitCode == 70, "\(end.output)")
+            #expect(end.output.contains("the change is stored, but the running server did not take it over"))
+            try StundCommand.write(loopback(ports), to: command.settingsFile)
+            #expect(try await users(command.settingsFile) == ["alice"])
+        }
+    }
+
+    @Test("Strange names are stored and shown as they are, or refused with a sentence (row 26)")
+    func names() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            let literal = ["' ; -- ", "%s%n%x", "<script>alert(1)</script>", "../../x", "\\0"]
+            for name in literal {
+                let end = try await stund("user", "add", name, file: file)
+                #expect(end.exitCode == 0 && end.output.contains("The user \"\(name)\""), "\(end.output)")
+            }
+            #expect(Set(try await users(file)) == Set(literal))
+            let list = try await stund("user", "list", file: file)
+            for name in literal { #expect(list.output.contains(name)) }
+            for name in ["\u{1B}[2J", "a\r\nb", "", "a:b", String(repeating: "x", count: 509)] {
+                for command in ["add", "remove"] {
+                    let end = try await stund("user", command, name, file: file)
+                    #expect(end.exitCode == 65 && end.output.hasPrefix("stund: "), "\(end.output)")
+                    #expect(!end.output.contains("\u{1B}") && end.lines.count == 1)
+                }
+            }
+        }
+    }
+
+    @Test("Somebody who may not read the store is told so, exit code 77", .enabled(if: Partners.isRoot))
+    func permission() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            #expect(try await stund("user", "add", "alice", file: file).exitCode == 0)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file + ".d")
+            for words in [["user", "list"], ["user", "add", "bob"], ["secret", "list"], ["credentials"]] {
+                let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", Partners.stund]
+                let end = try await Program.run(nobody + words + ["--config", file])
+                #expect(end.exitCode == 77, "\(end.output)")
+                #expect(end.output.contains("ask as root or as the user that the server runs as"), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("Commands that run at once all have their change stored, in a file that is new")
+    func together() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<6 {
+                    group.addTask {
+                        let end = try await stund("user", "add", "user-\(number)", file: file)
+                        #expect(end.exitCode == 0, "\(end.output)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await users(file) == (0..<6).map { "user-\($0)" })
+        }
+    }
+
+    @Test("A command that is killed leaves the old state or the new one")
+    func killed() async throws {
+        let seed = UInt64.random(in: 0 ... .max)
+        var generator = SeededGenerator(seed)
+        print("seed \(seed)")
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            var expected: Set<String> = []
+            for number in 0..<25 {
+                let name = "user-\(number)"
+                let words = [Partners.stund, "user", "add", name, "--config", file]
+                let code = try await Program.running(words, lifetime: nil) { program in
+                    let pause = Duration.milliseconds(Int.random(in: 0...60, using: &generator))
+                    _ = await program.wait(pause) { $0.isFinished }
+                    program.signal(SIGKILL)
+                    return try await program.exitCode()
+                }
+                let found = Set(try await users(file))
+                #expect(code == 0 ? found.contains(name) : code == -SIGKILL)
+                #expect(found == expected || found == expected.union([name]), "seed \(seed), \(found)")
+                expected = found
+            }
+        }
+    }
+
+    @Test("Credentials are iceServers whose password is made of the secret that is listed")
+    func credentials() async throws {
+        struct Answer: Decodable {
+            struct Server: Decodable {
+                let urls: [String]
+                let username: String?
+                let credential: String?
+            }
+
+            let iceServers: [Server]
+        }
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            let before = Int(Date().timeIntervalSince1970)
+            let shown = try await stund("credentials", "--host", "turn.example.org", "--ttl", "60", file: file)
+            #expect(shown.output.contains("the secret \"first\" is made now"), "\(shown.output)")
+            let end = try await stund("credentials", "--json", "--ttl", "60", "--user", "bob", file: file)
+            let servers = try JSONDecoder().decode(Answer.self, from: Data(end.output.utf8)).iceServers
+            #expect(servers.map(\.urls) == [["stun:127.0.0.1:3478"], ["turn:127.0.0.1:3478?transport=udp"]])
+            let username = try #require(servers[1].username)
+            let parts = username.split(separator: ":").map(String.init)
+            let expiry = try #require(Int(parts[0]))
+            #expect(parts.count == 2 && parts[1] == "bob" && (before + 60...before + 120).contains(expiry))
+            let list = try await stund("secret", "list", "--show", file: file)
+            let secret = try #require(list.output.firstMatch(of: /first .* ([A-Za-z0-9_-]{43})/)?.output.1)
+            let line = "printf %s '\(username)' | openssl dgst -sha1 -hmac '\(secret)' -binary | base64"
+            let made = try await Program.run(["sh", "-c", line])
+            #expect(made.lines == [Substring(servers[1].credential ?? "")], "\(made.output)")
+        }
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+private struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
