@@ -17,7 +17,7 @@ let swiftSettings: [SwiftSetting] = [
 let fuzzers: [Target] =
     Context.environment["STUND_FUZZERS"] == nil
     ? []
-    : ["fuzz-codec", "fuzz-server"].map { name in
+    : ["fuzz-codec", "fuzz-server", "fuzz-relay"].map { name in
         .executableTarget(
             name: name,
             dependencies: ["FuzzTargets"],
