@@ -19,6 +19,7 @@ let package = Package(
         // What the fuzzing package drives.
         .library(name: "Addresses", targets: ["Addresses"]),
         .library(name: "STUNCodec", targets: ["STUNCodec"]),
+        .library(name: "STUNAuthentication", targets: ["STUNAuthentication"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
     ],
     dependencies: [
@@ -141,7 +142,7 @@ let package = Package(
         // What the tests of wire and core share: messages built and read without the codec, fixtures, seeds.
         .target(
             name: "WireFixtures",
-            dependencies: ["Addresses", "STUNCodec"],
+            dependencies: ["Addresses", "STUNCodec", "COpenSSL"],
             path: "Tests/Wire/WireFixtures",
             swiftSettings: lifetimes
         ),
@@ -159,7 +160,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ServerCoreTests",
-            dependencies: ["ServerCore", "STUNCodec", "Addresses", "WireFixtures"],
+            dependencies: ["ServerCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),

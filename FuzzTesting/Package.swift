@@ -34,6 +34,7 @@ let package = Package(
             dependencies: [
                 .product(name: "Addresses", package: "stund"),
                 .product(name: "STUNCodec", package: "stund"),
+                .product(name: "STUNAuthentication", package: "stund"),
                 .product(name: "ServerCore", package: "stund"),
             ],
             swiftSettings: swiftSettings

@@ -36,11 +36,9 @@ public struct Server: Sendable {
     var username = NameBytes()
     /// How many allocations were made.
     var serial: UInt64 = 0
-    /// How many indications were sent.
-    var indications: UInt64 = 0
     var nextReport = Instant.start
     let ledger: AccountLedger
-    let indicationSeed: UInt64
+    var transactionIDs: TransactionIDGenerator
     private let seed: UInt64
     private var clock = (monotonic: Instant.start, unixSeconds: UInt64(0))
 
@@ -57,7 +55,7 @@ public struct Server: Sendable {
     ) {
         self.policy = policy
         self.seed = seed
-        self.indicationSeed = indicationSeed
+        transactionIDs = TransactionIDGenerator(indicationSeed, seed)
         self.ledger = ledger
         table = AllocationTable(seed: seed)
         sources = SourceTable(capacity: policy.statisticsRows, seed: seed)

@@ -113,7 +113,7 @@ struct RFC3489Tests {
         let outcome = one.send(Wire.message(0x0002, as: .classic))
         #expect(outcome.verdict == .reply)
         #expect(outcome.answer == Wire.message(0x0112, as: .classic, [.init(9, [0, 0, 4, 33])]))
-        #expect(one.server.counters.refused[2] == 1)
+        #expect(one.refusals(433) == 1)
         #expect(one.send(Wire.message(0x0002, as: .cookie)).verdict == .drop(.unknownMethod))
         #expect(one.send(Wire.message(0x0002, as: .rosenberg)).verdict == .drop(.unknownMethod))
     }

@@ -42,7 +42,7 @@ struct RFC8489Tests {
         #expect(outcome.verdict == .reply)
         #expect(outcome.answer == Wire.message(0x0111, as: .cookie, [.init(9, [0, 0, 4, 20]), list]))
         #expect(harness.row?.error == 1)
-        #expect(harness.server.counters.refused[1] == 1)
+        #expect(harness.refusals(420) == 1)
     }
 
     @Test("ICE's attributes are for ICE agents: PRIORITY is refused, as in the request of RFC 5769 section 2.1")

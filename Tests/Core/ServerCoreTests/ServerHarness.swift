@@ -113,6 +113,9 @@ extension ServerHarness {
     /// The one row of the statistics.
     var row: SourceTable.Row? { server.sources.newestFirst.first }
 
+    /// How many requests were refused with a code.
+    func refusals(_ code: Int) -> UInt64? { server.counters.named.first { $0.name == "errors-\(code)" }?.value }
+
     /// How many datagrams were dropped for a reason.
     func drops(_ reason: DropReason) -> UInt64 { server.counters.dropped[reason.rawValue] }
 }

@@ -12,20 +12,23 @@ extension [UInt8] {
 
 /// Runs `body` on a packet in a buffer filled with 0xAA or another byte, so that one which nobody wrote is seen.
 ///
-/// The packet starts `offset` bytes into an aligned buffer. Returns what `body` returns, and the datagram afterwards.
+/// The packet starts `offset` bytes into an aligned buffer, behind `headroom` bytes. Returns what `body` returns, and the
+/// datagram afterwards.
 public func withPacket<Result>(
     _ bytes: [UInt8],
     capacity: Int = 2048,
     at offset: Int = 0,
+    headroom: Int = 0,
     filledWith filler: UInt8 = 0xAA,
     _ body: (inout Packet) -> Result
 ) -> (result: Result, datagram: [UInt8]) {
-    var buffer = [UInt8](repeating: filler, count: offset + max(capacity, bytes.count))
-    buffer.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+    let start = offset + headroom
+    var buffer = [UInt8](repeating: filler, count: start + max(capacity, bytes.count))
+    buffer.replaceSubrange(start..<(start + bytes.count), with: bytes)
     var span = buffer.mutableSpan
     var whole = unsafe span.mutableBytes
-    var packet = Packet(whole._mutatingExtracting(offset..<whole.byteCount), count: bytes.count)
+    var packet = Packet(whole._mutatingExtracting(offset..<whole.byteCount), headroom: headroom, count: bytes.count)
     let result = body(&packet)
-    let count = packet.count
-    return (result, Array(buffer[offset..<(offset + count)]))
+    let (first, count) = (offset + packet.start, packet.count)
+    return (result, Array(buffer[first..<(first + count)]))
 }

@@ -64,10 +64,10 @@ struct Allocation: Sendable {
         return relay
     }
 
-    /// Gives a relay socket, or both, a new time.
-    mutating func setExpiry(_ expires: Instant, of family: IPAddress.Family?) {
-        if family != .v6 { v4?.expires = expires }
-        if family != .v4 { v6?.expires = expires }
+    /// Gives a relay socket, or both, a new time; one whose time is up stays as it is, also before it has been closed.
+    mutating func setExpiry(_ expires: Instant, of family: IPAddress.Family?, now: Instant) {
+        if family != .v6, relay(.v4, at: now) != nil { v4?.expires = expires }
+        if family != .v4, relay(.v6, at: now) != nil { v6?.expires = expires }
     }
 }
 

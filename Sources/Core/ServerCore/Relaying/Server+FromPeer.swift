@@ -29,6 +29,7 @@ extension Server {
             guard let permission = table.permission(for: peer.address, of: index),
                 table.permissions[permission].isLive(now)
             else { return drop(.noPermission) }
+            if table.permissions[permission].isOurs, isForbidden(peer) { return drop(.peerForbidden) }
             guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
             guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
         }
@@ -54,10 +55,10 @@ extension Server {
             return drop(.noAllocation)
         }
         let peer = nameForClient(peer)
-        guard error.isRelayed(family: peer.address.family),
+        guard policy.turn != nil, error.isRelayed(family: peer.address.family),
             let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
-        let id = nextTransactionID()
+        let id = transactionIDs.next()
         var writer = MessageWriter(
             MessageType(.data, .indication),
             in: .cookie,
@@ -67,12 +68,17 @@ extension Server {
         )
         packet.write(id.high, at: 4)
         packet.write(id.low, at: 12)
-        guard writer.append(XorPeerAddress(peer), to: &packet), writer.append(error, to: &packet) else {
+        guard writer.append(XorPeerAddress(peer), to: &packet),
+            writer.append(error.withDataOfTooBig(family: peer.address.family), to: &packet)
+        else {
             return drop(.tooLarge)
         }
         writer.finish(&packet)
         return .toClient(table.allocations[index].flow)
     }
+
+    /// What UDP carries over IPv4, the smaller of the two: 65,535 without the headers of IP and UDP.
+    private static let largestDatagram = 65_507
 
     /// Puts the header, XOR-PEER-ADDRESS and the DATA attribute's own header before the data, and zeroes behind it
     /// (RFC 8656 section 11.3).
@@ -80,12 +86,12 @@ extension Server {
         let bytes = packet.count
         let padded = (bytes &+ 3) & ~3
         let address = XorPeerAddress(peer)
-        let id = nextTransactionID()
+        let id = transactionIDs.next()
         let context = AttributeContext(transactionID: id, addressLayout: .standard)
         let addressLength = address.length(in: context)
         let header = Dialect.cookie.headerLength
         let before = header &+ 4 &+ addressLength &+ 4
-        guard padded <= packet.capacity, before &+ padded <= 0xFFFF, packet.prepend(before) else { return false }
+        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before) else { return false }
         packet.resize(to: before &+ padded)
         packet.write(MessageType(.data, .indication).rawValue, at: 0)
         packet.write(UInt16(truncatingIfNeeded: before &+ padded &- header), at: 2)
@@ -100,12 +106,10 @@ extension Server {
         return true
     }
 
-    /// The transaction id of an indication: unique is enough, since nobody answers it (RFC 8489 section 6).
-    private mutating func nextTransactionID() -> TransactionID {
-        indications &+= 1
-        var hash = SeededHash(seed: indicationSeed)
-        hash.mix(indications)
-        return TransactionID(high: UInt64(magicCookie) << 32 | hash.value & 0xFFFF_FFFF, low: hash.value ^ indications)
+    /// Whether the rules forbid one of our own addresses on its port: what our listening sockets answer to a request that
+    /// was forged in a relay's name is not for its client (attacks row 30).
+    private func isForbidden(_ peer: SocketAddress) -> Bool {
+        if case .denied = policy.turn?.peers.check(peer) { true } else { false }
     }
 
     /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
@@ -119,5 +123,11 @@ extension ICMP {
     /// RFC 8656 section 11.5: destination unreachable and time exceeded; of ICMPv6 packet too big as well.
     fileprivate func isRelayed(family: IPAddress.Family) -> Bool {
         family == .v4 ? type == 3 || type == 11 : (1...3).contains(type)
+    }
+
+    /// RFC 8656 section 18.13: the data is the MTU where a packet was too big, else zero.
+    fileprivate func withDataOfTooBig(family: IPAddress.Family) -> ICMP {
+        let isTooBig = family == .v4 ? type == 3 && code == 4 : type == 2
+        return isTooBig ? self : ICMP(type: type, code: code, data: 0)
     }
 }

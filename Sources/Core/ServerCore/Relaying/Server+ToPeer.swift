@@ -40,7 +40,7 @@ extension Server {
         do throws(MalformedMessage) {
             let message = try Message(parsing: packet.bytes, as: .cookie)
             if message.fingerprint == .invalid { return drop(.badFingerprint, from: flow, now: now) }
-            let request = TURNRequest(message, before: .max)
+            let request = TURNRequest(message)
             // RFC 8489 section 6.3.2: an indication that is not understood is dropped.
             if let first = request.unknown.first {
                 hadUnknownAttribute = true

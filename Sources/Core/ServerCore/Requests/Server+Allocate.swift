@@ -32,14 +32,18 @@ extension Server {
         // 5 to 9.
         let wanted = try RelayWish(message, request)
         // 4. Sockets do not tell the DF bit of what comes in, so it cannot be kept from IPv4 to IPv6 (RFC 8656 section 3.7).
-        if request.dontFragment != nil, context.flow.source.address.family == .v4, wanted.includesV6 {
-            throw .unknownAttribute(.dontFragment)
-        }
+        let staysV4 = request.dontFragment != nil && context.flow.source.address.family == .v4
+        if staysV4, wanted.includesV6 { throw .unknownAttribute(.dontFragment) }
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
         let account = try admit(identity, turn, now: context.now)
         // Open, or give back what was counted.
         do throws(Refusal) {
             let relays = try openRelays(wanted, now: context.now, ports: &ports)
+            // Only a token's own port tells its family.
+            if staysV4, let relay = relays[.v6] {
+                ports.close(relay.id, now: context.now)
+                throw .unknownAttribute(.dontFragment)
+            }
             let seconds = lifetime(requested, identity, turn, now: context.now)
             return .allocated(install(relays, context, message.transactionID, identity, account, lifetime: seconds))
         } catch {

@@ -23,7 +23,6 @@ extension Server {
             throw .missing(.xorPeerAddress)
         }
         guard turn.acceptsChannel(number) else { throw .channelNumber(number) }
-        try checkFamily(of: peer, index, context.now)
         _ = table.sweep(index, now: context.now)
         if let channel = table.channel(number, of: index), table.channels[channel].peer != peer {
             throw .channelTaken(number, by: table.channels[channel].peer)
@@ -32,6 +31,7 @@ extension Server {
         if let existing, table.channels[existing].number != number {
             throw .peerTaken(peer, by: table.channels[existing].number)
         }
+        try checkFamily(of: peer, index, context.now)
         try checkPeer(peer, turn, ports)
         if existing == nil, table.allocations[index].channelCount >= turn.channelsPerAllocation {
             throw .channelLimit(turn.channelsPerAllocation)

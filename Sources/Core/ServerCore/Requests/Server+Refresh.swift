@@ -26,7 +26,7 @@ extension Server {
             return .refreshed(0)
         }
         let seconds = lifetime(requested, identity, turn, now: context.now)
-        table.allocations[index].setExpiry(context.now.adding(seconds: seconds), of: family)
+        table.allocations[index].setExpiry(context.now.adding(seconds: seconds), of: family, now: context.now)
         rearm(index, now: context.now)
         return .refreshed(seconds)
     }

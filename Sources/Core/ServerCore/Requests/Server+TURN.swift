@@ -103,6 +103,8 @@ extension Server {
             acceptsExpired: !turn.endsAtCredentialExpiry && context.method != .allocate && table.index(of: flow) != nil
         )
         if case .accepted(let identity) = reading.authentication {
+            // What somebody added behind the integrity is nobody's name.
+            username = identity.username.map { NameBytes(message.value($0)) } ?? NameBytes()
             reading.outcome = perform(context, message, identity, turn, unknown: &reading.unknown, ports: &ports)
         }
         return reading
@@ -117,7 +119,7 @@ extension Server {
         unknown: inout UnknownAttributes,
         ports: inout some RelayPorts
     ) -> Result<TURNOutcome, Refusal> {
-        let request = TURNRequest(message, before: identity.end)
+        let request = TURNRequest(message)
         // RFC 8489 section 6.3.1: unknown attributes are looked at after the credential.
         if let first = request.unknown.first {
             unknown = request.unknown

@@ -4,7 +4,7 @@ import STUNCodec
 /// Where the attributes of a TURN request or indication stand: found in one walk, read when a handler wants them.
 ///
 /// Of attributes of one kind the first counts (RFC 8489 section 14, attacks row 51); what follows the integrity attribute
-/// does not count at all (RFC 8489 section 14.5, attacks row 15).
+/// does not count at all, in an indication either (RFC 8489 section 9, attacks row 15).
 struct TURNRequest {
     private(set) var lifetime: Message.Location?
     private(set) var requestedTransport: Message.Location?
@@ -19,11 +19,12 @@ struct TURNRequest {
     /// Comprehension-required attributes that are not known.
     private(set) var unknown = UnknownAttributes()
 
-    /// Looks at the attributes before byte `end`.
-    init(_ message: borrowing Message, before end: Int) {
+    /// Looks at the attributes before the first integrity attribute.
+    init(_ message: borrowing Message) {
         var offset = message.dialect.headerLength
-        while offset < end, let location = message.nextAttribute(&offset) {
+        while let location = message.nextAttribute(&offset) {
             switch location.type {
+            case .messageIntegrity, .messageIntegritySHA256: return
             case .lifetime: Self.keep(location, in: &lifetime)
             case .requestedTransport: Self.keep(location, in: &requestedTransport)
             case .requestedAddressFamily: Self.keep(location, in: &requestedFamily)
@@ -34,8 +35,7 @@ struct TURNRequest {
             case .channelNumber: Self.keep(location, in: &channelNumber)
             case .xorPeerAddress: Self.keep(location, in: &peer)
             case .data: Self.keep(location, in: &data)
-            case .username, .realm, .nonce, .userHash, .passwordAlgorithm, .messageIntegrity, .messageIntegritySHA256:
-                break
+            case .username, .realm, .nonce, .userHash, .passwordAlgorithm: break
             default:
                 if location.type.isComprehensionRequired, !Self.isUnderstood(location.type) {
                     unknown.insert(location.type)
