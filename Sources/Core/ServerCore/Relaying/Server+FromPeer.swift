@@ -94,7 +94,9 @@ extension Server {
         let addressLength = address.length(in: context)
         let header = Dialect.cookie.headerLength
         let before = header &+ 4 &+ addressLength &+ 4
-        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before) else { return false }
+        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before) else {
+            return false
+        }
         packet.resize(to: before &+ padded)
         packet.write(MessageType(.data, .indication).rawValue, at: 0)
         packet.write(UInt16(truncatingIfNeeded: before &+ padded &- header), at: 2)
