@@ -1,4 +1,5 @@
 import Addresses
+import STUNAuthentication
 import STUNCodec
 import Testing
 import WireFixtures
