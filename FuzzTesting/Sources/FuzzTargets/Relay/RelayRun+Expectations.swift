@@ -32,6 +32,8 @@ struct RequestOutlook {
     let identity: NaiveIdentity
     /// The reasons to refuse it; with any there must be no success.
     var errors: Set<Int> = []
+    /// What may be answered besides, for a reason that the model does not count.
+    var alsoRight: Set<Int> = []
     /// Whether it must succeed when there is no reason to refuse it.
     var isCertain = true
     /// Whether it is an Allocate request that was answered before.
@@ -116,7 +118,7 @@ extension RelayRun {
                 peer: peer,
                 data: data,
                 dontFragment: dontFragment && isV4,
-                isCertain: isAllowed != nil && !model.settings.limitsBytes
+                isCertain: isAllowed != nil && !model.limitsBytes
             )
         )
     }
@@ -165,9 +167,10 @@ extension RelayRun {
         }
         if model.count(of: known.account, now) >= model.settings.userLimit { outlook.errors.insert(486) }
         if model.liveCount(now) >= model.settings.totalLimit { outlook.errors.insert(508) }
+        if model.settings.monthlyBytes != .max { outlook.alsoRight = [486] }
         // What has ended but was not cleared away yet may still count.
         let mayBeFull = server.sessionCount >= min(model.settings.userLimit, model.settings.totalLimit)
-        outlook.isCertain = !mayBeFull && !model.settings.limitsBytes
+        outlook.isCertain = !mayBeFull && !model.limitsBytes
     }
 
     /// The client's allocation; nil, with the reason noted, when there is none that it may use (RFC 8656 section 5).
