@@ -17,12 +17,38 @@ public struct ErrorCode: Attribute {
 
     private init(unchecked code: UInt16) { self.code = code }
 
+    /// 300 Try Alternate (RFC 8489 section 14.8).
+    public static let tryAlternate = ErrorCode(unchecked: 300)
     /// 400 Bad Request (RFC 8489 section 14.8).
     public static let badRequest = ErrorCode(unchecked: 400)
+    /// 401 Unauthenticated (RFC 8489 section 14.8).
+    public static let unauthenticated = ErrorCode(unchecked: 401)
+    /// 403 Forbidden (RFC 8656 section 19).
+    public static let forbidden = ErrorCode(unchecked: 403)
     /// 420 Unknown Attribute (RFC 8489 section 14.8).
     public static let unknownAttribute = ErrorCode(unchecked: 420)
     /// 433 Use TLS (RFC 3489 section 11.2.9).
     public static let useTLS = ErrorCode(unchecked: 433)
+    /// 437 Allocation Mismatch (RFC 8656 section 19).
+    public static let allocationMismatch = ErrorCode(unchecked: 437)
+    /// 438 Stale Nonce (RFC 8489 section 14.8).
+    public static let staleNonce = ErrorCode(unchecked: 438)
+    /// 440 Address Family not Supported (RFC 8656 section 19).
+    public static let addressFamilyNotSupported = ErrorCode(unchecked: 440)
+    /// 441 Wrong Credentials (RFC 8656 section 19).
+    public static let wrongCredentials = ErrorCode(unchecked: 441)
+    /// 442 Unsupported Transport Protocol (RFC 8656 section 19).
+    public static let unsupportedTransport = ErrorCode(unchecked: 442)
+    /// 443 Peer Address Family Mismatch (RFC 8656 section 19).
+    public static let peerAddressFamilyMismatch = ErrorCode(unchecked: 443)
+    /// 446 Connection Already Exists (RFC 6062 section 6.3).
+    public static let connectionAlreadyExists = ErrorCode(unchecked: 446)
+    /// 486 Allocation Quota Reached (RFC 8656 section 19).
+    public static let allocationQuotaReached = ErrorCode(unchecked: 486)
+    /// 500 Server Error (RFC 8489 section 14.8).
+    public static let serverError = ErrorCode(unchecked: 500)
+    /// 508 Insufficient Capacity (RFC 8656 section 19).
+    public static let insufficientCapacity = ErrorCode(unchecked: 508)
 
     /// Reads class and number; a reason phrase is passed over.
     @inlinable
