@@ -64,7 +64,9 @@ public final class LiveServer: RunningServer {
             var policy = try Policy(settings, plan: plan, workers: workers)
             policy.turn = try relay?.policy(settings, listening: plan)
             self.policy = Mutex(policy)
-            startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
+            startWarnings =
+                Self.warnings(of: sets.first ?? [], settings: settings)
+                + Self.warnings(ofFileLimit: FileLimit.raise(), for: relay?.plan, settings: settings)
             let shared = WorkerPool.Shared(
                 relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
                 ledger: relay?.ledger ?? AccountLedger(capacity: 1),
@@ -175,6 +177,18 @@ public final class LiveServer: RunningServer {
     private func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
         if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
+    }
+
+    /// Each allocation takes a socket, and a few dozen files are the server's own.
+    private static func warnings(ofFileLimit limit: Int, for plan: RelayPlan?, settings: Settings) -> [String] {
+        guard let plan, limit < settings.relayPorts.count * plan.addresses.count + 64 else { return [] }
+        return [
+            """
+            the limit of open files is \(limit), so there can be fewer allocations than relay-ports has room for \
+            (\(settings.relayPorts.count) a relay address): raise it (`ulimit -n`, or LimitNOFILE of systemd), or nothing if \
+            so many never come
+            """
+        ]
     }
 
     private static func warnings(of set: [Listeners.Listener], settings: Settings) -> [String] {
