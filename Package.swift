@@ -19,6 +19,7 @@ let package = Package(
         // What the fuzzing package drives.
         .library(name: "Addresses", targets: ["Addresses"]),
         .library(name: "STUNCodec", targets: ["STUNCodec"]),
+        .library(name: "STUNAuthentication", targets: ["STUNAuthentication"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
     ],
     dependencies: [

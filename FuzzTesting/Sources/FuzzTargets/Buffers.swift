@@ -11,19 +11,22 @@ extension [UInt8] {
 }
 
 /// Runs `body` on a packet in a buffer of 0xAA, and returns what it returns and the datagram afterwards.
+///
+/// `capacity` counts from the datagram's first byte; `headroom` bytes lie before it.
 func withPacket<Result>(
     _ bytes: [UInt8],
+    headroom: Int = 0,
     capacity: Int,
     _ body: (inout Packet) throws -> Result
 ) rethrows -> (result: Result, datagram: [UInt8]) {
-    var buffer = bytes
     // One copy instead of a loop, which would take most of an instrumented run's time.
+    var buffer = headroom == 0 ? bytes : filler.prefix(headroom) + bytes
     buffer += filler.prefix(max(0, capacity - bytes.count))
     var span = buffer.mutableSpan
-    var packet = unsafe Packet(span.mutableBytes, count: bytes.count)
+    var packet = unsafe Packet(span.mutableBytes, headroom: headroom, count: bytes.count)
     let result = try body(&packet)
-    let count = packet.count
-    return (result, Array(buffer[..<count]))
+    let (start, count) = (packet.start, packet.count)
+    return (result, Array(buffer[start..<(start + count)]))
 }
 
 private let filler = [UInt8](repeating: 0xAA, count: 1 << 17)

@@ -15,6 +15,7 @@ public func serverScript(_ bytes: [UInt8]) throws(Violation) {
 private struct Script {
     private var input: ArraySlice<UInt8>
     private var server: Server
+    private var ports = NoRelayPorts()
     private var rows: Int
     private var now = Instant(nanoseconds: 0)
     private var datagrams: UInt64 = 0
@@ -76,6 +77,7 @@ private struct Script {
         switch verdict {
         case .drop: return
         case .reply: break
+        case .toPeer, .toClient: throw Violation(description: "something relayed while TURN is off")
         case .replyFrom(let role, let port):
             try Violation.unless(port ?? 1024 >= 1024, "an answer to port \(port ?? 0)")
             try Violation.unless(
@@ -84,7 +86,7 @@ private struct Script {
             )
         }
         switch kind {
-        case .notSTUN: throw Violation(description: "an answer to what is not STUN")
+        case .notSTUN, .channelData: throw Violation(description: "an answer to what is not STUN")
         case .wrongLength: try check(answer, to: request, as: .classic, flow, hasAlternate)
         case .message(let dialect): try check(answer, to: request, as: dialect, flow, hasAlternate)
         }
@@ -189,4 +191,15 @@ private struct Script {
         }
         return policy
     }
+}
+
+/// The relay sockets of a server that relays nothing.
+private struct NoRelayPorts: RelayPorts {
+    mutating func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> OpenedRelay {
+        throw .noneFree
+    }
+
+    mutating func close(_ relay: RelayID, now: Instant) {}
+
+    func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { false }
 }

@@ -20,5 +20,6 @@ public struct FuzzTarget: Sendable {
     public static let all = [
         FuzzTarget(name: "codec", run: codecRoundTrip),
         FuzzTarget(name: "server", run: serverScript),
+        FuzzTarget(name: "relay", run: relayScript),
     ]
 }

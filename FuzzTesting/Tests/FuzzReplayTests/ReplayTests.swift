@@ -15,11 +15,27 @@ struct ReplayTests {
         }
     }
 
-    @Test("20,000 random inputs break no promise either", arguments: FuzzTarget.all.map(\.name))
-    func random(name: String) throws {
+    @Test("the same relay script leaves the same trace, and another one another")
+    func determinism() throws {
+        var traces: Set<UInt64> = []
+        let corpus = try files(in: "Corpus/relay")
+        for file in corpus {
+            let bytes = try [UInt8](Data(contentsOf: file))
+            let trace = try relayTrace(bytes)
+            #expect(try relayTrace(bytes) == trace, "\(file.lastPathComponent)")
+            traces.insert(trace)
+        }
+        #expect(traces.count > corpus.count / 2)
+    }
+
+    @Test(
+        "thousands of random inputs break no promise either",
+        arguments: zip(FuzzTarget.all.map(\.name), FuzzTarget.all.map { $0.name == "relay" ? 2_000 : 20_000 })
+    )
+    func random(name: String, count: Int) throws {
         let target = try #require(FuzzTarget.all.first { $0.name == name })
         var generator = SystemRandomNumberGenerator()
-        for _ in 0..<20_000 {
+        for _ in 0..<count {
             let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in UInt8.random(in: 0...255) }
             do { try target.run(bytes) } catch { Issue.record("\(error) by \(bytes)") }
         }

@@ -183,6 +183,8 @@ public struct Server: Sendable {
             sources = sources.resized(to: new.statisticsRows, seed: seed)
         }
         if let turn = new.turn { revokeForbidden(by: turn) }
+        // Whoever had used up a quota may go on at once when it is larger now, and the other way round.
+        if new.turn?.quotas != old.turn?.quotas { nextReport = .start }
     }
 }
 

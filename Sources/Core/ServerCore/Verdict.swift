@@ -52,7 +52,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case noChannel
     /// TURN: no live permission for the peer's address.
     case noPermission
-    /// TURN: data for one of our own addresses where no allocation is.
+    /// TURN: data for one of our own addresses where no allocation is, or from a listening socket or port 0.
     case peerForbidden
     /// TURN: the bandwidth, or the bytes of the month, are used up.
     case overQuota

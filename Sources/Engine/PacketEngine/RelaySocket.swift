@@ -54,7 +54,7 @@ public enum RelaySocket {
     /// Forbids or allows that what a relay socket sends is fragmented.
     ///
     /// Forbidden: IP_PMTUDISC_PROBE sets the DF bit and does not go by what this host knows of the path, since finding
-    /// that out is what the client is doing (RFC 8656 section 3.9). Allowed on IPv4: IP_PMTUDISC_OMIT sets no DF bit, lets no forged
+    /// that out is what the client is doing (RFC 8656 section 3.7). Allowed on IPv4: IP_PMTUDISC_OMIT sets no DF bit, lets no forged
     /// ICMP message shrink the path's MTU, and, unlike IP_PMTUDISC_DONT, still tells "fragmentation needed".
     static func setFragmentation(_ descriptor: Int32, _ family: Int32, forbidden: Bool) {
         let isV4 = family == AF_INET

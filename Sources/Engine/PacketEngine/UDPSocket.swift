@@ -80,6 +80,10 @@ public final class UDPSocket: Sendable {
             // One family a socket: an IPv4 client must never show up as ::ffff:a.b.c.d.
             try setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
         }
+        if local.address.family == .v4 {
+            // No DF bit on what is relayed to a client: it came without one as far as anybody can tell (RFC 8656 section 14).
+            try setOption(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, "IP_MTU_DISCOVER", local)
+        }
         if sharesPort { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", local) }
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         if local.address.isUnspecified, clinux_enable_packet_info(descriptor, family) != 0 {

@@ -17,10 +17,12 @@ public struct Explanation: Codable, Hashable, Sendable {
         }
     }
 
-    /// One request that was refused.
+    /// One request that was refused, and how often the client repeated it.
     public struct Refusal: Codable, Hashable, Sendable {
-        /// The time in GMT, such as `2002-08-13T15:30:48.000Z`.
+        /// The time in GMT, of several times the last, such as `2002-08-13T15:30:48.000Z`.
         public var time: String
+        /// How often it was refused.
+        public var count: Int
         /// The client's address and port.
         public var client: String
         /// The user name that the request gave, with what is no text as `\xNN`; nil when it gave none.
@@ -39,6 +41,7 @@ public struct Explanation: Codable, Hashable, Sendable {
         /// Makes a refusal.
         public init(
             time: String,
+            count: Int = 1,
             client: String,
             user: String?,
             realm: String?,
@@ -48,6 +51,7 @@ public struct Explanation: Codable, Hashable, Sendable {
             cure: String
         ) {
             self.time = time
+            self.count = count
             self.client = client
             self.user = user
             self.realm = realm
@@ -77,8 +81,8 @@ public struct Explanation: Codable, Hashable, Sendable {
 }
 
 extension Explanation {
-    /// How many refusals are shown to a person; equal ones count as one.
-    private static let shownRefusals = 10
+    /// How many sessions and refusals are shown to a person.
+    private static let shown = 10
 
     /// The explanation for a terminal; ends with a line end.
     public var text: String {
@@ -94,7 +98,7 @@ extension Explanation {
     private var sessionLines: [String] {
         guard !sessions.isEmpty else { return ["No session now."] }
         return [HumanText.count(sessions.count, "session") + " now (see `stund sessions`):"]
-            + sessions.prefix(Self.shownRefusals).map { row in
+            + sessions.prefix(Self.shown).map { row in
                 let relays = row.relays.joined(separator: " and ")
                 let traffic =
                     HumanText.bytes(row.toPeers.bytes) + " to peers, "
@@ -106,40 +110,17 @@ extension Explanation {
 
     private var refusalLines: [String] {
         guard !refusals.isEmpty else { return ["No refused request is remembered."] }
-        let groups = groups
         var lines = ["Refused requests, the newest first:"]
-        for group in groups.prefix(Self.shownRefusals) {
-            let refusal = group.newest
+        for refusal in refusals.prefix(Self.shown) {
             var line = "  \(refusal.time)  \(refusal.method) from \(refusal.client): \(refusal.code)"
             if let user = refusal.user, user != subject { line += ", user \(TerminalText.oneLine(user))" }
-            if group.count > 1 { line += " (\(group.count) times)" }
+            if refusal.count > 1 { line += " (\(refusal.count) times)" }
             lines += [
                 line, "    " + TerminalText.oneLine(refusal.cause), "    -> " + TerminalText.oneLine(refusal.cure),
             ]
         }
-        let left = groups.count - Self.shownRefusals
-        if left > 0 { lines.append("  and \(left) more kinds: --json shows them") }
+        let left = refusals.count - Self.shown
+        if left > 0 { lines.append("  and \(left) more: --json shows them") }
         return lines
-    }
-
-    /// A client that is refused tries again and again: equal refusals one after the other are shown once.
-    private var groups: [(newest: Refusal, count: Int)] {
-        var groups: [(newest: Refusal, count: Int)] = []
-        for refusal in refusals {
-            if let last = groups.last?.newest, last.isLike(refusal) {
-                groups[groups.count - 1].count += 1
-            } else {
-                groups.append((refusal, 1))
-            }
-        }
-        return groups
-    }
-}
-
-extension Explanation.Refusal {
-    /// Whether both are the same request refused for the same reason; facts in the cause such as seconds may differ.
-    fileprivate func isLike(_ other: Self) -> Bool {
-        client == other.client && user == other.user && method == other.method && code == other.code
-            && cure == other.cure
     }
 }

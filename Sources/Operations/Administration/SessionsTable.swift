@@ -30,19 +30,23 @@ public struct SessionsTable: Sendable {
         // One realm is the rule, and then its column says nothing.
         let showsRealm = Set(report.rows.map(\.realm)).count > 1
         var table = [
-            ["ID", "User", "Realm", "Client", "Relay", "To Peers", "To Client", "Peers", "Age", "Ends In"]
+            [
+                "ID", "User", "Realm", "Client", "Relay", "To Peers", "Packets", "To Client", "Packets", "Peers", "Age",
+                "Ends In",
+            ]
         ]
         for row in report.rows {
             let relays = row.relays.isEmpty ? [""] : row.relays
             table.append([
-                row.id, Self.short(row.user), Self.short(row.realm), row.client, relays[0], Self.traffic(row.toPeers),
-                Self.traffic(row.toClient), "\(row.peers)", HumanText.duration(row.age),
+                row.id, Self.short(row.user), Self.short(row.realm), row.client, relays[0],
+                HumanText.bytes(row.toPeers.bytes), "\(row.toPeers.packets)", HumanText.bytes(row.toClient.bytes),
+                "\(row.toClient.packets)", "\(row.permissions.count)", HumanText.duration(row.age),
                 HumanText.duration(row.expiresIn),
             ])
-            table += relays.dropFirst().map { ["", "", "", "", $0, "", "", "", "", ""] }
+            table += relays.dropFirst().map { ["", "", "", "", $0] + Array(repeating: "", count: 7) }
         }
         if !showsRealm { for index in table.indices { table[index].remove(at: 2) } }
-        let numbers = table[0].count - 5
+        let numbers = table[0].count - 7
         let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
         return table.map { cells in
             let line = zip(cells, widths).enumerated().map { column, cell in
@@ -51,10 +55,6 @@ public struct SessionsTable: Sendable {
             }
             return line.joined(separator: "  ").trimmedAtEnd
         }
-    }
-
-    private static func traffic(_ traffic: SessionsReport.Row.Traffic) -> String {
-        HumanText.bytes(traffic.bytes) + " in \(traffic.packets)"
     }
 
     // MARK: A few lines each
@@ -81,11 +81,6 @@ public struct SessionsTable: Sendable {
         let name = TerminalText.oneLine(name)
         return name.count > 32 ? name.prefix(29) + "..." : name
     }
-}
-
-extension SessionsReport.Row {
-    /// How many peer addresses the client may exchange packets with.
-    fileprivate var peers: Int { permissions.count }
 }
 
 extension String {

@@ -47,7 +47,7 @@ public enum HumanText {
     private static let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
 
     /// A number with the noun it counts: `1 packet`, `2 packets`.
-    static func count(_ number: some BinaryInteger, _ noun: String) -> String {
+    public static func count(_ number: some BinaryInteger, _ noun: String) -> String {
         "\(number) \(noun)" + (number == 1 ? "" : "s")
     }
 }

@@ -28,6 +28,21 @@ struct BoundedList<Element> {
         oldest = (oldest + 1) % capacity
     }
 
+    /// Changes one of the newest `count` elements in its place, the newest that is meant; false when there is none.
+    mutating func change(
+        amongNewest count: Int,
+        where isMeant: (Element) -> Bool,
+        _ change: (inout Element) -> Void
+    ) -> Bool {
+        for age in 0..<min(count, elements.count) {
+            let index = (oldest + elements.count - 1 - age) % elements.count
+            guard isMeant(elements[index]) else { continue }
+            change(&elements[index])
+            return true
+        }
+        return false
+    }
+
     mutating func removeAll() {
         elements.removeAll()
         oldest = 0

@@ -1,10 +1,12 @@
 public import Addresses
 import Synchronization
 
-/// One request that was refused, in words.
+/// One request that was refused, in words, and how often the client repeated it.
 public struct RefusalRecord: Sendable, Hashable {
-    /// When it was, in nanoseconds since 1970 (UTC).
-    public let time: Int64
+    /// When it was, the last time, in nanoseconds since 1970 (UTC).
+    public private(set) var time: Int64
+    /// How often it was refused.
+    public private(set) var count = 1
     /// Who asked.
     public let client: SocketAddress
     /// The user's name that the request gave; nil when it gave none.
@@ -17,8 +19,8 @@ public struct RefusalRecord: Sendable, Hashable {
     public let method: String
     /// The error code that the client was told.
     public let code: UInt16
-    /// Why, in one sentence with the exact facts.
-    public let cause: String
+    /// Why, in one sentence with the exact facts; of several times those of the last.
+    public private(set) var cause: String
     /// What to do about it, in one sentence.
     public let cure: String
 
@@ -45,6 +47,18 @@ public struct RefusalRecord: Sendable, Hashable {
         self.cure = cure
     }
 
+    /// Whether both are the same request refused for the same reason; facts such as seconds may differ.
+    fileprivate func isRepeated(by other: RefusalRecord) -> Bool {
+        client == other.client && code == other.code && method == other.method && username == other.username
+            && peer == other.peer && cure == other.cure
+    }
+
+    fileprivate mutating func add(_ other: RefusalRecord) {
+        time = max(time, other.time)
+        cause = other.cause
+        count += 1
+    }
+
     /// The time as RFC 3339 writes it, with milliseconds.
     public var timestamp: String { CivilTime(nanosecondsSince1970: time).rfc3339 }
 }
@@ -55,13 +69,27 @@ public struct RefusalRecord: Sendable, Hashable {
 public final class RefusalHistory: Sendable {
     private let list: Mutex<BoundedList<RefusalRecord>>
 
+    /// Among how many of the newest a repetition is looked for.
+    private static let repetitions = 64
+
     /// Keeps the last `capacity` refusals (at least one).
     public init(capacity: Int = 1000) {
         list = Mutex(BoundedList(capacity: capacity))
     }
 
     /// Adds a refusal; the oldest one goes when there is no room.
-    public func append(_ record: RefusalRecord) { list.withLock { $0.append(record) } }
+    ///
+    /// A client that tries again and again is counted, and does not drive out the others.
+    public func append(_ record: RefusalRecord) {
+        list.withLock { list in
+            let isCounted = list.change(amongNewest: Self.repetitions) {
+                $0.isRepeated(by: record)
+            } _: {
+                $0.add(record)
+            }
+            if !isCounted { list.append(record) }
+        }
+    }
 
     /// The refusals of a user, newest first: by the whole name, or of a time-limited one by the part after the colon.
     public func records(ofUser subject: String) -> [RefusalRecord] {
@@ -80,6 +108,6 @@ public final class RefusalHistory: Sendable {
 
     private func newestFirst(where isMeant: (RefusalRecord) -> Bool) -> [RefusalRecord] {
         // A reference to the list is copied under the lock, so that nobody waits for the search.
-        list.withLock { $0 }.inOrder.reversed().filter(isMeant)
+        list.withLock { $0 }.inOrder.reversed().filter(isMeant).sorted { $0.time > $1.time }
     }
 }

@@ -50,6 +50,7 @@ extension Explanation.Refusal {
     init(_ record: RefusalRecord) {
         self.init(
             time: record.timestamp,
+            count: record.count,
             client: "\(record.client)",
             user: record.username?.text,
             realm: record.realm,
@@ -98,7 +99,7 @@ extension ExplanationFacts {
     }
 
     private func credential(_ timed: TimedUsername, _ context: RefusalContext) -> Explanation.Finding {
-        let topic = "timed credential"
+        let topic = "credential"
         let end = Date(timeIntervalSince1970: Double(timed.expiry)).formatted(.iso8601)
         guard timed.expiry > unixSeconds else {
             let text = AuthenticationRefusal.expired(bySeconds: unixSeconds - timed.expiry).text(context)

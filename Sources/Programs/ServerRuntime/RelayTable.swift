@@ -112,6 +112,7 @@ final class RelayTable: Sendable {
         guard let index = state.pools.firstIndex(where: { $0.address.local.family == family }) else {
             return .failure(.familyMissing(family))
         }
+        if kind == .evenReservingNext, state.pools[index].isFullyReserved { return .failure(.noneFree) }
         for _ in 0..<tries {
             guard let port = state.pools[index].ports.take(kind, now: now, using: &state.random) else {
                 return .failure(.noneFree)
@@ -133,6 +134,10 @@ final class RelayTable: Sendable {
 }
 
 extension RelayTable.Pool {
+    /// Whether as many ports are kept for tokens as may be, an eighth: no client can hold them all by asking again and
+    /// again.
+    fileprivate var isFullyReserved: Bool { waiting.count >= max(1, ports.capacity / 8) }
+
     private func local(_ port: UInt16) -> SocketAddress { SocketAddress(address.local, port: port) }
     private func external(_ port: UInt16) -> SocketAddress { SocketAddress(address.external, port: port) }
 

@@ -253,7 +253,8 @@ struct StatusText {
         }
         let realms = relay.realms.joined(separator: ", ")
         return addresses + [
-            "realms         \(realms), with \(relay.users) users and \(relay.secrets) secrets",
+            "realms         \(realms)",
+            "accounts       \(HumanText.count(relay.users, "user")), \(HumanText.count(relay.secrets, "secret"))",
             "sessions       \(relay.sessions)",
         ]
     }

@@ -33,15 +33,33 @@ struct RefusalHistoryTests {
     @Test("only the newest are kept")
     func bounded() throws {
         let history = RefusalHistory(capacity: 3)
-        for number in 0..<1000 { history.append(try record(Int64(number), user: UserName("alice"))) }
+        for number in 0..<1000 {
+            history.append(try record(Int64(number), user: UserName("alice"), client: "192.0.2.1:\(number + 1)"))
+        }
         #expect(history.records(ofUser: "alice").map(\.time) == [999, 998, 997])
+    }
+
+    @Test("a client that tries again and again is one record with the newest facts, and drives out nobody")
+    func repeated() throws {
+        let history = RefusalHistory(capacity: 3)
+        history.append(try record(0, user: UserName("bob")))
+        for number in 1...1000 {
+            for client in ["192.0.2.1:5", "192.0.2.2:5"] {
+                history.append(try record(Int64(number), user: UserName("alice"), client: client, cause: "\(number) s"))
+            }
+        }
+        let records = history.records(ofUser: "alice")
+        #expect(records.map(\.count) == [1000, 1000])
+        #expect(records.map(\.time) == [1000, 1000] && records.map(\.cause) == ["1000 s", "1000 s"])
+        #expect(history.records(ofUser: "bob").map(\.count) == [1])
     }
 
     private func record(
         _ time: Int64,
         user: UserName? = nil,
         client: String = "192.0.2.9:9",
-        peer: IPAddress? = nil
+        peer: IPAddress? = nil,
+        cause: String = "cause"
     ) throws -> RefusalRecord {
         RefusalRecord(
             time: time,
@@ -50,7 +68,7 @@ struct RefusalHistoryTests {
             peer: peer,
             method: "Allocate",
             code: 401,
-            cause: "cause",
+            cause: cause,
             cure: "cure"
         )
     }

@@ -45,7 +45,7 @@ struct UserExplanationTests {
     @Test("a timed name tells until when it is good, or since when it is not, by the server's clock")
     func timed() throws {
         let good = Explanation("1700000125:alice", try facts()).findings
-        #expect(good[1].topic == "timed credential" && good[1].cure == nil)
+        #expect(good[1].topic == "credential" && good[1].cure == nil)
         #expect(good[1].text == #"good until 2023-11-14T22:15:25Z, 2 min 5 s from now, if made with the secret "web""#)
         #expect(good.map(\.topic).contains("allocations"))
         let ended = Explanation("1699999988:alice", try facts()).findings[1]

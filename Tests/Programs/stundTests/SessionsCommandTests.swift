@@ -70,7 +70,8 @@ struct SessionsCommandTests {
                 workers        1
                 relays from    198.51.100.1 (here 10.0.0.4), 9 of 10 ports free
                                2001:db8::1, 10 of 10 ports free
-                realms         stund, example.org, with 2 users and 1 secrets
+                realms         stund, example.org
+                accounts       2 users, 1 secret
                 sessions       4
 
                 """

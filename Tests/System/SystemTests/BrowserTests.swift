@@ -28,7 +28,7 @@ struct BrowserTests {
         }
         guard Capture.isPossible else { return try await work() }
         // The first packets are like the others; decoding all would take longer than sending them.
-        let frames = try await Capture.of(ports.first, on: "any", namespace: namespaces.server, most: 5000, work)
+        let frames = try await Capture.of(ports.first, on: "any", in: namespaces.server, most: 5000, work)
         expectDecoded(frames)
     }
 

@@ -20,17 +20,25 @@ enum Capture {
         var isDecoded: Bool { protocols.contains("stun") && !isMalformed && remark.isEmpty }
     }
 
-    static var isPossible: Bool { Partners.isRoot && Partners.has("dumpcap", "tshark") }
+    static var isPossible: Bool { Partners.canBuildNATs && Partners.has("dumpcap", "tshark", "ethtool") }
 
-    /// Runs `body` and returns what was captured meanwhile, `most` frames at most.
+    /// Runs `body` and returns what was captured meanwhile in a namespace, `most` frames at most.
+    ///
+    /// A server may hand over several datagrams at once, which the network device takes apart (UDP_SEGMENT, udp(7)). Here
+    /// the kernel shall do that before the capture, which would see them as one that is too long.
     nonisolated(nonsending) static func of(
         _ port: UInt16,
         on interface: String,
-        namespace: String? = nil,
+        in namespace: String,
         most: Int = 20_000,
         _ body: () async throws -> Void
     ) async throws -> [Frame] {
         try await withTemporaryFolder { folder in
+            for link in ["lo", "eth0", "eth1"] {
+                let command = ["ethtool", "-K", link, "tx-udp-segmentation", "off"]
+                let end = try await Program.run(command, namespace: namespace)
+                try #require(end.exitCode == 0 || link == "eth1", "\(end.output)")
+            }
             let file = folder + "/frames.pcapng"
             let command = ["dumpcap", "-i", interface, "-f", "udp port \(port)", "-c", "\(most)", "-w", file]
             try await Program.running(command, namespace: namespace) { dumpcap in

@@ -23,7 +23,9 @@ struct RelayClientTests {
     /// The ways in which it can use a relay over UDP.
     ///
     /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
-    /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766.
+    /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out are
+    /// `-Z`, which asks for both families by a number (0x8032) that RFC 8656 did not keep, takes what it gets for both and
+    /// then refreshes either at random; and `-R`, in which it hangs now and then, with coturn too.
     static let modes = [
         Mode(name: "channels, an even port and the next by its token", flags: []),
         Mode(name: "channels, one allocation", flags: ["-c"], messages: 5),
@@ -35,16 +37,12 @@ struct RelayClientTests {
         Mode(name: "an IPv6 relay, IPv6 client, indications", flags: ["-x", "-s"], server: "::1", peer: "::1"),
         Mode(name: "an IPv4 relay, IPv6 client", flags: ["-X"], server: "::1"),
         Mode(name: "IPv6, client to client", flags: ["-x", "-y"], messages: 20, server: "::1", peer: nil),
-        Mode(name: "both families in one allocation, IPv4 peer", flags: ["-Z"], messages: 5),
-        Mode(name: "both families in one allocation, IPv6 peer", flags: ["-Z"], messages: 5, peer: "::1"),
-        Mode(name: "both families, client to client", flags: ["-Z", "-y"], peer: nil),
         Mode(name: "DONT-FRAGMENT", flags: ["-g"]),
         Mode(name: "DONT-FRAGMENT in Send indications", flags: ["-g", "-s"]),
         Mode(name: "padded ChannelData", flags: ["-D", "-l", "101"]),
         Mode(name: "ChannelData of odd length", flags: ["-l", "101"]),
         Mode(name: "extra CreatePermission and ChannelBind", flags: ["-G"]),
         Mode(name: "a time-limited secret", flags: ["-W", Relay.secret]),
-        Mode(name: "negative tests of the protocol", flags: ["-R"]),
         Mode(name: "clients that start anew", flags: ["-B"]),
         Mode(
             name: "forty clients, packets of 1171 bytes",
@@ -100,7 +98,8 @@ struct RelayClientTests {
         let relay = Relay(server: server, allowsPeers: false, settings: ["rfc5766-channels": "on"])
         try await relay.running { ports, _ in
             for flags in [[], ["-s"]] {
-                let end = try await Self.run(Mode(name: "", flags: flags), ports)
+                // Another one than the relay's own, with which clients may always talk to each other.
+                let end = try await Self.run(Mode(name: "", flags: flags, peer: "127.0.0.9"), ports)
                 #expect(end.output.contains("error 403"), "\(end.output)")
                 #expect(end.exitCode != 0)
             }
@@ -111,12 +110,17 @@ struct RelayClientTests {
     private static let places = Places(8)
 
     /// Runs the client to its end, beside the peer that it needs.
-    nonisolated(nonsending) static func run(_ mode: Mode, _ ports: Ports) async throws -> Program.State {
+    nonisolated(nonsending) static func run(
+        _ mode: Mode,
+        _ ports: Ports,
+        namespace: String? = nil
+    ) async throws -> Program.State {
         var command = ["stdbuf", "-oL", "turnutils_uclient", "-p", "\(ports.first)"]
         // With a secret, the client makes the password from it and the user name.
         command += ["-u", Relay.user] + (mode.flags.contains("-w") || mode.usesSecret ? [] : ["-w", Relay.password])
         guard let peer = mode.peer else {
-            return try await Program.run(command + mode.flags + [mode.server], limit: .seconds(60))
+            let command = command + mode.flags + [mode.server]
+            return try await Program.run(command, namespace: namespace, limit: .seconds(60))
         }
         let peerPorts = try Ports.free(areAdjacent: true)
         let peerCommand = ["turnutils_peer", "-L", peer, "-p", "\(peerPorts.first)"]

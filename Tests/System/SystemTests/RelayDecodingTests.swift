@@ -2,7 +2,7 @@ import Testing
 
 @Suite(
     "tshark, an independent decoder, reads everything that a relay says",
-    .enabled(if: Capture.isPossible, "needs root, and dumpcap and tshark, of Debian's tshark")
+    .enabled(if: Capture.isPossible, "needs network namespaces, and Debian's tshark and ethtool")
 )
 struct RelayDecodingTests {
     /// What the clients below must have brought the server to say, by the types of RFC 8656 section 18.
@@ -18,7 +18,7 @@ struct RelayDecodingTests {
         arguments: [Server.coturn, .ours]
     )
     func uclient(server: Server) async throws {
-        let names = Partners.hasIPv6 ? ["-Z", "-x", "-D", "-s", "-w", "-G"] : ["-D", "-s", "-w", "-G"]
+        let names = Partners.hasIPv6 ? ["-x", "-D", "-s", "-w", "-G"] : ["-D", "-s", "-w", "-G"]
         let modes = names.map { flag in
             RelayClientTests.Mode(
                 name: flag,
@@ -27,20 +27,23 @@ struct RelayDecodingTests {
                 peer: nil
             )
         }
-        let relay = Relay(server: server, settings: ["rfc5766-channels": "on"])
-        try await relay.running { ports, _ in
-            let frames = try await Capture.of(ports.first, on: "lo") {
-                try await withThrowingTaskGroup { group in
-                    for mode in modes {
-                        group.addTask { _ = try await RelayClientTests.run(mode, ports) }
+        try await Namespaces.with(.none, purpose: "decode\(server)") { namespaces in
+            let namespace = namespaces.server
+            let relay = Relay(server: server, namespace: namespace, settings: ["rfc5766-channels": "on"])
+            try await relay.running { ports, _ in
+                let frames = try await Capture.of(ports.first, on: "lo", in: namespace) {
+                    try await withThrowingTaskGroup { group in
+                        for mode in modes {
+                            group.addTask { _ = try await RelayClientTests.run(mode, ports, namespace: namespace) }
+                        }
+                        try await group.waitForAll()
                     }
-                    try await group.waitForAll()
                 }
-            }
-            expectDecoded(frames)
-            let types = Set(frames.filter(\.isFromServer).compactMap(\.type))
-            for (type, name) in Self.expected where !types.contains(type) {
-                Issue.record("no \(name) was captured: \(types)")
+                expectDecoded(frames)
+                let types = Set(frames.filter(\.isFromServer).compactMap(\.type))
+                for (type, name) in Self.expected where !types.contains(type) {
+                    Issue.record("no \(name) was captured: \(types)")
+                }
             }
         }
     }
@@ -51,14 +54,18 @@ struct RelayDecodingTests {
         .timeLimit(.minutes(3))
     )
     func pythonPeers() async throws {
-        try await Relay().running { ports, _ in
-            let frames = try await Capture.of(ports.first, on: "lo") {
-                for kind in [["ice"], ["data", "--bytes", "200000"]] {
-                    let end = try await PythonPeerTests.run(kind + PythonPeerTests.asUser(ports))
-                    #expect(end.exitCode == 0, "\(end.output)")
+        try await Namespaces.with(.none, purpose: "decodepython") { namespaces in
+            let namespace = namespaces.server
+            try await Relay(namespace: namespace).running { ports, _ in
+                let frames = try await Capture.of(ports.first, on: "lo", in: namespace) {
+                    for kind in [["ice"], ["data", "--bytes", "200000"]] {
+                        let command = kind + PythonPeerTests.asUser(ports)
+                        let end = try await PythonPeerTests.run(command, namespace: namespace)
+                        #expect(end.exitCode == 0, "\(end.output)")
+                    }
                 }
+                expectDecoded(frames)
             }
-            expectDecoded(frames)
         }
     }
 }

@@ -12,9 +12,7 @@ extension Server {
         now: Instant
     ) -> Verdict {
         guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
-        else {
-            return drop(.noAllocation)
-        }
+        else { return drop(.noAllocation) }
         let peer = nameForClient(peer)
         let bytes = packet.count
         if let channel = table.channel(to: peer, of: index), table.channels[channel].isLive(now),
@@ -26,13 +24,7 @@ extension Server {
             packet.write(table.channels[channel].number, at: 0)
             packet.write(UInt16(truncatingIfNeeded: bytes), at: 2)
         } else {
-            guard let permission = table.permission(for: peer.address, of: index),
-                table.permissions[permission].isLive(now)
-            else { return drop(.noPermission) }
-            // A permission has no port: of our own addresses those of listening sockets are no peers.
-            if table.permissions[permission].isOurs, let turn = policy.turn, case .denied = turn.peers.check(peer) {
-                return drop(.peerForbidden)
-            }
+            if let reason = refusal(of: peer, to: index, now: now) { return drop(reason) }
             guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
             guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
         }
@@ -54,13 +46,10 @@ extension Server {
         now: Instant
     ) -> Verdict {
         guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
-        else {
-            return drop(.noAllocation)
-        }
+        else { return drop(.noAllocation) }
         let peer = nameForClient(peer)
-        guard error.isRelayed(family: peer.address.family),
-            let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
-        else { return drop(.noPermission) }
+        guard policy.turn != nil, error.isRelayed(family: peer.address.family) else { return drop(.noPermission) }
+        if let reason = refusal(of: peer, to: index, now: now) { return drop(reason) }
         let id = transactionIDs.next()
         var writer = MessageWriter(
             MessageType(.data, .indication),
@@ -73,9 +62,7 @@ extension Server {
         packet.write(id.low, at: 12)
         guard writer.append(XorPeerAddress(peer), to: &packet),
             writer.append(error.withDataOfTooBig(family: peer.address.family), to: &packet)
-        else {
-            return drop(.tooLarge)
-        }
+        else { return drop(.tooLarge) }
         writer.finish(&packet)
         return .toClient(table.allocations[index].flow)
     }
@@ -94,9 +81,8 @@ extension Server {
         let addressLength = address.length(in: context)
         let header = Dialect.cookie.headerLength
         let before = header &+ 4 &+ addressLength &+ 4
-        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before) else {
-            return false
-        }
+        guard padded <= packet.capacity, before &+ padded <= Self.largestDatagram, packet.prepend(before)
+        else { return false }
         packet.resize(to: before &+ padded)
         packet.write(MessageType(.data, .indication).rawValue, at: 0)
         packet.write(UInt16(truncatingIfNeeded: before &+ padded &- header), at: 2)
@@ -109,6 +95,18 @@ extension Server {
         packet.write(UInt16(truncatingIfNeeded: bytes), at: before &- 2)
         packet.clear((before &+ bytes)..<(before &+ padded))
         return true
+    }
+
+    /// Why a peer may not send to an allocation's client; nil when it may.
+    ///
+    /// A permission is for an address whatever the port (RFC 8656 section 9), but no rule allows port 0, nor our listening
+    /// sockets: what they answer to a request that was forged in a relay's name is not for its client (attacks row 30).
+    private func refusal(of peer: SocketAddress, to index: Int, now: Instant) -> DropReason? {
+        guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
+        else { return .noPermission }
+        guard peer.port != 0 else { return .peerForbidden }
+        guard table.permissions[permission].isOurs, case .denied = policy.turn?.peers.check(peer) else { return nil }
+        return .peerForbidden
     }
 
     /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
