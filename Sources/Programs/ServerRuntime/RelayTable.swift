@@ -62,9 +62,12 @@ final class RelayTable: Sendable {
         return opened
     }
 
+    /// Says that a socket's allocation has ended: nothing may be relayed to it.
+    func end(_ socket: SocketHandle) { bits(socket.local.address.family).remove(socket.local.port) }
+
     /// Closes a socket; its port rests.
     func close(_ socket: SocketHandle, now: Instant) {
-        bits(socket.local.address.family).remove(socket.local.port)
+        end(socket)
         RelaySocket.close(socket)
         state.withLock { state in
             for index in state.pools.indices

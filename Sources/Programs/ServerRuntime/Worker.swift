@@ -31,6 +31,8 @@ struct Worker: ~Copyable {
     private var failures = SendFailures()
     private var isStopping = false
     private var nextHousekeeping: UInt64 = 0
+    /// The clock, read once a turn.
+    private var now = Instant.start
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
@@ -66,14 +68,15 @@ struct Worker: ~Copyable {
 
     /// Serves until the mailbox says stop.
     mutating func run() throws(SocketError) {
-        advance(to: SystemClock.monotonic())
+        now = Instant(nanoseconds: SystemClock.monotonic())
+        advance()
         while !isStopping {
             let ready = try loop.wait(timeoutNanoseconds: sleep())
-            let now = SystemClock.monotonic()
-            events.beginBatch(now: now)
-            for index in 0..<ready { serve(loop.ready(index), now: Instant(nanoseconds: now)) }
+            now = Instant(nanoseconds: SystemClock.monotonic())
+            events.beginBatch(now: now.nanoseconds)
+            for index in 0..<ready { serve(loop.ready(index), now: now) }
+            if nextAdvance <= now.nanoseconds { advance() }
             flush()
-            if nextAdvance <= now { advance(to: now) }
             tellEffects()
             events.endBatch()
         }
@@ -90,16 +93,17 @@ struct Worker: ~Copyable {
         return nextAdvance > now ? nextAdvance - now : 0
     }
 
-    private mutating func advance(to now: UInt64) {
-        nextHousekeeping = now + Self.housekeeping
+    private mutating func advance() {
+        nextHousekeeping = now.nanoseconds + Self.housekeeping
         let seconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000_000)
-        server.advance(to: Instant(nanoseconds: now), unixSeconds: seconds, ports: &relays)
-        relays.closeUnclaimed(now: Instant(nanoseconds: now))
+        server.advance(to: now, unixSeconds: seconds, ports: &relays)
+        relays.closeUnclaimed(now: now)
     }
 
     /// What allocations have used is told to their accounts before the thread ends.
     private mutating func endAll() {
-        _ = server.disconnect(now: Instant(nanoseconds: SystemClock.monotonic()), ports: &relays) { _ in true }
+        _ = server.disconnect(now: now, ports: &relays) { _ in true }
+        flush()
     }
 
     private mutating func serve(_ ready: EventLoop.Ready, now: Instant) {
@@ -169,8 +173,10 @@ struct Worker: ~Copyable {
         for effect in server.takeEffects() { events.tell(effect) }
     }
 
+    /// Sends what is queued, and then closes the sockets of allocations that have ended.
     private mutating func flush() {
         let failed = batch.flush()
+        relays.closeEnded(now: now)
         guard let last = failed.last else { return }
         failures.count(failed.count, last, telling: &events)
     }

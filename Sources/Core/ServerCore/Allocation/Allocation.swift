@@ -28,7 +28,7 @@ struct Allocation: Sendable {
     var v4: Relay?
     /// The relay socket of IPv6.
     var v6: Relay?
-    /// The Allocate request that made it, so that its retransmission is answered in the same words.
+    /// The answer to the Allocate request that made it, so that a retransmission is answered in the same words.
     var answer: AllocateAnswer
     /// The first permission in `AllocationTable.permissions`.
     var firstPermission: Int32 = -1
