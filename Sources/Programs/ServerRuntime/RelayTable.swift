@@ -38,6 +38,18 @@ final class RelayTable: Sendable {
         state = Mutex(State(pools: pools))
     }
 
+    /// Opens and closes a socket on each relay address, at any port: an address that is not this host's is better told at
+    /// the start than by every Allocate request.
+    static func probe(_ addresses: [RelayAddress]) throws(StartError) {
+        for address in addresses {
+            do throws(SocketError) {
+                RelaySocket.close(try RelaySocket.open(SocketAddress(address.local, port: 0)))
+            } catch {
+                throw .relayAddress(address.local, error.description)
+            }
+        }
+    }
+
     /// Closes the sockets that nobody claimed.
     deinit {
         state.withLock { state in

@@ -68,19 +68,26 @@ struct Worker: ~Copyable {
 
     /// Serves until the mailbox says stop.
     mutating func run() throws(SocketError) {
-        now = Instant(nanoseconds: SystemClock.monotonic())
-        advance()
-        while !isStopping {
-            let ready = try loop.wait(timeoutNanoseconds: sleep())
+        do throws(SocketError) {
             now = Instant(nanoseconds: SystemClock.monotonic())
-            events.beginBatch(now: now.nanoseconds)
-            for index in 0..<ready { serve(loop.ready(index), now: now) }
-            if nextAdvance <= now.nanoseconds { advance() }
-            flush()
-            tellEffects()
-            events.endBatch()
+            advance()
+            while !isStopping { try turn() }
+        } catch {
+            endAll()
+            throw error
         }
         endAll()
+    }
+
+    private mutating func turn() throws(SocketError) {
+        let ready = try loop.wait(timeoutNanoseconds: sleep())
+        now = Instant(nanoseconds: SystemClock.monotonic())
+        events.beginBatch(now: now.nanoseconds)
+        for index in 0..<ready { serve(loop.ready(index), now: now) }
+        if nextAdvance <= now.nanoseconds { advance() }
+        flush()
+        tellEffects()
+        events.endBatch()
     }
 
     /// When time demands something next.
@@ -100,10 +107,13 @@ struct Worker: ~Copyable {
         relays.closeUnclaimed(now: now)
     }
 
-    /// What allocations have used is told to their accounts before the thread ends.
+    /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
-        _ = server.disconnect(now: now, ports: &relays) { _ in true }
+        _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
         flush()
+        events.beginBatch(now: now.nanoseconds)
+        tellEffects()
+        events.endBatch()
     }
 
     private mutating func serve(_ ready: EventLoop.Ready, now: Instant) {

@@ -10,8 +10,8 @@ struct Allocation: Sendable {
     var flow: ClientFlow
     /// Who allocated it; nobody else may use it (441).
     var user: UserID
-    /// The realm's place in the list of realms.
-    var realm: Int
+    /// The name of the user's realm.
+    var realm: String
     /// The name as the client wrote it, for those who run the server.
     var username: String
     /// The quotas of the user, shared by all workers.

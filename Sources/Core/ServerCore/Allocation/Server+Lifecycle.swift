@@ -52,16 +52,17 @@ extension Server {
         table.allocations.indices.filter { table.allocations[$0].isLive }.map { detail($0, now: now) }
     }
 
-    /// Ends the allocations that `isMeant` picks; returns how many.
+    /// Ends the allocations that `isMeant` picks, for a reason; returns how many.
     public mutating func disconnect(
         now: Instant,
+        as reason: EndReason = .disconnected,
         ports: inout some RelayPorts,
         where isMeant: (Session) -> Bool
     ) -> Int {
         var count = 0
         for index in table.allocations.indices where table.allocations[index].isLive {
             guard isMeant(session(index, now: now)) else { continue }
-            end(index, .disconnected, now: now, ports: &ports)
+            end(index, reason, now: now, ports: &ports)
             count &+= 1
         }
         return count

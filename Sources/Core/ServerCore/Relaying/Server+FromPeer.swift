@@ -11,7 +11,8 @@ extension Server {
         from peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard rules.isOn, let index = table.index(of: relay), table.relay(peer.address.family, of: index, at: now) != nil
+        guard rules.isOn, let index = table.index(of: relay),
+            table.relay(peer.address.family, of: index, at: now) != nil
         else { return drop(.noAllocation) }
         let peer = rules.nameForClient(peer)
         let bytes = packet.count
@@ -44,7 +45,8 @@ extension Server {
         to peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard rules.isOn, let index = table.index(of: relay), table.relay(peer.address.family, of: index, at: now) != nil
+        guard rules.isOn, let index = table.index(of: relay),
+            table.relay(peer.address.family, of: index, at: now) != nil
         else { return drop(.noAllocation) }
         let peer = rules.nameForClient(peer)
         guard error.isRelayed(family: peer.address.family),

@@ -47,7 +47,8 @@ extension Server {
     }
 
     /// Whether an address, whose last occurrence ends at byte `end`, stands further in front too.
-    private func isRepeated(_ address: IPAddress, _ message: borrowing Message, before end: Int) throws(Refusal) -> Bool {
+    private func isRepeated(_ address: IPAddress, _ message: borrowing Message, before end: Int) throws(Refusal) -> Bool
+    {
         var offset = message.dialect.headerLength
         while let other = try nextPeer(message, before: end, &offset), offset < end {
             if other.address == address { return true }

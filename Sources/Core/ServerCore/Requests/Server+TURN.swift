@@ -174,7 +174,7 @@ extension Server {
             sources.count(.noChange, from: context.flow.source, now: context.now)
         case .failure(let refusal):
             answer.writeError(refusal, identity, over: &packet)
-            note(refusal, context)
+            note(refusal, context, realm: answer.realm)
         }
         switch outcome {
         case .success(.allocatedBefore), .failure: break
@@ -198,7 +198,7 @@ extension Server {
         guard answer.writeUnauthenticated(refusal, challenge, unixSeconds: nonceTime, over: &packet) else {
             return drop(.amplification, from: context.flow, now: context.now)
         }
-        note(refusal, context)
+        note(refusal, context, realm: answer.realm)
         return .reply
     }
 
@@ -225,7 +225,7 @@ extension Server {
     }
 
     /// Remembers and counts a refusal; the normal first 401 is a hit of its source and no error.
-    private mutating func note(_ refusal: Refusal, _ context: TURNContext) {
+    private mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
         counters.countRefused(refusal.errorCode)
         guard refusal != .authentication(.noIntegrity) else {
             sources.count(.noChange, from: context.flow.source, now: context.now)
@@ -236,7 +236,14 @@ extension Server {
             detail = type.rawValue
         }
         sources.count(.error, from: context.flow.source, now: context.now)
-        refused = RefusedRequest(method: context.method, refusal: refusal, username: username)
+        let isForeign = refusal == .authentication(.wrongRealm)
+        let realms = policy.turn?.authenticator.book.realms ?? []
+        refused = RefusedRequest(
+            method: context.method,
+            refusal: refusal,
+            username: username,
+            realm: isForeign || !realms.indices.contains(realm) ? nil : realms[realm].name
+        )
     }
 }
 
