@@ -5,7 +5,8 @@ extension Settings {
             \.turn,
             .onOff,
             example: "off",
-            help: "Whether TURN is offered. Off ends all allocations, and TURN requests are answered no more."
+            needsRestart: true,
+            help: "Whether TURN is offered. Off leaves STUN alone: TURN requests are not answered."
         ),
         SettingKey(
             "default-binding-duration",
@@ -173,7 +174,7 @@ extension Settings {
             .prefixes,
             example: "192.0.2.0/24 2001:db8::/32",
             help:
-                "Peers that are denied, whatever allow-peers and lan-peers say. Permissions that a reload forbids end at once."
+                "Peers that are denied, unless a longer prefix of allow-peers says otherwise. Permissions that a reload forbids end at once."
         ),
         SettingKey(
             "lan-peers",
@@ -181,8 +182,9 @@ extension Settings {
             .onOff,
             example: "on",
             help: """
-                Whether peers in private networks are allowed: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fc00::/7. For \
-                a server that serves one's own network; on a public one, every user could reach that network through it.
+                Whether peers in private networks are allowed: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, \
+                100.64.0.0/10 and fc00::/7. For a server that serves one's own network; on a public one, every user could \
+                reach that network through it.
                 """
         ),
     ]

@@ -84,7 +84,8 @@ struct AccountTests {
             for _ in 0..<8 {
                 group.addTask {
                     var most = 0
-                    for _ in 0..<50_000 where account.tryAddAllocation(limit: 2) {
+                    // A limit of one: two threads at the same time are enough to exceed it, and now and then they are.
+                    for _ in 0..<3_000_000 where account.tryAddAllocation(limit: 1) {
                         most = max(most, account.allocations)
                         account.removeAllocation()
                     }
@@ -93,7 +94,7 @@ struct AccountTests {
             }
             return await group.reduce(0, max)
         }
-        #expect((1...2).contains(most))
+        #expect(most == 1)
         #expect(account.allocations == 0)
     }
 

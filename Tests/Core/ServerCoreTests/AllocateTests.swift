@@ -7,7 +7,10 @@ import WireFixtures
 
 @Suite("Allocate (RFC 8656 section 7.2)")
 struct AllocateTests {
-    @Test("success names the relayed address, the lifetime and the client's own address", arguments: TURNClient.Kind.allCases)
+    @Test(
+        "success names the relayed address, the lifetime and the client's own address",
+        arguments: TURNClient.Kind.allCases
+    )
     func success(kind: TURNClient.Kind) {
         let turn = TURNHarness()
         let reply = turn.allocate(by: .alice.with { $0.kind = kind })
@@ -49,7 +52,9 @@ struct AllocateTests {
         #expect(turn.server.sources.newestFirst.first?.mirrorSetup == row?.mirrorSetup)
     }
 
-    @Test("another Allocate on a 5-tuple in use gets 437, also from another user; another port of ours is another 5-tuple")
+    @Test(
+        "another Allocate on a 5-tuple in use gets 437, also from another user; another port of ours is another 5-tuple"
+    )
     func mismatch() {
         let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
@@ -78,7 +83,10 @@ struct AllocateTests {
             #expect(turn.request(0x0003, [.transport(number)]).code == 442)
             #expect(turn.server.refused?.refusal == .transport(number))
         }
-        #expect(turn.request(0x0003, [.raw(0x0019, [17, 0xFF, 0xFF, 0xFF])]).isSuccess, "reserved bits are passed over")
+        #expect(
+            turn.request(0x0003, [.raw(0x0019, [17, 0xFF, 0xFF, 0xFF])]).isSuccess,
+            "reserved bits are passed over"
+        )
         #expect(turn.server.ledger.total.allocations == 1)
         #expect(state[0] == 0)
     }
@@ -169,7 +177,10 @@ struct AllocateTests {
         let wrong = [
             TURNClient.alice.with { $0.password = "guess" }, .alice.with { $0.name = "nobody" },
             .alice.with { $0.realm = "other" }, .alice.with { $0.nonce = Array("old".utf8) },
-            .alice.with { $0.kind = .sha256; $0.password = "guess" },
+            .alice.with {
+                $0.kind = .sha256
+                $0.password = "guess"
+            },
         ]
         for client in wrong {
             let reply = turn.allocate(by: client)
@@ -210,7 +221,8 @@ struct AllocateTests {
     @Test("the lifetime is what was asked for, but never under the default nor over the longest, 600 and 3600")
     func lifetimes() {
         let expected: [(UInt32?, UInt32)] = [
-            (nil, 600), (0, 600), (1, 600), (599, 600), (600, 600), (601, 601), (1800, 1800), (3600, 3600), (3601, 3600),
+            (nil, 600), (0, 600), (1, 600), (599, 600), (600, 600), (601, 601), (1800, 1800), (3600, 3600),
+            (3601, 3600),
             (.max, 3600),
         ]
         for (asked, granted) in expected {

@@ -23,7 +23,8 @@ struct ChannelBindTests {
         for (accepts, last) in [(false, 0x4FFF), (true, 0x7FFE)] as [(Bool, UInt16)] {
             let turn = TURNHarness { $0.acceptsRFC5766Channels = accepts }
             #expect(turn.allocate([.lifetime(3600)]).isSuccess)
-            let numbers = [0, 1, 0x3FFF, 0x4000, 0x4001, 0x4FFE, 0x4FFF, 0x5000, 0x7FFE, 0x7FFF, 0x8000, 0xFFFF] as [UInt16]
+            let numbers =
+                [0, 1, 0x3FFF, 0x4000, 0x4001, 0x4FFE, 0x4FFF, 0x5000, 0x7FFE, 0x7FFF, 0x8000, 0xFFFF] as [UInt16]
             for (index, number) in numbers.enumerated() {
                 let reply = turn.bind(number, to: SocketAddress.peer.port(UInt16(index + 1)))
                 let isGranted = number >= 0x4000 && number <= last
@@ -53,7 +54,9 @@ struct ChannelBindTests {
         #expect(turn.server.table.channels.count == 2)
     }
 
-    @Test("row 50: a channel lasts 600 seconds to the nanosecond; then number and peer are free again, and data is dropped")
+    @Test(
+        "row 50: a channel lasts 600 seconds to the nanosecond; then number and peer are free again, and data is dropped"
+    )
     func lifetime() {
         let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
@@ -114,7 +117,9 @@ struct ChannelBindTests {
     func limit() {
         let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
-        for number in UInt16(0)..<256 { #expect(turn.bind(0x4000 + number, to: SocketAddress.peer.port(1 + number)).isSuccess) }
+        for number in UInt16(0)..<256 {
+            #expect(turn.bind(0x4000 + number, to: SocketAddress.peer.port(1 + number)).isSuccess)
+        }
         #expect(turn.bind(0x4100, to: SocketAddress.peer.port(300)).code == 508)
         #expect(turn.server.refused?.refusal == .channelLimit(256))
         #expect(turn.bind(0x4100, to: .otherPeer).code == 508)

@@ -72,7 +72,9 @@ struct ChannelDataRelayTests {
         #expect(turn.channelData(0x4000, data, by: .bob).verdict == .drop(.overQuota))
     }
 
-    @Test("a user's bytes of the month end relaying within ten seconds, refuse Allocate with 486, and begin anew next month")
+    @Test(
+        "a user's bytes of the month end relaying within ten seconds, refuse Allocate with 486, and begin anew next month"
+    )
     func month() throws {
         let turn = TURNHarness(nonceLifetime: 10_000_000) { $0.quotas.userBytesPerMonth = 1000 }
         let relayed = try #require(turn.allocate([.lifetime(3600)]).relayed.first)

@@ -20,7 +20,7 @@ struct CreatePermissionTests {
         turn.wait(nanoseconds: 1)
         #expect(turn.sendIndication(to: .peer).verdict == .drop(.noPermission))
         #expect(turn.fromPeer(.peer, to: relayed)?.verdict == .drop(.noPermission))
-        turn.advance(seconds: 1)
+        turn.advance(seconds: 2)
         #expect(turn.server.table.permissions.count == 0)
         #expect(turn.permit(.peer).isSuccess)
         #expect(turn.sendIndication(to: .peer).isToPeer)
@@ -32,7 +32,9 @@ struct CreatePermissionTests {
         #expect(turn.allocate().isSuccess)
         #expect(turn.request(0x0008).code == 400)
         #expect(turn.server.refused?.refusal == .missing(.xorPeerAddress))
-        let bad: [[UInt8]] = [[], [0, 1], hex("0001 1234 010203"), hex("0003 1234 01020304"), hex("0002 1234 01020304")]
+        let bad: [[UInt8]] = [
+            [], [0, 1], hex("0001 1234 010203"), hex("0003 1234 01020304"), hex("0002 1234 01020304"),
+        ]
         for value in bad {
             #expect(turn.request(0x0008, [.raw(0x0012, value)]).code == 400)
             #expect(turn.request(0x0008, [.peer(.peer), .raw(0x0012, value)]).code == 400)
@@ -41,7 +43,9 @@ struct CreatePermissionTests {
         #expect(turn.server.table.permissions.count == 0)
     }
 
-    @Test("a CreatePermission with one peer of a family that the allocation does not relay gets 443, and nothing changes")
+    @Test(
+        "a CreatePermission with one peer of a family that the allocation does not relay gets 443, and nothing changes"
+    )
     func otherFamily() {
         let turn = TURNHarness()
         #expect(turn.allocate().isSuccess)
@@ -85,7 +89,9 @@ struct CreatePermissionTests {
     func limit() {
         let turn = TURNHarness()
         #expect(turn.allocate([.lifetime(3600)]).isSuccess)
-        func peer(_ number: Int) -> SocketAddress { SocketAddress(IPAddress(v4: 0x0808_0000 + UInt32(number)), port: 9) }
+        func peer(_ number: Int) -> SocketAddress {
+            SocketAddress(IPAddress(v4: 0x0808_0000 + UInt32(number)), port: 9)
+        }
         for number in 0..<126 { #expect(turn.permit(peer(number)).isSuccess) }
         #expect(turn.permit(peer(126), peer(127), peer(128)).code == 508, "all or none")
         #expect(turn.server.refused?.refusal == .permissionLimit(128))

@@ -18,8 +18,14 @@ struct DualAllocationTests {
             #expect(turn.ledger.total.allocations == 1)
             #expect(turn.server.sessionCount == 1)
             turn.permit(.peer, .peer6, by: client)
-            #expect(turn.sendIndication(to: .peer, by: client).verdict == .toPeer(.peer, RelayID(index: 1), dontFragment: false))
-            #expect(turn.sendIndication(to: .peer6, by: client).verdict == .toPeer(.peer6, RelayID(index: 2), dontFragment: false))
+            #expect(
+                turn.sendIndication(to: .peer, by: client).verdict
+                    == .toPeer(.peer, RelayID(index: 1), dontFragment: false)
+            )
+            #expect(
+                turn.sendIndication(to: .peer6, by: client).verdict
+                    == .toPeer(.peer6, RelayID(index: 2), dontFragment: false)
+            )
             #expect(turn.fromPeer(.peer6, to: reply.relayed[1])?.isToClient == true)
             #expect(turn.refresh(0, by: client).isSuccess)
             #expect(turn.ports.open.isEmpty)

@@ -54,12 +54,17 @@ struct ICMPTests {
                 for (peer, address) in zip([SocketAddress.peer, .peer6], relayed) {
                     let isV4 = peer == .peer
                     let isRelayed = isV4 ? type == 3 || type == 11 : (1...3).contains(type)
-                    let outcome = try #require(turn.icmp(ICMP(type: type, code: code, data: 1280), to: peer, from: address))
+                    let outcome = try #require(
+                        turn.icmp(ICMP(type: type, code: code, data: 1280), to: peer, from: address)
+                    )
                     #expect(outcome.isToClient == isRelayed, "\(type)")
                     guard isRelayed else { continue }
                     let isTooBig = isV4 ? type == 3 && code == 4 : type == 2
                     let value = try #require(TURNReply(outcome, client: nil)[0x8004])
-                    #expect(value == [0, 0] + Wire.bytes(UInt16(type) << 9 | UInt16(code)) + Wire.bytes(UInt32(isTooBig ? 1280 : 0)))
+                    #expect(
+                        value == [0, 0] + Wire.bytes(UInt16(type) << 9 | UInt16(code))
+                            + Wire.bytes(UInt32(isTooBig ? 1280 : 0))
+                    )
                 }
             }
         }

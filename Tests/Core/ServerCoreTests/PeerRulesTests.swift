@@ -90,6 +90,19 @@ struct PeerRulesTests {
         }
     }
 
+    @Test("allow-peers opens what it names, metadata services too, and no neighbour (row 5)")
+    func allowing() throws {
+        let rules = PeerRules.standard(allow: ["169.254.169.254", "fd00:ec2::254", "fe80::/64", "127.0.0.1", "::1"])
+        for (text, isAllowed) in [
+            ("169.254.169.254", true), ("169.254.169.253", false), ("fd00:ec2::254", true), ("fd00:ec2::253", false),
+            ("fe80::1", true), ("fe80:0:0:1::1", false), ("127.0.0.1", true), ("127.0.0.2", false), ("::1", true),
+            ("::2", false), ("::ffff:127.0.0.1", false), ("::ffff:169.254.169.254", false),
+            ("fe80::5efe:127.0.0.1", false),
+        ] {
+            #expect((rules.check(try #require(IPAddress(text))) == .allowed) == isAllowed, "\(text)")
+        }
+    }
+
     @Test("the longest prefix decides, of equal ones the one that denies")
     func longestPrefix() throws {
         let rules = PeerRules.standard(

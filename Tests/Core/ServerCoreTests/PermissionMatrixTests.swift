@@ -29,7 +29,10 @@ struct PermissionMatrixTests {
         case sameIPOtherPort
     }
 
-    @Test("row 13: each way times each state", arguments: [(SocketAddress.peer, 1), (.peer6, 2)] as [(SocketAddress, UInt8)])
+    @Test(
+        "row 13: each way times each state",
+        arguments: [(SocketAddress.peer, 1), (.peer6, 2)] as [(SocketAddress, UInt8)]
+    )
     func matrix(granted: SocketAddress, family: UInt8) throws {
         let neighbour = SocketAddress(granted.address.next, port: granted.port)
         for grant in Grant.allCases {
@@ -53,7 +56,8 @@ struct PermissionMatrixTests {
                     switch way {
                     case .send: outcome = turn.sendIndication(to: peer)
                     case .inbound: outcome = try #require(turn.fromPeer(peer, to: relayed))
-                    case .icmp: outcome = try #require(turn.icmp(ICMP(type: 3, code: 3, data: 0), to: peer, from: relayed))
+                    case .icmp:
+                        outcome = try #require(turn.icmp(ICMP(type: 3, code: 3, data: 0), to: peer, from: relayed))
                     case .channelData:
                         // The channel is the granted peer's alone: on its number nothing reaches another one.
                         outcome = turn.channelData(0x4000)

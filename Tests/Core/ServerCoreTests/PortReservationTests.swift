@@ -40,11 +40,15 @@ struct PortReservationTests {
         #expect(turn.ledger.total.allocations == 1)
     }
 
-    @Test("a token beside EVEN-PORT or a family gets 400, and so does one that is not eight bytes; REQUESTED-TRANSPORT is needed")
+    @Test(
+        "a token beside EVEN-PORT or a family gets 400, and so does one that is not eight bytes; REQUESTED-TRANSPORT is needed"
+    )
     func conflicts() throws {
         let turn = TURNHarness()
         let token = try #require(turn.allocate([.evenPort(reserving: true)]).token)
-        for other in [TURNAttribute.evenPort(reserving: false), .evenPort(reserving: true), .family(1), .family(2), .dual] {
+        for other in [
+            TURNAttribute.evenPort(reserving: false), .evenPort(reserving: true), .family(1), .family(2), .dual,
+        ] {
             #expect(turn.allocate([.token(token), other], by: .bob).code == 400)
             #expect(turn.allocate([other, .token(token)], by: .bob).code == 400)
         }

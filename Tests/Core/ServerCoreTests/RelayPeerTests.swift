@@ -12,10 +12,22 @@ struct RelayPeerTests {
         (1, ["127.0.0.1", "127.255.255.254"]),
         (2, ["0.0.0.0", "0.1.2.3", "::", "::1"]),
         (3, ["::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0.0.0.0", "::ffff:192.168.1.1"]),
-        (4, ["::127.0.0.1", "2002:7f00:1::", "64:ff9b::127.0.0.1", "64:ff9b:1::1", "2001:0:1:2::", "2a00::5efe:127.0.0.1"]),
+        (
+            4,
+            [
+                "::127.0.0.1", "2002:7f00:1::", "64:ff9b::127.0.0.1", "64:ff9b:1::1", "2001:0:1:2::",
+                "2a00::5efe:127.0.0.1",
+            ]
+        ),
         (5, ["169.254.169.254", "fe80::1", "fc00::1", "fd12::1", "fec0::1"]),
         (6, ["224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"]),
-        (11, ["10.1.2.3", "172.16.0.1", "192.168.0.1", "100.64.0.1", "192.0.0.1", "198.18.0.1", "240.0.0.1", "2001:db8::1"]),
+        (
+            11,
+            [
+                "10.1.2.3", "172.16.0.1", "192.168.0.1", "100.64.0.1", "192.0.0.1", "198.18.0.1", "240.0.0.1",
+                "2001:db8::1",
+            ]
+        ),
         (12, ["198.51.100.10", "2001:db8::10"]),
     ]
 
@@ -66,7 +78,10 @@ struct RelayPeerTests {
                 #expect(turn.bind(0x4000, to: SocketAddress(address, port: port)).code == 403)
             }
         }
-        #expect(turn.permit(SocketAddress(.relay, port: 1)).isSuccess, "a permission has no port: each packet is looked at")
+        #expect(
+            turn.permit(SocketAddress(.relay, port: 1)).isSuccess,
+            "a permission has no port: each packet is looked at"
+        )
         for port in [3478, 3479, 80, 50_000] as [UInt16] {
             #expect(turn.sendIndication(to: SocketAddress(.relay, port: port)).verdict == .drop(.peerForbidden))
         }
@@ -166,7 +181,9 @@ struct RuleReloadTests {
         #expect(turn.permit(.peer).code == 403)
         #expect(turn.bind(0x4000, to: .peer).code == 403)
         #expect(turn.sendIndication(to: .otherPeer).isToPeer, "others go on")
-        #expect(turn.server.sessions(now: turn.now).first?.permissions.map(\.address) == [SocketAddress.otherPeer.address])
+        #expect(
+            turn.server.sessions(now: turn.now).first?.permissions.map(\.address) == [SocketAddress.otherPeer.address]
+        )
     }
 
     @Test("row 14: rules that are loosened again let a permission live whose time is not up")

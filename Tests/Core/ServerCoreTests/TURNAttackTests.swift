@@ -26,7 +26,9 @@ struct TURNAttackTests {
         }
     }
 
-    @Test("row 20: a nonce of another address or past its lifetime gets 438 with a fresh one that works, for every method")
+    @Test(
+        "row 20: a nonce of another address or past its lifetime gets 438 with a fresh one that works, for every method"
+    )
     func nonces() throws {
         for method in [0x0003, 0x0004, 0x0008, 0x0009] as [UInt16] {
             let turn = TURNHarness(nonceLifetime: 600)
@@ -75,8 +77,10 @@ struct TURNAttackTests {
         #expect(turn.allocate(by: .timed("\(now + 60)")).isSuccess)
         #expect(turn.refresh(0, by: .timed("\(now + 60)")).isSuccess)
         let names = [
-            "\(now):dora", "\(now - 1):dora", "0:dora", "-1:dora", "9223372036854775808:dora", "18446744073709551616:dora",
-            "1e9:dora", "", ":", ":dora", " \(now + 60):dora", "+\(now + 60):dora", "\(now + 60) :dora", "0x7fffffff:dora",
+            "\(now):dora", "\(now - 1):dora", "0:dora", "-1:dora", "9223372036854775808:dora",
+            "18446744073709551616:dora",
+            "1e9:dora", "", ":", ":dora", " \(now + 60):dora", "+\(now + 60):dora", "\(now + 60) :dora",
+            "0x7fffffff:dora",
             "99999999999:dora", String(repeating: ":", count: 500), "dora:\(now + 60)",
         ]
         for name in names { #expect(turn.allocate(by: .timed(name)).code == 401, "\(name)") }
@@ -104,7 +108,9 @@ struct TURNAttackTests {
         }
     }
 
-    @Test("row 25: all credentials of one timed user count for the same quota, and a renewed one is another user by RFC 8656")
+    @Test(
+        "row 25: all credentials of one timed user count for the same quota, and a renewed one is another user by RFC 8656"
+    )
     func timedQuota() {
         let turn = TURNHarness(secrets: ["north"]) { $0.quotas.userAllocations = 1 }
         let first = TURNClient.timed("\(turn.unixSeconds + 900):dora")
@@ -145,7 +151,10 @@ struct TURNAttackTests {
         let turn = TURNHarness()
         for method in [0x0003, 0x0004, 0x0008, 0x0009, 0x000A, 0x000B] as [UInt16] {
             for attributes in [[], [Wire.Attribute(0x0008, [])], [.init(0x7777, [])]] {
-                let reply = TURNReply(turn.send(Wire.message(method, as: .cookie, attributes), from: TURNClient.alice.flow), client: nil)
+                let reply = TURNReply(
+                    turn.send(Wire.message(method, as: .cookie, attributes), from: TURNClient.alice.flow),
+                    client: nil
+                )
                 #expect(reply.bytes.count == 28)
                 #expect(reply.code == 400)
                 #expect(reply.types == [0x0009])
@@ -158,7 +167,9 @@ struct TURNAttackTests {
         }
     }
 
-    @Test("row 28: with a limit of 10 a second no more than 10 answers go to one address, whatever its ports; others are served")
+    @Test(
+        "row 28: with a limit of 10 a second no more than 10 answers go to one address, whatever its ports; others are served"
+    )
     func challengeRate() {
         let turn = TURNHarness()
         turn.server.policy.challengeRate = Rate(perSecond: 10, burst: 10)
@@ -188,7 +199,14 @@ struct TURNAttackTests {
         let limit = turn.server.policy.statisticsRows
         var request = Wire.message(0x0003, as: .cookie, [TURNAttribute.udp.wire(id: Wire.id)])
         let nonce = turn.nonce(for: .alice)
-        let signed = turn.signed(0x0003, [.udp], by: .alice.with { $0.password = "guess"; $0.nonce = nonce })
+        let signed = turn.signed(
+            0x0003,
+            [.udp],
+            by: .alice.with {
+                $0.password = "guess"
+                $0.nonce = nonce
+            }
+        )
         for number in UInt32(0)..<50_000 {
             let source = SocketAddress(IPAddress(v4: 0x0B00_0000 + number &* 251), port: UInt16(1 + number % 65_535))
             let flow = ClientFlow(source: source, destination: TURNClient.alice.flow.destination, role: .primaryPrimary)
@@ -244,7 +262,9 @@ enum TURNCorpus {
         for method in [0x0003, 0x0004, 0x0008, 0x0009, 0x0016, 0x000A] as [UInt16] {
             all.append(Wire.message(method, as: .cookie))
             for type in attributes {
-                all += (0...40).map { Wire.message(method, as: .cookie, [.init(type, [UInt8](repeating: 0, count: $0))]) }
+                all += (0...40).map {
+                    Wire.message(method, as: .cookie, [.init(type, [UInt8](repeating: 0, count: $0))])
+                }
             }
         }
         for _ in 0..<count { all.append(random(&generator)) }

@@ -160,7 +160,9 @@ struct TURNReply: Equatable {
     var isSigned: Bool { self[0x0008] != nil || self[0x001C] != nil }
     /// The code of an error answer.
     var code: Int? {
-        guard let message, message.type & 0x0110 == 0x0110, let value = message[0x0009], value.count >= 4 else { return nil }
+        guard let message, message.type & 0x0110 == 0x0110, let value = message[0x0009], value.count >= 4 else {
+            return nil
+        }
         return Int(value[2]) * 100 + Int(value[3])
     }
     var type: UInt16? { message?.type }
@@ -195,7 +197,8 @@ extension Wire {
         }
         let ip =
             words.count == 1
-            ? IPAddress(v4: UInt32(words[0])) : IPAddress(v6High: words[0] << 32 | words[1], low: words[2] << 32 | words[3])
+            ? IPAddress(v4: UInt32(words[0]))
+            : IPAddress(v6High: words[0] << 32 | words[1], low: words[2] << 32 | words[3])
         return SocketAddress(ip, port: port)
     }
 

@@ -151,7 +151,8 @@ extension TURNHarness {
     /// A transaction id that was not used yet.
     func nextID() -> [UInt8] {
         requests += 1
-        return [0x21, 0x12, 0xA4, 0x42, 0xC0, 0xDE, 0, 0] + (0..<8).map { UInt8(truncatingIfNeeded: requests >> (56 - 8 * $0)) }
+        return [0x21, 0x12, 0xA4, 0x42, 0xC0, 0xDE, 0, 0]
+            + (0..<8).map { UInt8(truncatingIfNeeded: requests >> (56 - 8 * $0)) }
     }
 }
 

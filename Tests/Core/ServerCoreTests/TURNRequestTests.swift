@@ -29,7 +29,9 @@ struct TURNRequestTests {
         #expect(turn.server.sessions(now: turn.now).first?.session.expiresIn == 700)
     }
 
-    @Test("an attribute that must be understood and is not gets 420 with its number, after the credential and before 437")
+    @Test(
+        "an attribute that must be understood and is not gets 420 with its number, after the credential and before 437"
+    )
     func unknownAttributes() {
         for method in Self.methods {
             let turn = TURNHarness()

@@ -76,7 +76,8 @@ extension Wire {
             if UInt16(message[at]) << 8 | UInt16(message[at + 1]) == type {
                 let end = at + 4 + count
                 return end <= message.count
-                    && Array(message[..<end]) == signed(Array(message[..<at]), key: key, type: type, length: count)
+                    && Array(message[..<end])
+                        == signed(Array(message[..<at]), key: key, type: type, length: count)
                         .replacingLength(of: message)
             }
             at += 4 + (count + 3) / 4 * 4

@@ -34,6 +34,9 @@ struct ModelAllocation {
 /// What the server must hold, naively: dictionaries, no timers; kept by what the answers say was granted.
 struct RelayModel {
     var settings = RelaySettings(0)
+    /// Whether what may be relayed can be refused for its number of bytes: by the settings, or by those before the last
+    /// reload until time has gone on.
+    var limitsBytes = false
     /// Those that live, and those that have ended unless `prune` was called; an index is good until then.
     var allocations: [ModelAllocation] = []
 

@@ -155,6 +155,7 @@ extension RelayRun {
 
     /// An error for somebody who has shown a credential.
     private func refuse(_ code: Int, _ outlook: RequestOutlook) throws(Violation) {
+        if outlook.alsoRight.contains(code) { return }
         if !outlook.errors.isEmpty {
             try Violation.unless(outlook.errors.contains(code), "\(code), where \(outlook.errors) is right")
         } else if ports.attempts.isEmpty || ports.attempts.contains(where: { $0.result != nil }) {

@@ -32,6 +32,8 @@ struct RequestOutlook {
     let identity: NaiveIdentity
     /// The reasons to refuse it; with any there must be no success.
     var errors: Set<Int> = []
+    /// What may be answered besides, for a reason that the model does not count.
+    var alsoRight: Set<Int> = []
     /// Whether it must succeed when there is no reason to refuse it.
     var isCertain = true
     /// Whether it is an Allocate request that was answered before.
@@ -116,7 +118,7 @@ extension RelayRun {
                 peer: peer,
                 data: data,
                 dontFragment: dontFragment && isV4,
-                isCertain: isAllowed != nil && !model.settings.limitsBytes
+                isCertain: isAllowed != nil && !model.limitsBytes
             )
         )
     }
@@ -153,7 +155,8 @@ extension RelayRun {
         if let transport, transport.first != 17 { outlook.errors.insert(442) }
         if flow.source == Cast.clients[6] { outlook.errors.insert(403) }
         let (even, token) = (value(0x0018, 1), value(0x0022, 8))
-        let (family, additional) = (value(0x0017, 4), value(0x8000, 4))
+        let (family, additional) = (value(0x0017, 4), message.additionalFamily(before: known.end))
+        if additional?.count ?? 4 != 4 { outlook.errors.insert(400) }
         _ = value(0x000D, 4)
         if token != nil, even != nil || family != nil || additional != nil { outlook.errors.insert(400) }
         if family != nil, additional != nil { outlook.errors.insert(400) }
@@ -165,9 +168,10 @@ extension RelayRun {
         }
         if model.count(of: known.account, now) >= model.settings.userLimit { outlook.errors.insert(486) }
         if model.liveCount(now) >= model.settings.totalLimit { outlook.errors.insert(508) }
+        if model.settings.monthlyBytes != .max { outlook.alsoRight = [486] }
         // What has ended but was not cleared away yet may still count.
         let mayBeFull = server.sessionCount >= min(model.settings.userLimit, model.settings.totalLimit)
-        outlook.isCertain = !mayBeFull && !model.settings.limitsBytes
+        outlook.isCertain = !mayBeFull && !model.limitsBytes
     }
 
     /// The client's allocation; nil, with the reason noted, when there is none that it may use (RFC 8656 section 5).

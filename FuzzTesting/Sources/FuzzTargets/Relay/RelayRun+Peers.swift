@@ -25,7 +25,7 @@ extension RelayRun {
         case (.drop(let reason), (let index, let isCertain)?):
             let isTight = !hasRoom || data.count > 60_000
             try Violation.unless(
-                !isCertain || isTight || model.settings.limitsBytes,
+                !isCertain || isTight || model.limitsBytes,
                 "\(reason) from \(peer) to \(index)"
             )
         case (.toClient(let flow), (let index, _)?):

@@ -29,6 +29,7 @@ extension RelayRun {
                 "a session outlived its time: \(detail.session)"
             )
         }
+        for detail in server.sessions(now: now) { try checkCounts(detail) }
         for relay in model.allocations.flatMap({ $0.relays.values }) {
             let isLate = relay.expires.nanoseconds + 2 * Self.tick < now.nanoseconds
             let isOpen = ports.sockets[relay.id] == relay.address
@@ -37,6 +38,23 @@ extension RelayRun {
                 "a relay socket outlived its time: \(relay.address)"
             )
         }
+    }
+
+    /// What has ended is not kept: permissions and channels of a session are those that live, or ended within two ticks.
+    private func checkCounts(_ detail: SessionDetail) throws(Violation) {
+        guard let index = model.index(of: detail.session.flow, now) else { return }
+        let allocation = model.allocations[index]
+        let isKept = { (expires: Instant) in expires.nanoseconds + 2 * Self.tick >= now.nanoseconds }
+        let channels = allocation.channels.values.filter { isKept($0.expires) }
+        // A permission is kept for the sake of a channel too.
+        let permissions = Set(allocation.permissions.filter { isKept($0.value) }.keys).union(
+            channels.map(\.peer.address)
+        )
+        try Violation.unless(
+            detail.session.permissionCount <= permissions.count && detail.session.channelCount <= channels.count,
+            "\(detail.session.permissionCount) of \(permissions.count) permissions, "
+                + "\(detail.session.channelCount) of \(channels.count) channels"
+        )
     }
 
     /// Whether a live allocation of the model has a relayed transport address.

@@ -106,10 +106,12 @@ struct RelayRun {
         clock = (now, wall &+ now.nanoseconds / 1_000_000_000)
         server.advance(to: now, unixSeconds: clock.unixSeconds, ports: &ports)
         model.prune(now)
+        model.limitsBytes = model.settings.limitsBytes
     }
 
     private mutating func reload(_ bits: UInt16) {
         model.settings = RelaySettings(bits)
+        model.limitsBytes = model.limitsBytes || model.settings.limitsBytes
         credentials.hasBob = model.settings.hasBob
         ports.families = model.settings.families
         server.policy = model.settings.policy

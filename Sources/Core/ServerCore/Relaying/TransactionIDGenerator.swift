@@ -26,8 +26,10 @@ struct TransactionIDGenerator: Sendable {
     /// An id that was not given before, with the cookie in front.
     mutating func next() -> TransactionID {
         if position == 15 {
-            let input = [UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), 0, 0] as [4 of UInt32]
-            block = Self.block(key, input)
+            block = Self.block(
+                key,
+                [UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), 0, 0]
+            )
             counter &+= 1
             position = 0
         }

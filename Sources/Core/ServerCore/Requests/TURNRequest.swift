@@ -28,7 +28,7 @@ struct TURNRequest {
             case .lifetime: Self.keep(location, in: &lifetime)
             case .requestedTransport: Self.keep(location, in: &requestedTransport)
             case .requestedAddressFamily: Self.keep(location, in: &requestedFamily)
-            case .additionalAddressFamily: Self.keep(location, in: &additionalFamily)
+            case .additionalAddressFamily, .additionalAddressFamilyOfDraft: Self.keep(location, in: &additionalFamily)
             case .evenPort: Self.keep(location, in: &evenPort)
             case .reservationToken: Self.keep(location, in: &reservationToken)
             case .dontFragment: Self.keep(location, in: &dontFragment)
