@@ -65,6 +65,7 @@ struct LiveRelayControlTests {
             #expect(try await host.server.disconnect(nobody) == 0)
         }
         #expect(try await host.server.disconnect("127.0.0.1") == 1)
+        // Sockets are closed at the end of the worker's turn, before it reads the next question.
         #expect(try await host.server.sessions(limit: nil).totalSessions == 0)
         #expect(range.free == 8)
         // Whoever was disconnected may come again.

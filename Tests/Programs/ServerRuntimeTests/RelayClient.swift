@@ -122,7 +122,11 @@ extension RelayClient {
     }
 
     /// Ends the allocation.
-    func release() throws { #expect(try request(0x0004, [.init(0x000D, [0, 0, 0, 0])]).isSuccess) }
+    func release() throws {
+        #expect(try request(0x0004, [.init(0x000D, [0, 0, 0, 0])]).isSuccess)
+        // The worker closes the socket after that answer is sent, and before it reads anything more.
+        #expect(try request(0x0004).code == 437)
+    }
 
     /// Permits peers.
     func permit(_ peers: SocketAddress...) throws -> Answer { try request(0x0008, peers: peers) }

@@ -179,6 +179,8 @@ struct RelayPortTests {
         first.close(even.id, now: start)
         first.close(another.id, now: start)
         second.close(odd.id, now: start)
+        first.closeEnded(now: start)
+        second.closeEnded(now: start)
         #expect(range.free == 16)
         #expect(table.usage().map(\.free) == [16])
     }
@@ -246,7 +248,7 @@ struct RelayPortTests {
 
 @Suite("The relay sockets of one worker")
 struct RelaySocketsTests {
-    @Test("a number is used again after its socket is closed, and means nothing in between")
+    @Test("a number means nothing once its allocation has ended, and is used again once its socket is closed")
     func numbers() throws {
         let range = try RelayRange.free(8)
         let address = RelayAddress(local: .loopbackV4, external: .loopbackV4)
@@ -257,12 +259,18 @@ struct RelaySocketsTests {
         #expect(opened.map(\.id.index) == [0, 1, 2])
         #expect(sockets[1]?.local == opened[1].address)
         sockets.close(opened[1].id, now: now)
-        #expect(sockets[1] == nil && sockets[3] == nil)
         sockets.close(opened[1].id, now: now)
-        let again = try sockets.open(.any(.v4), now: now)
-        #expect(again.id.index == 1)
+        #expect(sockets[1] == nil && sockets[3] == nil)
+        #expect(!sockets.isOpen(port: opened[1].address.port, of: .v4))
+        // What is queued on it may still leave, and no other socket has its descriptor.
+        #expect(range.free == 5)
         #expect(try sockets.open(.any(.v4), now: now).id.index == 3)
-        for index in 0..<4 { sockets.close(RelayID(index: Int32(index)), now: now) }
+        sockets.closeEnded(now: now)
+        #expect(range.free == 5)
+        #expect(try sockets.open(.any(.v4), now: now).id.index == 1)
+        #expect(try sockets.open(.any(.v4), now: now).id.index == 4)
+        for index in 0..<5 { sockets.close(RelayID(index: Int32(index)), now: now) }
+        sockets.closeEnded(now: now)
         #expect(range.free == 8)
     }
 
@@ -278,6 +286,7 @@ struct RelaySocketsTests {
         #expect(try loop.wait(timeoutNanoseconds: 5_000_000_000) == 1)
         #expect(loop.ready(0).token == RelaySockets.firstToken + 2)
         for relay in opened { sockets.close(relay.id, now: now) }
+        sockets.closeEnded(now: now)
     }
 }
 
