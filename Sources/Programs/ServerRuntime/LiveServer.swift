@@ -61,10 +61,13 @@ public final class LiveServer: RunningServer {
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             relay = try RelayService(settings, database: paths.database)
+            try RelayTable.probe(relay?.plan.addresses ?? [])
             var policy = try Policy(settings, plan: plan, workers: workers)
             policy.turn = try relay?.policy(settings, listening: plan)
             self.policy = Mutex(policy)
-            startWarnings = Self.warnings(of: sets.first ?? [], settings: settings)
+            startWarnings =
+                Self.warnings(of: sets.first ?? [], settings: settings)
+                + Self.warnings(ofFileLimit: FileLimit.raise(), for: relay?.plan, settings: settings)
             let shared = WorkerPool.Shared(
                 relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
                 ledger: relay?.ledger ?? AccountLedger(capacity: 1),
@@ -116,6 +119,7 @@ public final class LiveServer: RunningServer {
         _ = try Policy(settings, plan: plan, workers: settings.workerCount)
         return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
             + addressPairs(of: plan)
+            + relaying(RelayPlan(settings, outgoing: HostAddresses.outgoing), settings).map { "relays \($0)" }
     }
 
     private static func addressPairs(of plan: ListenPlan) -> [String] {
@@ -153,7 +157,8 @@ public final class LiveServer: RunningServer {
     /// without opening anything.
     public static func obstacles(_ settings: Settings) -> [String] {
         let host = HostAddresses.all()
-        return (settings.address + settings.secondAddress).compactMap { address in
+        let relays = settings.turn ? settings.relayAddress : []
+        return (settings.address + settings.secondAddress + relays).compactMap { address in
             let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
             return isHere || address.isUnspecified
                 ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"
@@ -175,6 +180,18 @@ public final class LiveServer: RunningServer {
     private func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
         if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
+    }
+
+    /// Each allocation takes a socket, and a few dozen files are the server's own.
+    private static func warnings(ofFileLimit limit: Int, for plan: RelayPlan?, settings: Settings) -> [String] {
+        guard let plan, limit < settings.relayPorts.count * plan.addresses.count + 64 else { return [] }
+        return [
+            """
+            the limit of open files is \(limit), so there can be fewer allocations than relay-ports has room for \
+            (\(settings.relayPorts.count) a relay address): raise it (`ulimit -n`, or LimitNOFILE of systemd), or nothing if \
+            so many never come
+            """
+        ]
     }
 
     private static func warnings(of set: [Listeners.Listener], settings: Settings) -> [String] {

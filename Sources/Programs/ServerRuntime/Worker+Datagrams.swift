@@ -27,6 +27,8 @@ enum ClientDatagram {
         telling events: inout WorkerEvents,
         failures: inout SendFailures
     ) {
+        // A datagram that was cut is none: the server takes no larger ones.
+        guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let port = ports[index]
         guard let flow = flow(of: slot, on: port, index, batch) else { return server.refuseGroupDatagram() }
         let source = flow.source
@@ -49,7 +51,7 @@ enum ClientDatagram {
             queue(slot, decision, on: chosen, from: wanted, toPort: toPort, &batch)
             events.answered(source, fromOtherPort: role != flow.role)
         case .toPeer(let peer, let relay, let dontFragment):
-            guard let socket = relays[Int(relay.index)] else { return }
+            guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             batch.queue(
                 slot: slot,
                 offset: decision.offset,

@@ -1,4 +1,5 @@
 import AccountStore
+import Addresses
 import Administration
 import ArgumentParser
 import Foundation
@@ -19,7 +20,7 @@ struct Accounts {
             settings = try Settings.load(
                 from: SettingsSources(file: file.config, environment: FileOption.environment)
             ).settings
-            let running = try RunningServerAddress(file).stateFolder(ifItUses: file.config)
+            let running = try RunningServerAddress(file).status(ifItUses: file.config)?.stateFolder
             store = try AccountStore(path: StatePaths.database(in: running ?? file.paths().stateFolder))
         } catch {
             throw Failure(error)
@@ -47,6 +48,18 @@ struct Accounts {
         } catch {
             throw Failure(error.status, "the change is stored, but the running server did not take it over: \(error)")
         }
+    }
+
+    /// The relay address of the server that runs with the file, as its clients are told; nil when there is none to ask.
+    func runningRelayAddress() throws(Failure) -> IPAddress? {
+        let relay: ServerStatus.Relay?
+        do {
+            relay = try RunningServerAddress(file).status(ifItUses: file.config)?.relay
+        } catch {
+            throw Failure(error)
+        }
+        let addresses = (relay?.addresses ?? []).compactMap { IPAddress($0.address) }
+        return addresses.first { $0.family == .v4 } ?? addresses.first
     }
 
     /// The time in Unix seconds.

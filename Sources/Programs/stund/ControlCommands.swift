@@ -175,13 +175,13 @@ struct RunningServerAddress {
         return result
     }
 
-    /// The state folder of the server that runs with `file`; nil when none does, or this user may not ask it.
-    func stateFolder(ifItUses file: String) -> String? {
+    /// The state of the server that runs with a settings file; nil when none does, or it may not be asked.
+    func status(ifItUses file: String) -> ServerStatus? {
         for socket in own == service ? [own] : [own, service] {
             if case .status(let status) = try? ControlClient.send(.status, to: socket),
                 SettingsPath.isSame(file, status.settingsFile)
             {
-                return status.stateFolder
+                return status
             }
         }
         return nil

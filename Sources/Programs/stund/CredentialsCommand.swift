@@ -58,7 +58,8 @@ struct CredentialsCommand: AsyncParsableCommand {
         }
         let expiry = Accounts.now + Int64(ttl)
         let credential = TimedCredential(expiry: UInt64(expiry), user: user.text, secret: shared)
-        let servers = IceServers(credential, at: IceServers.place(host, accounts.settings))
+        let found = host == nil ? try accounts.runningRelayAddress() : nil
+        let servers = IceServers(credential, at: IceServers.place(host, accounts.settings, found: found))
         print(try jsonText(servers), terminator: "")
         if !json { print(servers.explanation(expiry: expiry, secret: secret.id, isNamed: host != nil)) }
     }
@@ -119,14 +120,15 @@ struct IceServers: Encodable, Equatable {
         ]
     }
 
-    /// Where clients reach a server with these settings, as far as they tell: `127.0.0.1` when they do not.
-    static func place(_ host: String?, _ settings: Settings) -> OtherServer {
+    /// Where clients reach a server with these settings: what they say, else what the running server found out, else
+    /// `127.0.0.1`.
+    static func place(_ host: String?, _ settings: Settings, found: IPAddress? = nil) -> OtherServer {
         if let host, let place = OtherServer(host) {
             let hasPort = IPAddress(host) == nil && !host.hasSuffix("]") && host.contains(":")
             return hasPort ? place : place.with(port: settings.stunPort1)
         }
         let known = settings.externalIp.map(\.external) + settings.address.filter { !$0.isUnspecified }
-        let address = known.first { $0.family == .v4 } ?? known.first ?? IPAddress(v4: 0x7F00_0001)
+        let address = known.first { $0.family == .v4 } ?? known.first ?? found ?? IPAddress(v4: 0x7F00_0001)
         return OtherServer(address: address, port: settings.stunPort1)
     }
 

@@ -44,6 +44,11 @@ struct NaiveMessage {
         attributes.first { $0.type == type && $0.start < end }?.bytes
     }
 
+    /// ADDITIONAL-ADDRESS-FAMILY, by its number or by the one that coturn's clients send.
+    func additionalFamily(before end: Int) -> ArraySlice<UInt8>? {
+        attributes.first { ($0.type == 0x8000 || $0.type == 0x8032) && $0.start < end }?.bytes
+    }
+
     /// Whether FINGERPRINT is absent (nil), or right: the last attribute, and the CRC of what stands before it.
     var isFingerprintRight: Bool? {
         guard let value = attributes.first(where: { $0.type == 0x8028 }) else { return nil }

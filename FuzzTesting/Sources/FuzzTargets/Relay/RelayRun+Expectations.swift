@@ -155,7 +155,8 @@ extension RelayRun {
         if let transport, transport.first != 17 { outlook.errors.insert(442) }
         if flow.source == Cast.clients[6] { outlook.errors.insert(403) }
         let (even, token) = (value(0x0018, 1), value(0x0022, 8))
-        let (family, additional) = (value(0x0017, 4), value(0x8000, 4))
+        let (family, additional) = (value(0x0017, 4), message.additionalFamily(before: known.end))
+        if additional?.count ?? 4 != 4 { outlook.errors.insert(400) }
         _ = value(0x000D, 4)
         if token != nil, even != nil || family != nil || additional != nil { outlook.errors.insert(400) }
         if family != nil, additional != nil { outlook.errors.insert(400) }

@@ -83,7 +83,7 @@ extension RelayRun {
         _ opened: [OpenedRelay]
     ) throws(Violation) {
         let even = request.first(0x0018, before: known.end)
-        let isDual = request.first(0x8000, before: known.end) != nil
+        let isDual = request.additionalFamily(before: known.end) != nil
         let token = answer.first(0x0022).map { UInt64(truncatingIfNeeded: NaiveMessage.number($0)) }
         try Violation.unless(token == opened.first?.token, "a token of \(token ?? 0)")
         try Violation.unless(

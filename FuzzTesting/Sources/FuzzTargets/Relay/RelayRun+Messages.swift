@@ -46,7 +46,7 @@ extension RelayRun {
             let token = tokens.isEmpty || value == 255 ? 0xBAD : tokens[tokens.count - 1 - Int(value) % tokens.count]
             return (0x0022, NaiveMessage.bigEndian(token, 8))
         case 8: return (0x0017, [value % 4, 0, 0, 0])
-        case 9: return (0x8000, [value < 200 ? 2 : value % 4, 0, 0, 0])
+        case 9: return (value & 0x20 == 0 ? 0x8000 : 0x8032, [value < 200 ? 2 : value % 4, 0, 0, 0])
         case 10: return (0x001A, [])
         case 11: return (UInt16(0x7700) | UInt16(value), [1, 2, 3])
         case 12: return (UInt16(0x9900) | UInt16(value), [1, 2, 3])
