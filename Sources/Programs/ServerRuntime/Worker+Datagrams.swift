@@ -59,6 +59,7 @@ enum ClientDatagram {
                 on: socket,
                 to: peer,
                 dontFragment: dontFragment,
+                copiesTrafficClass: true,
                 tag: SendFailures.relayTag
             )
         case .toClient:
@@ -197,6 +198,8 @@ enum PeerDatagram {
             on: port.socket,
             to: flow.source,
             from: port.socket.isWildcard ? flow.destination.address : nil,
+            // Nothing for an ICMP error's, which no datagram brought.
+            copiesTrafficClass: true,
             tag: Int(port.role.rawValue)
         )
     }

@@ -10,7 +10,7 @@ import Glibc
 public final class TestClient {
     /// Its own address; the port is of the system's choice.
     public let local: SocketAddress
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// A system call that failed.
     public struct Failure: Error {
