@@ -46,7 +46,7 @@ struct RelayPortTests {
     func concurrent() async throws {
         let range = try RelayRange.free(32)
         let table = RelayTable([Self.local], ports: range)
-        let inUse = Mutex<Set<UInt16>>([])
+        let inUse = PortsInUse()
         await withTaskGroup(of: Void.self) { workers in
             for _ in 0..<4 {
                 workers.addTask { [start] in
@@ -56,10 +56,10 @@ struct RelayPortTests {
                         #expect(mine.count == 8)
                         for relay in mine {
                             #expect(table.isOpen(port: relay.address.port, of: .v4))
-                            #expect(inUse.withLock { $0.insert(relay.address.port).inserted })
+                            #expect(inUse.ports.withLock { $0.insert(relay.address.port).inserted })
                         }
                         for relay in mine {
-                            _ = inUse.withLock { $0.remove(relay.address.port) }
+                            _ = inUse.ports.withLock { $0.remove(relay.address.port) }
                             table.close(relay.socket, now: start)
                         }
                     }
@@ -244,6 +244,11 @@ struct RelayPortTests {
             #expect((206...594).contains(steps[number]?.count ?? 0), "step \(number)")
         }
     }
+}
+
+/// The ports that the workers of a test have.
+private final class PortsInUse: Sendable {
+    let ports = Mutex<Set<UInt16>>([])
 }
 
 @Suite("The relay sockets of one worker")
