@@ -108,30 +108,27 @@ struct SecretTests {
 
 @Suite("Bytes of a month")
 struct UsageTests {
-    @Test("What users have relayed is kept for the running month, and only for it")
+    @Test("What accounts have relayed is kept for the running month, and only for it")
     func usage() throws {
         let folder = try TemporaryFolder()
         let store = try folder.store()
-        let november = CalendarMonth(unixTime: 1_795_525_663)
-        #expect(november.description == "2026-11" && november.number == 202_611)
-        let rows = [
-            UserUsage(name: "alice", realm: "stund", bytes: .max), UserUsage(name: "bob", realm: "stund", bytes: 0),
-        ]
-        try store.save(rows, in: november)
-        try store.save([UserUsage(name: "bob", realm: "stund", bytes: 7)], in: november)
-        #expect(try folder.store().usage(in: november).map(\.bytes) == [.max, 7])
-        let december = CalendarMonth(unixTime: 1_795_525_663 + 30 * 86400)
-        #expect(try store.usage(in: december).isEmpty)
-        try store.save([rows[1]], in: december)
-        #expect(try store.usage(in: december) == [rows[1]])
-        #expect(try store.usage(in: november).isEmpty)
+        let rows = [UserUsage(account: "0a", bytes: .max), UserUsage(account: "0b", bytes: 0)]
+        try store.save(rows, month: 682)
+        try store.save([UserUsage(account: "0b", bytes: 7)], month: 682)
+        #expect(try folder.store().usage(month: 682).map(\.bytes) == [.max, 7])
+        #expect(try store.usage(month: 683).isEmpty)
+        try store.save([rows[1]], month: 683)
+        #expect(try store.usage(month: 683) == [rows[1]])
+        #expect(try store.usage(month: 682).isEmpty)
     }
 
-    @Test(
-        "A month begins at midnight UTC",
-        arguments: [(0, "1970-01"), (951_868_799, "2000-02"), (951_868_800, "2000-03"), (1_798_761_599, "2026-12")]
-    )
-    func months(time: Int64, month: String) {
-        #expect(CalendarMonth(unixTime: time).description == month)
+    @Test("The table is named after what it holds: an account, not a user's name")
+    func columns() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.store()
+        let names = try DatabaseQueue(path: folder.database).read { database in
+            try database.columns(in: "usage").map(\.name)
+        }
+        #expect(names == ["account", "month", "bytes"])
     }
 }
