@@ -61,8 +61,12 @@ struct SecretTests {
     func order() throws {
         let folder = try TemporaryFolder()
         let store = try folder.store()
-        for id in ["a", "b", "c"] { try store.add(StoredSecret(id: id, secret: "secret-of-\(id)", created: 5)) }
-        #expect(throws: AccountStoreError.secretExists("a")) { try store.add(StoredSecret(id: "a", created: 6)) }
+        for id in ["a", "b", "c"] {
+            try store.add(StoredSecret(id: id, secret: "secret-of-\(id)", created: 5), beside: Settings())
+        }
+        #expect(throws: AccountStoreError.secretExists("a")) {
+            try store.add(StoredSecret(id: "a", created: 6), beside: Settings())
+        }
         #expect(try store.secrets().map(\.id) == ["c", "b", "a"])
         try store.retireSecret(id: "c", at: 7)
         #expect(try store.secrets().map(\.id) == ["b", "a", "c"])
@@ -73,6 +77,23 @@ struct SecretTests {
         try store.removeSecret(id: "b")
         #expect(throws: AccountStoreError.noSecret("b")) { try store.removeSecret(id: "b") }
         #expect(try store.secrets().map(\.id) == ["a", "c"])
+    }
+
+    @Test("Eight secrets may be in use, those of the settings too: each may be tried for a request")
+    func limit() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let written = try settings("turn-secrets: web=0123456789abcdef 0123456789abcdeg\nretired-turn-secrets: gone")
+        for number in 3...8 { try store.add(StoredSecret(id: "\(number)", created: 1), beside: written) }
+        #expect(throws: AccountStoreError.tooManySecrets(8)) {
+            try store.add(StoredSecret(id: "9", created: 1), beside: written)
+        }
+        #expect(throws: AccountStoreError.secretExists("web")) {
+            try store.add(StoredSecret(id: "web", created: 1), beside: written)
+        }
+        try store.retireSecret(id: "3", at: 2)
+        try store.add(StoredSecret(id: "9", created: 3), beside: written)
+        #expect(try store.secrets().count == 7)
     }
 
     @Test("A random secret is 43 letters of base64url, and never the same")
@@ -96,13 +117,27 @@ struct SecretTests {
         #expect(try !store.makeFirstSecret(for: standard, now: 10))
         #expect(try store.secrets() == secrets)
         try store.removeSecret(id: "first")
-        for text in ["turn-users: a:b", "turn-secrets: a-long-enough-secret", "retired-turn-secrets: an-old-secret"] {
+        for text in ["turn-users: a:b", "turn-secrets: a-long-enough-secret"] {
             #expect(try !store.makeFirstSecret(for: settings(text), now: 10), "\(text)")
         }
         try store.add(try StoredUser("alice"))
         #expect(try !store.makeFirstSecret(for: standard, now: 10))
         try store.removeUser(name: "alice", realm: "stund")
         #expect(try store.makeFirstSecret(for: standard, now: 10))
+    }
+
+    @Test("Retired secrets alone are no reason not to make the first one, which then has another id than they")
+    func firstBesideRetired() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        #expect(try store.makeFirstSecret(for: Settings(), now: 1))
+        let old = try #require(try store.secrets().first)
+        #expect(try store.makeFirstSecret(for: settings("retired-turn-secrets: \(old.secret)"), now: 2))
+        try store.retireSecret(id: "first", at: 3)
+        try store.retireSecret(id: "first-2", at: 3)
+        #expect(try store.makeFirstSecret(for: settings("retired-turn-secrets: an-old-secret"), now: 4))
+        #expect(try store.secrets().map(\.id) == ["first-3", "first-2", "first"])
+        #expect(try Credentials(Settings(), store).secretInUse?.id == "first-3")
     }
 }
 
