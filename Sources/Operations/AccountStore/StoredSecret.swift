@@ -57,16 +57,6 @@ extension AccountStore {
         return try Row.fetchAll(database, sql: sql).map(StoredSecret.init)
     }
 
-    /// Adds a secret, which makes the new credentials from now on.
-    ///
-    /// - Throws: `secretExists`, or why the file could not be changed.
-    public func add(_ secret: StoredSecret) throws(AccountStoreError) {
-        try write { database in
-            try Self.insert(secret, database)
-            guard database.changesCount > 0 else { throw AccountStoreError.secretExists(secret.id) }
-        }
-    }
-
     static func insert(_ secret: StoredSecret, _ database: Database) throws {
         try database.execute(
             sql: "INSERT OR IGNORE INTO secret (id, secret, created) VALUES (?, ?, ?)",
