@@ -82,6 +82,8 @@ public struct RefusedRequest: Sendable {
     public let refusal: Refusal
     /// What the request gave as the user's name, if anything.
     public let username: NameBytes
+    /// The realm in which it was refused; nil when its own is none of ours.
+    public let realm: String?
 }
 
 /// The first bytes of a name as it stood in a message: kept in fixed memory, whatever they are.

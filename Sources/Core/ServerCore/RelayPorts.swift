@@ -10,7 +10,7 @@ public struct RelayID: Hashable, Sendable {
     public init(index: Int32) { self.index = index }
 }
 
-/// What a client asks of the port of a relayed transport address (RFC 8656 sections 18.4 and 18.9).
+/// What a client asks of the port of a relayed transport address (RFC 8656 sections 18.7 and 18.10).
 public enum RelayPortRequest: Equatable, Sendable {
     /// Any port of a family.
     case any(IPAddress.Family)

@@ -6,7 +6,7 @@ public import STUNCodec
 /// Has no sockets, no clock, no randomness of its own, no log.
 ///
 /// A value that one worker owns. Answers are written over the request, relayed data stays where it is; nothing here
-/// allocates for a packet. Only an Allocate request that succeeds takes memory.
+/// allocates for a packet. Only Allocate, CreatePermission and ChannelBind requests that succeed take memory.
 public struct Server: Sendable {
     /// What it may do; replaced whole between two datagrams.
     public var policy: Policy {
@@ -37,6 +37,8 @@ public struct Server: Sendable {
     /// How many allocations were made.
     var serial: UInt64 = 0
     var nextReport = Instant.start
+    /// What the packet path needs of the policy.
+    var rules: RelayRules
     let ledger: AccountLedger
     var transactionIDs: TransactionIDGenerator
     private let seed: UInt64
@@ -57,6 +59,7 @@ public struct Server: Sendable {
         self.seed = seed
         transactionIDs = TransactionIDGenerator(indicationSeed, seed)
         self.ledger = ledger
+        rules = RelayRules(policy.turn)
         table = AllocationTable(seed: seed)
         sources = SourceTable(capacity: policy.statisticsRows, seed: seed)
         bindingLimiter = RateLimiter(policy.bindingRate, seed: seed)
@@ -77,7 +80,7 @@ public struct Server: Sendable {
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
         switch Demultiplexer.classify(packet.bytes) {
         case .channelData:
-            guard let turn = policy.turn, turn.acceptsChannel(detail) else {
+            guard rules.isOn, rules.acceptsChannel(detail) else {
                 return drop(.notSTUN, from: flow, now: now)
             }
             return relayChannelData(&packet, from: flow, now: now, ports: ports)
@@ -103,7 +106,7 @@ public struct Server: Sendable {
     ) -> Verdict {
         let type = MessageType(rawValue: packet.bytes.uint16(at: 0))
         // TURN has no older form (RFC 8656 section 5).
-        if dialect == .cookie, policy.turn != nil {
+        if dialect == .cookie, rules.isOn {
             switch (type.messageClass, type.method) {
             case (.request, .allocate), (.request, .refresh), (.request, .createPermission), (.request, .channelBind),
                 (.request, .connect), (.request, .connectionBind):
@@ -182,6 +185,7 @@ public struct Server: Sendable {
         if new.statisticsRows != old.statisticsRows {
             sources = sources.resized(to: new.statisticsRows, seed: seed)
         }
+        rules = RelayRules(new.turn)
         if let turn = new.turn { revokeForbidden(by: turn) }
         // Whoever had used up a quota may go on at once when it is larger now, and the other way round.
         if new.turn?.quotas != old.turn?.quotas { nextReport = .start }

@@ -9,8 +9,9 @@
 _Static_assert(sizeof(struct clinux_mmsghdr) == sizeof(struct mmsghdr), "same size as the kernel's");
 _Static_assert(offsetof(struct clinux_mmsghdr, length) == offsetof(struct mmsghdr, msg_len), "same layout");
 _Static_assert(
-    CLINUX_CONTROL_SIZE >= CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)),
-    "room for an IPv6 address and a train"
+    CLINUX_CONTROL_SIZE >=
+        CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)),
+    "room for an IPv6 address, a traffic class and a train"
 );
 _Static_assert(sizeof(struct in_pktinfo) <= sizeof(struct in6_pktinfo), "so there is for IPv4");
 _Static_assert(CLINUX_UDP_GRO == UDP_GRO, "same number as the system's");
@@ -55,6 +56,29 @@ int clinux_packet_info(const struct msghdr *header, uint8_t out[16]) {
         }
     }
     return 0;
+}
+
+uint8_t clinux_traffic_class(const struct msghdr *header) {
+    struct msghdr *h = (struct msghdr *)header;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) return *CMSG_DATA(c);
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+            int value;
+            memcpy(&value, CMSG_DATA(c), sizeof value);
+            return (uint8_t)value;
+        }
+    }
+    return 0;
+}
+
+size_t clinux_set_traffic_class(void *control, int family, uint8_t byte) {
+    struct cmsghdr *c = control;
+    int value = byte;
+    c->cmsg_level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+    c->cmsg_type = family == AF_INET ? IP_TOS : IPV6_TCLASS;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    memcpy(CMSG_DATA(c), &value, sizeof value);
+    return CMSG_SPACE(sizeof value);
 }
 
 size_t clinux_set_source(void *control, const uint8_t *address, int length) {

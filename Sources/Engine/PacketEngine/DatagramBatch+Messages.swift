@@ -54,6 +54,7 @@ extension DatagramBatch {
         return unsafe sendQueue.entries[last].count == head.count && entry.count > 0 && entry.count <= head.count
             && head.count <= Self.longestInTrain
             && !head.dontFragment && !entry.dontFragment && entry.source == head.source
+            && entry.trafficClass == head.trafficClass
             && SystemAddress.areEqual(names + Int(entry.slot), names + Int(head.slot))
     }
 
@@ -66,9 +67,7 @@ extension DatagramBatch {
         unsafe header.msg_namelen = received[slot].header.msg_namelen
         unsafe header.msg_iov = sendQueue.vectors + vectors.lowerBound
         unsafe header.msg_iovlen = vectors.count
-        var length = 0
-        if let source = entry.source { length = setSource(source, slot) }
-        if vectors.count > 1 { unsafe length &+= clinux_set_segment(control(of: slot) + length, entry.count) }
+        let length = fillControl(entry, isTrain: vectors.count > 1)
         if length > 0 {
             unsafe header.msg_control = control(of: slot)
             unsafe header.msg_controllen = length
@@ -78,6 +77,19 @@ extension DatagramBatch {
             first: Int8(truncatingIfNeeded: first),
             count: UInt8(truncatingIfNeeded: vectors.count)
         )
+    }
+
+    /// Writes the control messages of a header; returns their size, which is 0 for nearly all datagrams.
+    private func fillControl(_ entry: SendQueue.Entry, isTrain: Bool) -> Int {
+        let slot = Int(entry.slot)
+        var length = 0
+        if let source = entry.source { length = setSource(source, slot) }
+        if entry.trafficClass != 0 {
+            let family = unsafe Int32(names[slot].sin6_family)
+            unsafe length &+= clinux_set_traffic_class(control(of: slot) + length, family, entry.trafficClass)
+        }
+        if isTrain { unsafe length &+= clinux_set_segment(control(of: slot) + length, entry.count) }
+        return length
     }
 
     /// Sends the datagrams of a train that the system did not take as one, one by one.

@@ -22,6 +22,8 @@ extension DatagramBatch {
     /// - `source`: the local address to send from; needed on a socket that is bound to all addresses.
     /// - `port`: another port than that of `to`.
     /// - `dontFragment`: sets the DF bit (IPv4) or never fragments (IPv6); only for a socket by `RelaySocket.open`.
+    /// - `copiesTrafficClass`: for relayed data: sends the DSCP and the ECN bits that the slot's datagram came with (the
+    ///   preferred behavior of RFC 8656 section 14), also to the other address family (sections 13.1 and 13.3).
     /// - `tag`: what `flush` says when this datagram cannot be sent.
     public mutating func queue(
         slot: Int,
@@ -32,6 +34,7 @@ extension DatagramBatch {
         from source: IPAddress? = nil,
         toPort port: UInt16? = nil,
         dontFragment: Bool = false,
+        copiesTrafficClass: Bool = false,
         tag: Int
     ) {
         check(slot)
@@ -47,7 +50,8 @@ extension DatagramBatch {
             slot: UInt8(truncatingIfNeeded: slot),
             start: UInt16(truncatingIfNeeded: offset),
             count: UInt16(truncatingIfNeeded: count),
-            dontFragment: dontFragment
+            dontFragment: dontFragment,
+            trafficClass: copiesTrafficClass ? trafficClass(of: slot) : 0
         )
         let isQueued = sendQueue.append(entry, to: socket.descriptor)
         precondition(isQueued, "a slot is queued once")

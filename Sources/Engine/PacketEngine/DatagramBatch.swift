@@ -135,6 +135,8 @@ public struct DatagramBatch: ~Copyable {
         guard used < Self.capacity else { return nil }
         unsafe received[used].length = 0
         unsafe received[used].header.msg_flags = 0
+        // What the slot's last datagram told of itself is still in its memory.
+        unsafe received[used].header.msg_controllen = 0
         used &+= 1
         return used &- 1
     }
@@ -192,6 +194,11 @@ public struct DatagramBatch: ~Copyable {
             if count < 0 { return .group }
             return unsafe SystemAddress.loadBytes(base, count: count).map { .address($0) } ?? .unknown
         }
+    }
+
+    /// The TOS byte (IPv4) or traffic class (IPv6) of a received datagram: its DSCP and its ECN bits; 0 in a taken slot.
+    func trafficClass(of slot: Int) -> UInt8 {
+        unsafe withUnsafePointer(to: received[slot].header) { unsafe clinux_traffic_class($0) }
     }
 
     /// A slot's whole buffer: `headroom` bytes, then the datagram of `length(of:)` bytes, then what is left of the slot.

@@ -8,10 +8,11 @@ import Glibc
 ///
 /// Who opens one closes it.
 public enum RelaySocket {
-    /// Opens and binds a socket, by four system calls for IPv4 and three for IPv6 (one more for port 0).
+    /// Opens and binds a socket, by five system calls for IPv4 and four for IPv6 (one more for port 0).
     ///
-    /// It never blocks, shares its port with nobody, hears of ICMP errors (`ErrorQueue`) and sends with the system's
-    /// default TTL and, on IPv4, without the DF bit (the alternate behavior of RFC 8656 sections 13 and 14).
+    /// It never blocks, shares its port with nobody, hears of ICMP errors (`ErrorQueue`), tells the traffic class of what
+    /// it receives, and sends with the system's default TTL and, on IPv4, without the DF bit (the alternate behavior of
+    /// RFC 8656 sections 13 and 14).
     public static func open(_ local: SocketAddress) throws(SocketError) -> SocketHandle {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
@@ -49,6 +50,7 @@ public enum RelaySocket {
             // IPV6_MTU_DISCOVER is right from the start: IPV6_PMTUDISC_WANT sends fragments where the path needs them.
             try UDPSocket.setOption(descriptor, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR", local)
         }
+        try UDPSocket.receiveTrafficClass(descriptor, local)
     }
 
     /// Forbids or allows that what a relay socket sends is fragmented.

@@ -21,6 +21,8 @@ struct SendQueue: ~Copyable {
         var start: UInt16 = 0
         var count: UInt16 = 0
         var dontFragment = false
+        /// The TOS byte or traffic class to send with; 0 is what the system sends by itself.
+        var trafficClass: UInt8 = 0
     }
 
     /// The datagrams of one socket.

@@ -53,6 +53,7 @@ public final class UDPSocket: Sendable {
                 sharesPort: sharesPort,
                 buffers: (receive: isRead ? bufferSize : 4096, send: bufferSize)
             )
+            if isRead { try Self.receiveTrafficClass(descriptor, local) }
         } catch {
             close(descriptor)
             throw error
@@ -94,6 +95,14 @@ public final class UDPSocket: Sendable {
         let bound = unsafe SystemAddress.with(local) { unsafe bind(descriptor, $0, $1) }
         guard bound == 0 else { throw SocketError("bind", "\(local)", code: errno) }
         return grantedBuffer(descriptor)
+    }
+
+    /// Asks for the TOS byte or traffic class of each datagram to come with it, so that relaying can keep it.
+    static func receiveTrafficClass(_ descriptor: Int32, _ local: SocketAddress) throws(SocketError) {
+        switch local.address.family {
+        case .v4: try setOption(descriptor, IPPROTO_IP, IP_RECVTOS, 1, "IP_RECVTOS", local)
+        case .v6: try setOption(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "IPV6_RECVTCLASS", local)
+        }
     }
 
     static func setOption(

@@ -5,7 +5,8 @@ extension Settings {
             \.turn,
             .onOff,
             example: "off",
-            help: "Whether TURN is offered. Off ends all allocations, and TURN requests are answered no more."
+            needsRestart: true,
+            help: "Whether TURN is offered. Off leaves STUN alone: TURN requests are not answered."
         ),
         SettingKey(
             "default-binding-duration",

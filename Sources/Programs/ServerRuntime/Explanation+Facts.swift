@@ -30,7 +30,6 @@ struct ExplanationFacts: Sendable {
 extension Explanation {
     /// Says what is known of a user or, if `subject` is one, of an address.
     init(_ subject: String, _ facts: ExplanationFacts) {
-        let realms = facts.policy.turn.map { RefusalContext($0).realms } ?? []
         let choice = SessionChoice(subject)
         let meant = facts.sessions.filter { choice.means($0.session.session, worker: $0.worker) }
         let address = AddressSubject(subject)
@@ -40,7 +39,7 @@ extension Explanation {
         self.init(
             subject: subject,
             findings: findings,
-            sessions: SessionsReport(meant, realms: realms).rows,
+            sessions: SessionsReport(meant).rows,
             refusals: (records ?? facts.refusals.records(ofUser: subject)).map(Refusal.init)
         )
     }

@@ -22,10 +22,11 @@ extension LiveServer {
     }
 
     /// What the relay is, a line each for the person who starts it; none when TURN is off.
-    public var relaying: [String] {
-        guard let relay else { return [] }
-        let ports = started.relayPorts
-        return relay.plan.addresses.map { address in
+    public var relaying: [String] { relay.map { Self.relaying($0.plan, started) } ?? [] }
+
+    static func relaying(_ plan: RelayPlan, _ settings: Settings) -> [String] {
+        let ports = settings.relayPorts
+        return plan.addresses.map { address in
             let local = address.local == address.external ? "" : " (here \(address.local))"
             return "\(address.external)\(local), ports \(ports.lowerBound)-\(ports.upperBound)"
         }
@@ -55,8 +56,7 @@ extension LiveServer {
 
     /// The allocations, newest first.
     public func sessions(limit: Int?) async throws -> SessionsReport {
-        let realms = relay?.credentials.realms.map(\.name) ?? []
-        return SessionsReport(await pool.sessions(), realms: realms, limit: limit)
+        SessionsReport(await pool.sessions(), limit: limit)
     }
 
     /// Ends the sessions whose id, user or client address `subject` is.

@@ -61,6 +61,7 @@ public final class LiveServer: RunningServer {
             let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             relay = try RelayService(settings, database: paths.database)
+            try RelayTable.probe(relay?.plan.addresses ?? [])
             var policy = try Policy(settings, plan: plan, workers: workers)
             policy.turn = try relay?.policy(settings, listening: plan)
             self.policy = Mutex(policy)
@@ -118,6 +119,7 @@ public final class LiveServer: RunningServer {
         _ = try Policy(settings, plan: plan, workers: settings.workerCount)
         return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
             + addressPairs(of: plan)
+            + relaying(RelayPlan(settings, outgoing: HostAddresses.outgoing), settings).map { "relays \($0)" }
     }
 
     private static func addressPairs(of plan: ListenPlan) -> [String] {
@@ -155,7 +157,8 @@ public final class LiveServer: RunningServer {
     /// without opening anything.
     public static func obstacles(_ settings: Settings) -> [String] {
         let host = HostAddresses.all()
-        return (settings.address + settings.secondAddress).compactMap { address in
+        let relays = settings.turn ? settings.relayAddress : []
+        return (settings.address + settings.secondAddress + relays).compactMap { address in
             let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
             return isHere || address.isUnspecified
                 ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"

@@ -1,5 +1,6 @@
 // Long: one row for each cause; parts of the switch would each need a case that never happens.
 import Addresses
+import Glibc
 import Observability
 import STUNAuthentication
 import STUNCodec
@@ -186,7 +187,9 @@ extension RelayPortError {
         case .system(let number):
             RefusalText(
                 "the system opens no relay socket: \(SystemError(number: number).text)",
-                cure: "Raise the limit that this names, for open files LimitNOFILE of the service or `ulimit -n`."
+                cure: number == EADDRNOTAVAIL
+                    ? "See `ip address`: the relay address is this host's no more; set relay-address and restart."
+                    : "Raise the limit that this names, for open files LimitNOFILE of the service or `ulimit -n`."
             )
         }
     }

@@ -86,6 +86,7 @@ extension EndReason {
         case .expired: "not refreshed in time"
         case .deleted: "deleted by the client"
         case .disconnected: "ended by an operator"
+        case .stopped: "ended as the server stopped"
         }
     }
 }
@@ -105,9 +106,7 @@ extension RefusalRecord {
             time: time,
             client: client,
             username: UserName(request.username),
-            // With several realms it is not known which one the request was for.
-            realm: context.realms.count == 1 && request.refusal != .authentication(.wrongRealm)
-                ? context.realms[0] : nil,
+            realm: request.realm,
             peer: request.refusal.peer?.address,
             method: request.method.words,
             code: request.refusal.errorCode.code,

@@ -11,6 +11,9 @@ struct RelaySockets: RelayPorts {
     private let watcher: EventLoop.Watcher
     private var sockets: [SocketHandle?] = []
     private var free: [Int32] = []
+    /// Sockets of allocations that have ended, until what was queued on them is sent: a descriptor that is closed may be
+    /// another socket's a moment later.
+    private var ended: [(index: Int32, socket: SocketHandle)] = []
 
     init(_ table: RelayTable, watchedBy watcher: EventLoop.Watcher) {
         self.table = table
@@ -37,9 +40,17 @@ struct RelaySockets: RelayPorts {
     mutating func close(_ relay: RelayID, now: Instant) {
         guard let socket = self[Int(relay.index)] else { return }
         sockets[Int(relay.index)] = nil
-        free.append(relay.index)
-        // Closing also takes it out of the event loop.
-        table.close(socket, now: now)
+        table.end(socket)
+        ended.append((relay.index, socket))
+    }
+
+    /// Closes the sockets of allocations that have ended; nothing may be queued on them any more.
+    mutating func closeEnded(now: Instant) {
+        // Closing also takes a socket out of the event loop.
+        while let (index, socket) = ended.popLast() {
+            free.append(index)
+            table.close(socket, now: now)
+        }
     }
 
     /// Closes the sockets of reserved ports that nobody has claimed in time.

@@ -38,6 +38,18 @@ final class RelayTable: Sendable {
         state = Mutex(State(pools: pools))
     }
 
+    /// Opens and closes a socket on each relay address, at any port: an address that is not this host's is better told at
+    /// the start than by every Allocate request.
+    static func probe(_ addresses: [RelayAddress]) throws(StartError) {
+        for address in addresses {
+            do throws(SocketError) {
+                RelaySocket.close(try RelaySocket.open(SocketAddress(address.local, port: 0)))
+            } catch {
+                throw .relayAddress(address.local, error.description)
+            }
+        }
+    }
+
     /// Closes the sockets that nobody claimed.
     deinit {
         state.withLock { state in
@@ -62,9 +74,12 @@ final class RelayTable: Sendable {
         return opened
     }
 
+    /// Says that a socket's allocation has ended: nothing may be relayed to it.
+    func end(_ socket: SocketHandle) { bits(socket.local.address.family).remove(socket.local.port) }
+
     /// Closes a socket; its port rests.
     func close(_ socket: SocketHandle, now: Instant) {
-        bits(socket.local.address.family).remove(socket.local.port)
+        end(socket)
         RelaySocket.close(socket)
         state.withLock { state in
             for index in state.pools.indices

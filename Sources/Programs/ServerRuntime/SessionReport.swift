@@ -7,22 +7,22 @@ import ServerCore
 
 extension SessionsReport {
     /// The sessions of all workers, newest first.
-    init(_ sessions: [(worker: Int, session: SessionDetail)], realms: [String], limit: Int? = nil) {
+    init(_ sessions: [(worker: Int, session: SessionDetail)], limit: Int? = nil) {
         let newest = sessions.sorted { $0.session.session.age < $1.session.session.age }.prefix(limit ?? .max)
         self.init(
-            rows: newest.map { Row($0.session, worker: $0.worker, realms: realms) },
+            rows: newest.map { Row($0.session, worker: $0.worker) },
             totalSessions: sessions.count
         )
     }
 }
 
 extension SessionsReport.Row {
-    init(_ detail: SessionDetail, worker: Int, realms: [String]) {
+    init(_ detail: SessionDetail, worker: Int) {
         let session = detail.session
         self.init(
             id: session.id(worker: worker),
             user: session.username,
-            realm: realms.indices.contains(session.realm) ? realms[session.realm] : "",
+            realm: session.realm,
             client: "\(session.flow.source)",
             listener: "\(session.flow.destination)",
             relays: session.relays,

@@ -12,6 +12,8 @@ public enum StartError: Error, CustomStringConvertible {
     case portNotOpened(MessageCode, String)
     /// TURN is on, and no address of this host can relay.
     case noRelayAddress
+    /// A relay address cannot be used, with the system's reason.
+    case relayAddress(IPAddress, String)
     /// The store of users cannot be opened or read.
     case accounts(String)
     /// The log file cannot be opened.
@@ -22,7 +24,7 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .accounts: .settingsRefused
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .accounts: .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
         case .system: .socketFailed
@@ -44,6 +46,8 @@ public enum StartError: Error, CustomStringConvertible {
             """
         case .noRelayAddress:
             "no address of this host can relay: set relay-address to one, or set turn to off for STUN alone"
+        case .relayAddress(let address, let reason):
+            "relay address \(address): no socket can be opened there: \(reason); set relay-address to an address of this host"
         case .accounts(let text): "users and secrets: \(text)"
         case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
             text

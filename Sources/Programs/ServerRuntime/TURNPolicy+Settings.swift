@@ -14,7 +14,7 @@ extension TURNPolicy {
                 allow: settings.allowPeers,
                 deny: settings.denyPeers,
                 lanPeers: settings.lanPeers,
-                listening: plan.sockets.filter { !$0.isShortcut }.map(\.local),
+                listening: Self.listening(plan, relays),
                 hostAddresses: HostAddresses.all().map(\.address),
                 relayAddresses: relays.addresses.flatMap { [$0.local, $0.external] }
             )
@@ -40,6 +40,17 @@ extension TURNPolicy {
         quotas.userBytesPerMonth = settings.userMonthlyBytes.map { UInt64(clamping: $0) } ?? .max
         relayV4 = relays.address(.v4)
         relayV6 = relays.address(.v6)
+    }
+}
+
+extension TURNPolicy {
+    /// Our own sockets as peers may be named: by the address they are bound to, and where that relays behind a NAT, by the
+    /// external one too.
+    private static func listening(_ plan: ListenPlan, _ relays: RelayPlan) -> [SocketAddress] {
+        plan.sockets.filter { !$0.isShortcut }.map(\.local).flatMap { socket in
+            let outside = relays.addresses.filter { $0.local == socket.address || socket.address.isUnspecified }
+            return [socket] + outside.map { SocketAddress($0.external, port: socket.port) }
+        }
     }
 }
 

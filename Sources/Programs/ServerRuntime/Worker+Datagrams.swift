@@ -27,6 +27,8 @@ enum ClientDatagram {
         telling events: inout WorkerEvents,
         failures: inout SendFailures
     ) {
+        // A datagram that was cut is none: the server takes no larger ones.
+        guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let port = ports[index]
         guard let flow = flow(of: slot, on: port, index, batch) else { return server.refuseGroupDatagram() }
         let source = flow.source
@@ -49,16 +51,8 @@ enum ClientDatagram {
             queue(slot, decision, on: chosen, from: wanted, toPort: toPort, &batch)
             events.answered(source, fromOtherPort: role != flow.role)
         case .toPeer(let peer, let relay, let dontFragment):
-            guard let socket = relays[Int(relay.index)] else { return }
-            batch.queue(
-                slot: slot,
-                offset: decision.offset,
-                count: decision.count,
-                on: socket,
-                to: peer,
-                dontFragment: dontFragment,
-                tag: SendFailures.relayTag
-            )
+            guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
+            sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
         case .toClient:
             // The core never sends one client's datagram straight to another.
             failures.countMissingSocket()
@@ -83,6 +77,27 @@ enum ClientDatagram {
             destination: SocketAddress(asked, port: port.socket.local.port),
             role: port.role,
             socket: UInt16(truncatingIfNeeded: index)
+        )
+    }
+
+    /// Queues data for a peer on its relay socket.
+    private static func sendToPeer(
+        _ slot: Int,
+        _ decision: Decision,
+        on socket: SocketHandle,
+        to peer: SocketAddress,
+        _ dontFragment: Bool,
+        _ batch: inout DatagramBatch
+    ) {
+        batch.queue(
+            slot: slot,
+            offset: decision.offset,
+            count: decision.count,
+            on: socket,
+            to: peer,
+            dontFragment: dontFragment,
+            copiesTrafficClass: true,
+            tag: SendFailures.relayTag
         )
     }
 
@@ -195,6 +210,8 @@ enum PeerDatagram {
             on: port.socket,
             to: flow.source,
             from: port.socket.isWildcard ? flow.destination.address : nil,
+            // Nothing for an ICMP error's, which no datagram brought.
+            copiesTrafficClass: true,
             tag: Int(port.role.rawValue)
         )
     }

@@ -31,6 +31,8 @@ struct Worker: ~Copyable {
     private var failures = SendFailures()
     private var isStopping = false
     private var nextHousekeeping: UInt64 = 0
+    /// The clock, read once a turn.
+    private var now = Instant.start
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
@@ -66,18 +68,26 @@ struct Worker: ~Copyable {
 
     /// Serves until the mailbox says stop.
     mutating func run() throws(SocketError) {
-        advance(to: SystemClock.monotonic())
-        while !isStopping {
-            let ready = try loop.wait(timeoutNanoseconds: sleep())
-            let now = SystemClock.monotonic()
-            events.beginBatch(now: now)
-            for index in 0..<ready { serve(loop.ready(index), now: Instant(nanoseconds: now)) }
-            flush()
-            if nextAdvance <= now { advance(to: now) }
-            tellEffects()
-            events.endBatch()
+        do throws(SocketError) {
+            now = Instant(nanoseconds: SystemClock.monotonic())
+            advance()
+            while !isStopping { try turn() }
+        } catch {
+            endAll()
+            throw error
         }
         endAll()
+    }
+
+    private mutating func turn() throws(SocketError) {
+        let ready = try loop.wait(timeoutNanoseconds: sleep())
+        now = Instant(nanoseconds: SystemClock.monotonic())
+        events.beginBatch(now: now.nanoseconds)
+        for index in 0..<ready { serve(loop.ready(index), now: now) }
+        if nextAdvance <= now.nanoseconds { advance() }
+        flush()
+        tellEffects()
+        events.endBatch()
     }
 
     /// When time demands something next.
@@ -90,16 +100,20 @@ struct Worker: ~Copyable {
         return nextAdvance > now ? nextAdvance - now : 0
     }
 
-    private mutating func advance(to now: UInt64) {
-        nextHousekeeping = now + Self.housekeeping
+    private mutating func advance() {
+        nextHousekeeping = now.nanoseconds + Self.housekeeping
         let seconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000_000)
-        server.advance(to: Instant(nanoseconds: now), unixSeconds: seconds, ports: &relays)
-        relays.closeUnclaimed(now: Instant(nanoseconds: now))
+        server.advance(to: now, unixSeconds: seconds, ports: &relays)
+        relays.closeUnclaimed(now: now)
     }
 
-    /// What allocations have used is told to their accounts before the thread ends.
+    /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
-        _ = server.disconnect(now: Instant(nanoseconds: SystemClock.monotonic()), ports: &relays) { _ in true }
+        _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
+        flush()
+        events.beginBatch(now: now.nanoseconds)
+        tellEffects()
+        events.endBatch()
     }
 
     private mutating func serve(_ ready: EventLoop.Ready, now: Instant) {
@@ -169,8 +183,10 @@ struct Worker: ~Copyable {
         for effect in server.takeEffects() { events.tell(effect) }
     }
 
+    /// Sends what is queued, and then closes the sockets of allocations that have ended.
     private mutating func flush() {
         let failed = batch.flush()
+        relays.closeEnded(now: now)
         guard let last = failed.last else { return }
         failures.count(failed.count, last, telling: &events)
     }

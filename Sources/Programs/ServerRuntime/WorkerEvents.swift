@@ -20,6 +20,8 @@ struct WorkerEvents: ~Copyable {
     private var wallClock: Int64 = 0
     private var second: UInt64 = 0
     private var spent = 0
+    /// Refusals told in this second: garbage must not keep them from being remembered.
+    private var refusals = 0
     private var hasAppended = false
     private var hasFacts = false
 
@@ -44,6 +46,7 @@ struct WorkerEvents: ~Copyable {
         if now / 1_000_000_000 != second {
             second = now / 1_000_000_000
             spent = 0
+            refusals = 0
         }
         wallClock = 0
     }
@@ -100,8 +103,8 @@ struct WorkerEvents: ~Copyable {
 
     /// A TURN request was refused (message 1115); remembered at every level, for those who ask why.
     mutating func tell(_ refused: RefusedRequest, from client: SocketAddress) {
-        guard spent < Self.eventsPerSecond else { return }
-        spent &+= 1
+        guard refusals < Self.eventsPerSecond else { return }
+        refusals &+= 1
         append(.refused(refused, client: client, time: time()))
     }
 

@@ -31,7 +31,7 @@ extension Failure {
 
     private static func status(of error: StartError) -> ExitStatus {
         switch error {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .accounts: .configuration
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .accounts: .configuration
         case .logNotOpened: .cantCreate
         case .portNotOpened, .system: .osError
         }

@@ -3,7 +3,7 @@ public import STUNCodec
 /// NONCE (RFC 8489 section 14.10) as this server makes it: 32 characters.
 ///
 /// ```
-/// "obMatJos2" | 4 of base64: security features | 19 of base64url: 4 bytes of Unix time, 10 of HMAC-SHA256
+/// "obMatJos2" | 4 of base64: security features | 19 of base64url: 4 bytes of Unix time, 2 of port, 8 of HMAC-SHA256
 /// ```
 /// The first 13 characters are the nonce cookie of RFC 8489 section 9.2.
 public struct Nonce: Attribute {

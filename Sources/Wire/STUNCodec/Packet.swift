@@ -9,7 +9,7 @@
 /// written before they are sent (attacks row 44).
 public struct Packet: ~Copyable, ~Escapable {
     /// The room before a datagram that a Data indication needs at most: 20 bytes of header, 24 of an IPv6
-    /// XOR-PEER-ADDRESS and 4 before the DATA (RFC 8656 section 11.6), rounded up to a cache line.
+    /// XOR-PEER-ADDRESS and 4 before the DATA (RFC 8656 section 11.3), rounded up to a cache line.
     public static var headroom: Int { 64 }
 
     @usableFromInline

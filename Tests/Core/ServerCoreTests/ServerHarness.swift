@@ -83,12 +83,7 @@ extension Wire.Attribute {
 }
 
 /// The value of an address attribute since midcom-stun-00: zero, family, port, address.
-func value(_ address: SocketAddress) -> [UInt8] {
-    let ip = address.address
-    let count = ip.family == .v4 ? 4 : 16
-    let bytes = (0..<16).map { UInt8(truncatingIfNeeded: ($0 < 8 ? ip.high : ip.low) >> UInt64(56 - $0 % 8 * 8)) }
-    return [0, ip.family == .v4 ? 1 : 2] + Wire.bytes(address.port) + bytes.suffix(count)
-}
+func value(_ address: SocketAddress) -> [UInt8] { Wire.value(address) }
 
 extension ServerHarness {
     /// The address of a role's socket, as the policy has it.

@@ -183,31 +183,6 @@ struct TURNReply: Equatable {
     subscript(_ type: UInt16) -> [UInt8]? { message?[type] }
 }
 
-extension Wire {
-    /// The value of a XOR address attribute (RFC 8489 section 14.2).
-    static func veiled(_ address: SocketAddress, id: [UInt8]) -> [UInt8] { xor(value(address), id) }
-
-    /// The address of such a value.
-    static func unveiled(_ value: [UInt8], id: [UInt8]) -> SocketAddress? {
-        let plain = xor(value, id)
-        guard plain.count == (plain[1] == 1 ? 8 : 20) else { return nil }
-        let port = UInt16(plain[2]) << 8 | UInt16(plain[3])
-        let words = stride(from: 4, to: plain.count, by: 4).map { start in
-            plain[start..<(start + 4)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        }
-        let ip =
-            words.count == 1
-            ? IPAddress(v4: UInt32(words[0]))
-            : IPAddress(v6High: words[0] << 32 | words[1], low: words[2] << 32 | words[3])
-        return SocketAddress(ip, port: port)
-    }
-
-    private static func xor(_ value: [UInt8], _ id: [UInt8]) -> [UInt8] {
-        let mask = [0, 0, 0x21, 0x12, 0x21, 0x12, 0xA4, 0x42] + id.dropFirst(4)
-        return zip(value, mask).map { $0 ^ $1 }
-    }
-}
-
 extension IPAddress {
     /// 198.51.100.11, for which clients are challenged with another realm.
     static let secondServer = IPAddress(v4: 0xC633_640B)

@@ -16,18 +16,24 @@ public final class IPSniffer {
         guard descriptor >= 0 else { throw TestClient.Failure(code: errno) }
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        // Room for what other tests send meanwhile.
+        var size: Int32 = 1 << 25
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
     }
 
     deinit { close(descriptor) }
 
     /// Whether the next datagram to a port has the DF bit; others are passed over.
-    public func next(toPort port: UInt16) throws -> Bool {
+    public func next(toPort port: UInt16) throws -> Bool { try header(toPort: port)[6] & 0x40 != 0 }
+
+    /// The IPv4 header of the next datagram to a port; others are passed over.
+    public func header(toPort port: UInt16) throws -> [UInt8] {
         while true {
             var packet = [UInt8](repeating: 0, count: 65_536)
             let count = unsafe recv(descriptor, &packet, packet.count, 0)
             guard count >= 28 else { throw TestClient.Failure(code: errno) }
             let header = Int(packet[0] & 0x0F) * 4
-            if UInt16(packet[header + 2]) << 8 | UInt16(packet[header + 3]) == port { return packet[6] & 0x40 != 0 }
+            if UInt16(packet[header + 2]) << 8 | UInt16(packet[header + 3]) == port { return Array(packet[..<header]) }
         }
     }
 }

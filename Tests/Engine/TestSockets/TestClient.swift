@@ -10,7 +10,7 @@ import Glibc
 public final class TestClient {
     /// Its own address; the port is of the system's choice.
     public let local: SocketAddress
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// A system call that failed.
     public struct Failure: Error {
@@ -68,6 +68,12 @@ public final class TestClient {
         )
     }
 
+    /// Sets the TTL of what an IPv4 socket sends.
+    public func setTimeToLive(_ hops: Int32) {
+        var hops = hops
+        unsafe setsockopt(descriptor, Int32(IPPROTO_IP), IP_TTL, &hops, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Sends to the server that it is connected to.
     public func send(_ bytes: [UInt8]) throws {
         let sent = unsafe Glibc.send(descriptor, bytes, bytes.count, 0)
@@ -83,6 +89,13 @@ public final class TestClient {
             }
         }
         guard sent == bytes.count else { throw Failure(code: errno) }
+    }
+
+    /// Whether no datagram waits.
+    public var hasNothing: Bool {
+        var byte: UInt8 = 0
+        let flags = Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)
+        return unsafe recv(descriptor, &byte, 1, flags) < 0
     }
 
     /// The next datagram.

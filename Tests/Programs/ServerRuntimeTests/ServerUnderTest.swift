@@ -6,7 +6,7 @@ import ServerSettings
 
 /// A server with its own ports and settings file, stopped and removed at the end.
 final class ServerUnderTest {
-    let server: LiveServer
+    private(set) var server: LiveServer
     let port1: UInt16
     let port2: UInt16
     private let folder: URL
@@ -20,15 +20,8 @@ final class ServerUnderTest {
         head = "stun-port-1: \(port1)\nstun-port-2: \(port2)\n" + (isWildcard ? "" : "address: 127.0.0.1\n")
         let file = folder.appendingPathComponent("stund.yaml")
         try Data((head + settings).utf8).write(to: file)
-        let sources = SettingsSources(file: file.path)
         do {
-            server = try LiveServer(
-                try Settings.load(from: sources),
-                from: sources,
-                paths: try StatePaths(settingsFile: file.path, environment: [:]),
-                version: "test",
-                isDetached: false
-            )
+            server = try Self.start(file)
         } catch {
             try? FileManager.default.removeItem(at: folder)
             throw error
@@ -39,6 +32,26 @@ final class ServerUnderTest {
         server.stop()
         try? FileManager.default.removeItem(at: folder)
     }
+
+    /// Stops the server, and starts another one with the same files.
+    func restart() throws {
+        server.stop()
+        server = try Self.start(file)
+    }
+
+    private static func start(_ file: URL) throws -> LiveServer {
+        let sources = SettingsSources(file: file.path)
+        return try LiveServer(
+            try Settings.load(from: sources),
+            from: sources,
+            paths: try StatePaths(settingsFile: file.path, environment: [:]),
+            version: "test",
+            isDetached: false
+        )
+    }
+
+    /// The SQLite file of users and secrets.
+    var database: String { StatePaths.database(in: file.path + ".d") }
 
     /// The first address and port.
     func address() -> SocketAddress { SocketAddress(IPAddress(v4: 0x7F00_0001), port: port1) }

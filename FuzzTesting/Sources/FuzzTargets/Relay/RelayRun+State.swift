@@ -110,7 +110,7 @@ extension RelayRun {
         try Violation.unless(total == sessions.count, "\(total) allocations counted for \(sessions.count) sessions")
         var counts: [AccountKey: Int] = [:]
         for detail in sessions {
-            let (realm, name) = (Cast.realms[detail.session.realm], detail.session.username)
+            let (realm, name) = (detail.session.realm, detail.session.username)
             guard !name.isEmpty else { return }
             let isTimed = name.first?.isNumber ?? false
             let account = isTimed ? name.split(separator: ":").dropFirst().first.map(String.init) ?? name : name

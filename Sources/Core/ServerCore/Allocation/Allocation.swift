@@ -10,8 +10,8 @@ struct Allocation: Sendable {
     var flow: ClientFlow
     /// Who allocated it; nobody else may use it (441).
     var user: UserID
-    /// The realm's place in the list of realms.
-    var realm: Int
+    /// The name of the user's realm.
+    var realm: String
     /// The name as the client wrote it, for those who run the server.
     var username: String
     /// The quotas of the user, shared by all workers.
@@ -28,7 +28,7 @@ struct Allocation: Sendable {
     var v4: Relay?
     /// The relay socket of IPv6.
     var v6: Relay?
-    /// The Allocate request that made it, so that its retransmission is answered in the same words.
+    /// The answer to the Allocate request that made it, so that a retransmission is answered in the same words.
     var answer: AllocateAnswer
     /// The first permission in `AllocationTable.permissions`.
     var firstPermission: Int32 = -1

@@ -168,6 +168,22 @@ extension AllocationTable {
         return nil
     }
 
+    /// The relay socket of a family while its time is not up; reads no more of the allocation than that.
+    func relay(_ family: IPAddress.Family, of index: Int, at now: Instant) -> RelayID? {
+        guard let relay = family == .v4 ? allocations[index].v4 : allocations[index].v6, relay.expires > now else {
+            return nil
+        }
+        return relay.id
+    }
+
+    /// The number of the live channel to a peer whose address has this permission.
+    func number(ofChannelTo peer: SocketAddress, by permission: Int32, of index: Int, now: Instant) -> UInt16? {
+        guard permissions[permission].channels > 0, let channel = channel(to: peer, of: index),
+            channels[channel].isLive(now), !channels[channel].isRevoked
+        else { return nil }
+        return channels[channel].number
+    }
+
     /// The channel of a number, live or not.
     func channel(_ number: UInt16, of index: Int) -> Int32? {
         var channel = allocations[index].firstChannel

@@ -21,7 +21,10 @@ extension Server {
         }
         if table.count > 0, now >= nextReport {
             nextReport = now.adding(seconds: Self.reportSeconds)
-            for index in table.allocations.indices where table.allocations[index].isLive { report(index, now: now) }
+            let month = AccountMonth(unixSeconds: unixSeconds)
+            for index in table.allocations.indices where table.allocations[index].isLive {
+                report(index, now: now, month)
+            }
         }
     }
 
@@ -33,8 +36,9 @@ extension Server {
 
     /// Takes out what happened to allocations since the last call.
     public mutating func takeEffects() -> [Effect] {
-        defer { effects.removeAll(keepingCapacity: true) }
-        return effects
+        var taken: [Effect] = []
+        swap(&taken, &effects)
+        return taken
     }
 
     /// Whether `takeEffects` has anything to give.
@@ -48,16 +52,17 @@ extension Server {
         table.allocations.indices.filter { table.allocations[$0].isLive }.map { detail($0, now: now) }
     }
 
-    /// Ends the allocations that `isMeant` picks; returns how many.
+    /// Ends the allocations that `isMeant` picks, for a reason; returns how many.
     public mutating func disconnect(
         now: Instant,
+        as reason: EndReason = .disconnected,
         ports: inout some RelayPorts,
         where isMeant: (Session) -> Bool
     ) -> Int {
         var count = 0
         for index in table.allocations.indices where table.allocations[index].isLive {
             guard isMeant(session(index, now: now)) else { continue }
-            end(index, .disconnected, now: now, ports: &ports)
+            end(index, reason, now: now, ports: &ports)
             count &+= 1
         }
         return count
@@ -80,7 +85,7 @@ extension Server {
 
     /// Ends an allocation.
     mutating func end(_ index: Int, _ reason: EndReason, now: Instant, ports: inout some RelayPorts) {
-        report(index, now: now)
+        report(index, now: now, AccountMonth(unixSeconds: unixSeconds(at: now)))
         effects.append(.ended(session(index, now: now), reason))
         for family in IPAddress.Family.allCases {
             if let relay = table.allocations[index].relay(family) { ports.close(relay.id, now: now) }
@@ -99,20 +104,19 @@ extension Server {
     /// Tells the account and the statistics what was relayed since the last time.
     ///
     /// Not for each packet: a counter that all workers share, or a row that must be found, would cost more than relaying.
-    private mutating func report(_ index: Int, now: Instant) {
+    private mutating func report(_ index: Int, now: Instant, _ month: AccountMonth) {
         let total = table.allocations[index].traffic
         let before = table.allocations[index].reported
         let packets = total.packets &- before.packets
-        let month = AccountMonth(unixSeconds: unixSeconds(at: now))
         if packets > 0 {
             table.allocations[index].account.add(bytes: Int(clamping: total.bytes &- before.bytes), month: month)
             table.allocations[index].reported = total
             let last = table.allocations[index].lastRelayed
             sources.countForwards(packets, from: table.allocations[index].flow.source, now: last)
         }
-        if let limit = policy.turn?.quotas.userBytesPerMonth {
-            table.allocations[index].isOverQuota = table.allocations[index].account.bytes(in: month) >= limit
-        }
+        let limit = rules.quotas.userBytesPerMonth
+        table.allocations[index].isOverQuota =
+            limit < .max && table.allocations[index].account.bytes(in: month) >= limit
     }
 
     func session(_ index: Int, now: Instant) -> Session {

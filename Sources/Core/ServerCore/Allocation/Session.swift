@@ -6,8 +6,8 @@ public struct Session: Sendable {
     public let serial: UInt64
     /// The user's name as the client wrote it.
     public let username: String
-    /// The realm's place in the list of realms.
-    public let realm: Int
+    /// The name of the user's realm.
+    public let realm: String
     /// The client's 5-tuple.
     public let flow: ClientFlow
     /// The IPv4 address that peers see.
@@ -44,6 +44,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case deleted
     /// An operator ended it.
     case disconnected
+    /// The server stopped.
+    case stopped
 }
 
 /// What happened to allocations; taken out by the runtime once a batch.

@@ -47,8 +47,8 @@ public final class Account: Sendable {
     ///
     /// A month's count ends at 4.5 PB.
     public func add(bytes: Int, month: AccountMonth) {
-        // Clamped to more than any datagram, so that one count cannot reach the month's bits.
-        let amount = min(UInt64(clamping: bytes), 1 << 32)
+        // Clamped to more than one allocation can relay between two counts, and so far that it cannot reach the month's bits.
+        let amount = min(UInt64(clamping: bytes), 1 << 38)
         var old = usage.load(ordering: .relaxed)
         while true {
             let stored = old >> Self.byteBits

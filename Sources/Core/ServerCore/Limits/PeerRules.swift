@@ -77,9 +77,10 @@ extension PeerRules {
     /// The tunnel that an address belongs to: 6to4 or Teredo, which RFC 8656 section 21.4 keeps out of requests.
     func tunnel(_ address: IPAddress) -> PeerRule? {
         let index = rangeOf.value(of: address)
-        guard index >= 0 else { return nil }
-        let range = SpecialPurposeRange(index: index)
-        return range.isTunnel ? .specialPurpose(range) : nil
+        guard index >= 0, let form = PeerDisguise(prefixOf: address), form == .sixToFour || form == .teredo else {
+            return nil
+        }
+        return .specialPurpose(SpecialPurposeRange(index: index))
     }
 
     private static func map(_ addresses: [IPAddress]) -> PeerPrefixMap {

@@ -11,23 +11,23 @@ extension Server {
         from peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        guard rules.isOn, let index = table.index(of: relay),
+            table.relay(peer.address.family, of: index, at: now) != nil
         else { return drop(.noAllocation) }
-        let peer = nameForClient(peer)
+        let peer = rules.nameForClient(peer)
         let bytes = packet.count
-        if let channel = table.channel(to: peer, of: index), table.channels[channel].isLive(now),
-            !table.channels[channel].isRevoked
-        {
-            guard table.permissions[table.channels[channel].permission].isLive(now) else { return drop(.noPermission) }
-            guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
+        // The permission first: whoever has none, and that is every stranger, costs no more than this.
+        guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
+        else { return drop(.noPermission) }
+        if let number = table.number(ofChannelTo: peer, by: permission, of: index, now: now) {
             guard packet.prepend(ChannelData.headerLength) else { return drop(.tooLarge) }
-            packet.write(table.channels[channel].number, at: 0)
+            packet.write(number, at: 0)
             packet.write(UInt16(truncatingIfNeeded: bytes), at: 2)
         } else {
-            if let reason = refusal(of: peer, to: index, now: now) { return drop(reason) }
-            guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
+            if let reason = refusal(of: peer, by: permission) { return drop(reason) }
             guard writeDataIndication(from: peer, over: &packet) else { return drop(.tooLarge) }
         }
+        guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
         table.allocations[index].traffic.countToClient(bytes)
         table.allocations[index].lastRelayed = now
         counters.traffic.countToClient(bytes)
@@ -45,11 +45,14 @@ extension Server {
         to peer: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard let index = table.index(of: relay), table.allocations[index].relay(peer.address.family, at: now) != nil
+        guard rules.isOn, let index = table.index(of: relay),
+            table.relay(peer.address.family, of: index, at: now) != nil
         else { return drop(.noAllocation) }
-        let peer = nameForClient(peer)
-        guard policy.turn != nil, error.isRelayed(family: peer.address.family) else { return drop(.noPermission) }
-        if let reason = refusal(of: peer, to: index, now: now) { return drop(reason) }
+        let peer = rules.nameForClient(peer)
+        guard error.isRelayed(family: peer.address.family),
+            let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
+        else { return drop(.noPermission) }
+        if let reason = refusal(of: peer, by: permission) { return drop(reason) }
         let id = transactionIDs.next()
         var writer = MessageWriter(
             MessageType(.data, .indication),
@@ -97,22 +100,14 @@ extension Server {
         return true
     }
 
-    /// Why a peer may not send to an allocation's client; nil when it may.
+    /// Why a peer whose address has a permission may not send all the same; nil when it may.
     ///
     /// A permission is for an address whatever the port (RFC 8656 section 9), but no rule allows port 0, nor our listening
     /// sockets: what they answer to a request that was forged in a relay's name is not for its client (attacks row 30).
-    private func refusal(of peer: SocketAddress, to index: Int, now: Instant) -> DropReason? {
-        guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
-        else { return .noPermission }
+    private func refusal(of peer: SocketAddress, by permission: Int32) -> DropReason? {
         guard peer.port != 0 else { return .peerForbidden }
         guard table.permissions[permission].isOurs, case .denied = policy.turn?.peers.check(peer) else { return nil }
         return .peerForbidden
-    }
-
-    /// Our own relay sockets are known by their external address, also when a packet comes straight from one of them.
-    private func nameForClient(_ peer: SocketAddress) -> SocketAddress {
-        guard let own = policy.turn?.relayAddress(peer.address.family), own.local == peer.address else { return peer }
-        return SocketAddress(own.external, port: peer.port)
     }
 }
 

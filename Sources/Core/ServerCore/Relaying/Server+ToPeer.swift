@@ -33,7 +33,6 @@ extension Server {
         now: Instant,
         ports: some RelayPorts
     ) -> Verdict {
-        guard policy.turn != nil else { return drop(.unknownMethod, from: flow, now: now) }
         let peer: SocketAddress
         let data: Message.Location
         let dontFragment: Bool
@@ -51,7 +50,7 @@ extension Server {
                 let attribute = XorPeerAddress(value: message.value(location), in: message.context),
                 let found = request.data
             else { return drop(.malformed, from: flow, now: now) }
-            peer = attribute.address
+            peer = rules.nameForClient(attribute.address)
             data = found
             dontFragment = request.dontFragment != nil
         } catch {
@@ -78,19 +77,16 @@ extension Server {
         now: Instant
     ) -> Verdict {
         let family = peer.address.family
-        guard let relay = table.allocations[index].relay(family, at: now) else { return drop(.noAllocation) }
+        guard let relay = table.relay(family, of: index, at: now) else { return drop(.noAllocation) }
         guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
         packet.removeFirst(start)
         packet.resize(to: bytes)
         table.allocations[index].traffic.countToPeer(bytes)
         table.allocations[index].lastRelayed = now
         counters.traffic.countToPeer(bytes)
-        var destination = peer
-        // Clouds do not send what is addressed to our external address back to us.
-        if let own = policy.turn?.relayAddress(family), own.external == peer.address { destination.address = own.local }
         // RFC 8656 section 13: DONT-FRAGMENT means something from IPv4 to IPv4 only.
         let isV4 = family == .v4 && table.allocations[index].flow.source.address.family == .v4
-        return .toPeer(destination, relay.id, dontFragment: dontFragment && isV4)
+        return .toPeer(rules.destination(of: peer), relay, dontFragment: dontFragment && isV4)
     }
 
     /// Whether a packet may go to one of our own addresses now.
@@ -101,13 +97,9 @@ extension Server {
 
     /// Takes bytes from the user's and the server's bandwidth.
     mutating func spend(_ bytes: Int, on index: Int, now: Instant) -> Bool {
-        guard let quotas = policy.turn?.quotas else { return false }
         if table.allocations[index].isOverQuota { return false }
-        if let rate = quotas.userBytes {
-            let account = table.allocations[index].account
-            guard account.take(bytes: bytes, limit: rate, now: now) else { return false }
-        }
-        if let rate = quotas.totalBytes { return ledger.total.take(bytes: bytes, limit: rate, now: now) }
-        return true
+        if let rate = rules.quotas.totalBytes, !ledger.total.take(bytes: bytes, limit: rate, now: now) { return false }
+        guard let rate = rules.quotas.userBytes else { return true }
+        return table.allocations[index].account.take(bytes: bytes, limit: rate, now: now)
     }
 }

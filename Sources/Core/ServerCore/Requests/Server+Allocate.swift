@@ -45,7 +45,9 @@ extension Server {
                 throw .unknownAttribute(.dontFragment)
             }
             let seconds = lifetime(requested, identity, turn, now: context.now)
-            return .allocated(install(relays, context, message.transactionID, identity, account, lifetime: seconds))
+            return .allocated(
+                install(relays, context, message.transactionID, identity, turn, account, lifetime: seconds)
+            )
         } catch {
             account.removeAllocation()
             ledger.total.removeAllocation()
@@ -110,6 +112,7 @@ extension Server {
         _ context: TURNContext,
         _ transactionID: TransactionID,
         _ identity: AuthenticatedRequest,
+        _ turn: TURNPolicy,
         _ account: Account,
         lifetime: UInt32
     ) -> Int {
@@ -120,7 +123,7 @@ extension Server {
                 serial: serial,
                 flow: context.flow,
                 user: identity.user,
-                realm: identity.realm,
+                realm: turn.authenticator.book.realms[identity.realm].name,
                 username: username.text,
                 account: account,
                 began: context.now,

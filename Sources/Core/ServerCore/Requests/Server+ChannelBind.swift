@@ -19,10 +19,11 @@ extension Server {
         guard let number = try message.read(request.channelNumber, as: ChannelNumber.self)?.number else {
             throw .missing(.channelNumber)
         }
-        guard let peer = try message.read(request.peer, as: XorPeerAddress.self)?.address else {
+        guard let named = try message.read(request.peer, as: XorPeerAddress.self)?.address else {
             throw .missing(.xorPeerAddress)
         }
-        guard turn.acceptsChannel(number) else { throw .channelNumber(number) }
+        let peer = rules.nameForClient(named)
+        guard rules.acceptsChannel(number) else { throw .channelNumber(number) }
         _ = table.sweep(index, now: context.now)
         if let channel = table.channel(number, of: index), table.channels[channel].peer != peer {
             throw .channelTaken(number, by: table.channels[channel].peer)
@@ -59,12 +60,5 @@ extension Server {
         case .denied(let rule): rule
         case .ownRelayAddress(let rule): ports.isOpen(port: peer.port, of: peer.address.family) ? nil : rule
         }
-    }
-}
-
-extension TURNPolicy {
-    /// RFC 8656 section 12 has 0x4000 to 0x4FFF; RFC 5766 section 11 had up to 0x7FFE in use.
-    func acceptsChannel(_ number: UInt16) -> Bool {
-        number >= 0x4000 && number <= (acceptsRFC5766Channels ? 0x7FFE : 0x4FFF)
     }
 }

@@ -26,10 +26,7 @@ extension Server {
         }
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) { try checkAddress(of: peer, turn) }
-        let added = try newAddresses(message, before: identity.end, index)
-        guard added == 0 || table.allocations[index].permissionCount &+ added <= turn.permissionsPerAllocation else {
-            throw .permissionLimit(turn.permissionsPerAllocation)
-        }
+        try checkRoom(message, before: identity.end, index, limit: turn.permissionsPerAllocation)
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) {
             permit(peer.address, turn, of: index, now: context.now)
@@ -37,20 +34,26 @@ extension Server {
         return .done
     }
 
-    /// How many different addresses have no permission yet.
-    private func newAddresses(_ message: borrowing Message, before end: Int, _ index: Int) throws(Refusal) -> Int {
-        var count = 0
+    /// Whether there is room for the different addresses that have no permission yet; looks no further than the limit.
+    private func checkRoom(_ message: borrowing Message, before end: Int, _ index: Int, limit: Int) throws(Refusal) {
+        var room = limit &- table.allocations[index].permissionCount
         var offset = message.dialect.headerLength
         while let peer = try nextPeer(message, before: end, &offset) {
             if table.permission(for: peer.address, of: index) != nil { continue }
-            var earlier = message.dialect.headerLength
-            var isRepeated = false
-            while let other = try nextPeer(message, before: end, &earlier), earlier < offset {
-                if other.address == peer.address { isRepeated = true }
-            }
-            if !isRepeated { count &+= 1 }
+            if try isRepeated(peer.address, message, before: offset) { continue }
+            guard room > 0 else { throw .permissionLimit(limit) }
+            room &-= 1
         }
-        return count
+    }
+
+    /// Whether an address, whose last occurrence ends at byte `end`, stands further in front too.
+    private func isRepeated(_ address: IPAddress, _ message: borrowing Message, before end: Int) throws(Refusal) -> Bool
+    {
+        var offset = message.dialect.headerLength
+        while let other = try nextPeer(message, before: end, &offset), offset < end {
+            if other.address == address { return true }
+        }
+        return false
     }
 
     private func nextPeer(
@@ -60,7 +63,7 @@ extension Server {
     ) throws(Refusal) -> SocketAddress? {
         while offset < end, let location = message.nextAttribute(&offset) {
             guard location.type == .xorPeerAddress else { continue }
-            return try message.read(location, as: XorPeerAddress.self)?.address
+            return try message.read(location, as: XorPeerAddress.self).map { rules.nameForClient($0.address) }
         }
         return nil
     }

@@ -39,10 +39,10 @@ extension Server {
         guard let turn = policy.turn else { return drop(.unknownMethod, from: flow, now: now) }
         // A shorter one would be answered with several times its length; none of TURN's is so short.
         guard packet.count >= Self.shortestRequest else {
+            guard packet.count == Dialect.cookie.headerLength &+ Int(packet.bytes.uint16(at: 2)) else {
+                return drop(.malformed, from: flow, now: now)
+            }
             return refuse(.tooShort(bytes: packet.count), context, challenge: turn.authenticator, over: &packet)
-        }
-        guard method.isTURNOverUDP else {
-            return refuse(.unknownMethod(method), context, challenge: turn.authenticator, over: &packet)
         }
         let reading: Reading
         do throws(MalformedMessage) {
@@ -53,6 +53,9 @@ extension Server {
         }
         // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
         guard reading.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
+        guard method.isTURNOverUDP else {
+            return refuse(.unknownMethod(method), context, challenge: turn.authenticator, over: &packet)
+        }
         let answer = TURNAnswer(
             method: method,
             transactionID: reading.transactionID,
@@ -92,7 +95,7 @@ extension Server {
             fingerprint: message.fingerprint,
             realm: turn.authenticator.realm(for: message, at: flow.destination.address)
         )
-        guard reading.fingerprint != .invalid else { return reading }
+        guard reading.fingerprint != .invalid, context.method.isTURNOverUDP else { return reading }
         username = message.first(.username).map { NameBytes(message.value($0)) } ?? NameBytes()
         reading.authentication = turn.authenticator.authenticate(
             message,
@@ -123,7 +126,6 @@ extension Server {
         // RFC 8489 section 6.3.1: unknown attributes are looked at after the credential.
         if let first = request.unknown.first {
             unknown = request.unknown
-            hadUnknownAttribute = true
             return .failure(.unknownAttribute(first))
         }
         do throws(Refusal) {
@@ -172,7 +174,7 @@ extension Server {
             sources.count(.noChange, from: context.flow.source, now: context.now)
         case .failure(let refusal):
             answer.writeError(refusal, identity, over: &packet)
-            note(refusal, context)
+            note(refusal, context, realm: answer.realm)
         }
         switch outcome {
         case .success(.allocatedBefore), .failure: break
@@ -196,7 +198,7 @@ extension Server {
         guard answer.writeUnauthenticated(refusal, challenge, unixSeconds: nonceTime, over: &packet) else {
             return drop(.amplification, from: context.flow, now: context.now)
         }
-        note(refusal, context)
+        note(refusal, context, realm: answer.realm)
         return .reply
     }
 
@@ -223,14 +225,25 @@ extension Server {
     }
 
     /// Remembers and counts a refusal; the normal first 401 is a hit of its source and no error.
-    private mutating func note(_ refusal: Refusal, _ context: TURNContext) {
+    private mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
         counters.countRefused(refusal.errorCode)
         guard refusal != .authentication(.noIntegrity) else {
             sources.count(.noChange, from: context.flow.source, now: context.now)
             return
         }
+        if case .unknownAttribute(let type) = refusal {
+            hadUnknownAttribute = true
+            detail = type.rawValue
+        }
         sources.count(.error, from: context.flow.source, now: context.now)
-        refused = RefusedRequest(method: context.method, refusal: refusal, username: username)
+        let isForeign = refusal == .authentication(.wrongRealm)
+        let realms = policy.turn?.authenticator.book.realms ?? []
+        refused = RefusedRequest(
+            method: context.method,
+            refusal: refusal,
+            username: username,
+            realm: isForeign || !realms.indices.contains(realm) ? nil : realms[realm].name
+        )
     }
 }
 

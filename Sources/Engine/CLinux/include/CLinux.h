@@ -16,8 +16,8 @@ struct clinux_mmsghdr {
     unsigned int length;
 };
 
-// Room for the control message that names a local address, IPv4 or IPv6, and the one that cuts a train.
-enum { CLINUX_CONTROL_SIZE = 64 };
+// Room for the control messages that name a local address, IPv4 or IPv6, set a traffic class, and cut a train.
+enum { CLINUX_CONTROL_SIZE = 96 };
 
 // What <netinet/in.h> and <netinet/udp.h> show only in part, or as macros that Swift does not import.
 enum {
@@ -34,6 +34,12 @@ int clinux_enable_packet_info(int fd, int family);
 // Copies the local address of a received datagram to `out`: returns 4 or 16, 0 when the message does not say, and -1 when
 // the datagram was sent to a broadcast or multicast address.
 int clinux_packet_info(const struct msghdr *header, uint8_t out[16]);
+
+// The TOS byte (IPv4) or traffic class (IPv6) of a received datagram; 0 when the message does not say.
+uint8_t clinux_traffic_class(const struct msghdr *header);
+
+// Writes the control message that sets this byte for a datagram to an address of `family`. Returns its size.
+size_t clinux_set_traffic_class(void *control, int family, uint8_t byte);
 
 // Writes the control message that sets the source address of a datagram; `length` is 4 or 16. Returns its size.
 size_t clinux_set_source(void *control, const uint8_t *address, int length);
