@@ -22,6 +22,13 @@ public final class AccountStore: Sendable {
         database = try Self.open(path)
     }
 
+    /// Opens the file; nil when there is none, and then none is made.
+    ///
+    /// - Throws: As `init(path:)`.
+    public static func existing(at path: String) throws(AccountStoreError) -> AccountStore? {
+        StoreFile.exists(path) ? try AccountStore(path: path) : nil
+    }
+
     /// Does something with the database and gives errors of GRDB their sentence.
     func write<Result>(_ work: (Database) throws -> Result) throws(AccountStoreError) -> Result {
         do {

@@ -115,13 +115,12 @@ struct StoreFileTests {
         _ = try folder.store()
         try await onThreads(2) { number in
             let store = try folder.store()
-            let month = CalendarMonth(unixTime: 0)
             for round in 0..<30 {
                 if number == 0 {
-                    let rows = (0..<20).map { UserUsage(name: "\($0)", realm: "stund", bytes: Int64(round)) }
-                    try store.save(rows, in: month)
+                    let rows = (0..<20).map { UserUsage(account: "\($0)", bytes: Int64(round)) }
+                    try store.save(rows, month: 1)
                 } else {
-                    #expect(Set(try store.usage(in: month).map(\.bytes)).count <= 1)
+                    #expect(Set(try store.usage(month: 1).map(\.bytes)).count <= 1)
                 }
             }
         }
