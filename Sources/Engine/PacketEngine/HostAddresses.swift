@@ -48,8 +48,8 @@ public enum HostAddresses {
     /// IPv6: not a temporary one (RFC 8981), which would be gone tomorrow.
     public static func outgoing(_ family: IPAddress.Family) -> IPAddress? {
         if let routed = routed(family) { return routed }
-        let candidates = all().map(\.address).filter { $0.family == family && !isLinkLocal($0) }
-        return candidates.first { !isLoopback($0) } ?? candidates.first
+        let candidates = all().map(\.address).filter { $0.family == family && !$0.isLinkLocal }
+        return candidates.first { !$0.isLoopback } ?? candidates.first
     }
 
     /// The source address of the route to a global address: connecting a UDP socket chooses it and sends nothing.
@@ -70,16 +70,7 @@ public enum HostAddresses {
         let address = SocketAddress(far, port: 9)
         guard unsafe SystemAddress.with(address, { unsafe connect(descriptor, $0, $1) }) == 0 else { return nil }
         guard let local = SystemAddress.local(of: descriptor)?.address, !local.isUnspecified else { return nil }
-        return isLinkLocal(local) ? nil : local
-    }
-
-    private static func isLoopback(_ address: IPAddress) -> Bool {
-        address.family == .v4 ? address.v4Bits >> 24 == 127 : address.high == 0 && address.low == 1
-    }
-
-    /// 169.254.0.0/16 and fe80::/10 mean something on one link only.
-    private static func isLinkLocal(_ address: IPAddress) -> Bool {
-        address.family == .v4 ? address.v4Bits >> 16 == 0xA9FE : address.high >> 54 == 0x3FA
+        return local.isLinkLocal ? nil : local
     }
 
     private static func address(_ name: UnsafeMutablePointer<sockaddr>?) -> IPAddress? {

@@ -6,6 +6,8 @@ import GRDB
 public final class AccountStore: Sendable {
     /// The path of the file.
     public let path: String
+    /// Sentences about the file that are to be told.
+    public let warnings: [String]
     private let database: DatabaseQueue
 
     /// Opens the file; makes it, readable for its owner alone, and its folder when they are not there.
@@ -16,7 +18,15 @@ public final class AccountStore: Sendable {
         // Held until the tables stand: two processes may find the file new at the same time.
         let lock = try StoreFile.prepare(path)
         defer { withExtendedLifetime(lock) {} }
+        warnings = StoreFile.tighten(path)
         database = try Self.open(path)
+    }
+
+    /// Opens the file; nil when there is none, and then none is made.
+    ///
+    /// - Throws: As `init(path:)`.
+    public static func existing(at path: String) throws(AccountStoreError) -> AccountStore? {
+        StoreFile.exists(path) ? try AccountStore(path: path) : nil
     }
 
     /// Does something with the database and gives errors of GRDB their sentence.

@@ -18,6 +18,8 @@ public enum AccountStoreError: Error, Hashable {
     case noUser(name: String, realm: String)
     /// There is a secret of this id already.
     case secretExists(String)
+    /// There are so many secrets in use already, which is the most.
+    case tooManySecrets(Int)
     /// There is no secret of this id.
     case noSecret(String)
     /// The secret was retired before.
@@ -58,6 +60,8 @@ extension AccountStoreError: CustomStringConvertible {
         case .noUser(let name, let realm):
             "there is no user \"\(name)\" in the realm \"\(realm)\": see `stund user list`"
         case .secretExists(let id): "there is a secret called \"\(id)\" already: choose another name"
+        case .tooManySecrets(let most):
+            "\(most) secrets are in use, and each may be tried for a request: retire or remove one first"
         case .noSecret(let id): "there is no secret called \"\(id)\": see `stund secret list`"
         case .alreadyRetired(let id): "the secret \"\(id)\" is retired already"
         }

@@ -25,7 +25,7 @@ public struct Credentials: Sendable {
 
     /// The realms, the default first.
     public let realms: [CredentialRealm]
-    /// The users; those of the settings stand before those of the store.
+    /// The users of these realms; those of the settings stand before those of the store.
     public private(set) var users: [StoredCredential] = []
     /// The secrets: those in use first, and of these the one of which new credentials are made.
     public private(set) var secrets: [Secret] = []
@@ -55,19 +55,30 @@ public struct Credentials: Sendable {
             (try AccountStore.users(database), try AccountStore.secrets(database))
         }
         self.init(settings, users: users, secrets: secrets)
+        warnings = store.warnings + warnings
     }
 
     /// Merges settings with what a store had; a user that stands in both is the one of the settings.
     public init(_ settings: Settings, users storedUsers: [StoredUser] = [], secrets storedSecrets: [StoredSecret] = [])
     {
         realms = Self.realms(settings.realm)
+        addUsers(settings, storedUsers)
+        addSecrets(settings, storedSecrets)
+    }
+
+    private mutating func addUsers(_ settings: Settings, _ storedUsers: [StoredUser]) {
         var seen: Set<[String]> = []
+        var ofOtherRealms: [String: [String]] = [:]
         for setting in settings.turnUsers {
             let realm = setting.realm ?? settings.realm.first?.name ?? ""
             seen.insert([setting.name, realm])
             users.append(StoredCredential(setting, realm: realm))
         }
         for user in storedUsers {
+            guard realms.contains(where: { $0.name == user.realm }) else {
+                ofOtherRealms[user.realm, default: []].append(user.name)
+                continue
+            }
             guard seen.insert([user.name, user.realm]).inserted else {
                 warnings.append(
                     """
@@ -81,10 +92,46 @@ public struct Credentials: Sendable {
                 StoredCredential(name: user.name, realm: user.realm, md5: user.md5Key, sha256: user.sha256Key)
             )
         }
-        secrets = Self.named(settings.turnSecrets, "turn-secrets", isRetired: false)
-        secrets += storedSecrets.filter { $0.retired == nil }.map(Secret.init)
-        secrets += Self.named(settings.retiredTurnSecrets, "retired-turn-secrets", isRetired: true)
-        secrets += storedSecrets.filter { $0.retired != nil }.map(Secret.init)
+        for (realm, names) in ofOtherRealms.sorted(by: { $0.key < $1.key }) {
+            let others = names.count > 1 ? " and \(names.count - 1) more" : ""
+            warnings.append(
+                """
+                the user "\(names[0])"\(others) in the store can't log in, as `realm` does not have the realm "\(realm)": add \
+                it there, or remove the user
+                """
+            )
+        }
+    }
+
+    private mutating func addSecrets(_ settings: Settings, _ storedSecrets: [StoredSecret]) {
+        let inUse =
+            Self.named(settings.turnSecrets, "turn-secrets", isRetired: false)
+            + storedSecrets.filter { $0.retired == nil }.map(Secret.init)
+        let retired =
+            Self.named(settings.retiredTurnSecrets, "retired-turn-secrets", isRetired: true)
+            + storedSecrets.filter { $0.retired != nil }.map(Secret.init)
+        // Whoever retires a secret means its value: one that leaked must not stay right in the other place.
+        let values = Set(retired.map(\.secret))
+        secrets = inUse.filter { !values.contains($0.secret) } + retired
+        for secret in inUse where values.contains(secret.secret) {
+            secrets.append(Secret(id: secret.id, secret: secret.secret, isRetired: true, origin: secret.origin))
+            let other = retired.first { $0.secret == secret.secret }
+            warnings.append(
+                """
+                the secret "\(secret.id)" of the \(secret.origin) is retired too, as it is the same as the retired \
+                "\(other?.id ?? "")" of the \(other?.origin ?? .store)
+                """
+            )
+        }
+        var seen: Set<String> = []
+        for secret in secrets where !seen.insert(secret.id).inserted {
+            warnings.append(
+                """
+                two secrets are called "\(secret.id)", so messages don't tell which is meant: give the one in the settings \
+                another id
+                """
+            )
+        }
     }
 
     /// A realm may stand several times, with an address each.
@@ -139,12 +186,39 @@ extension Credentials.Secret {
 }
 
 extension AccountStore {
-    /// Makes the secret of a first start when neither `settings` nor the store have a user or a secret.
+    /// Makes the secret of a first start when neither `settings` nor the store have a user or a secret that is in use.
     ///
-    /// Tells whether it did. It is then in the store, and used from then on.
+    /// Tells whether it did. It is then in the store, and used from then on. One transaction looks and writes: of two
+    /// processes only one makes it, and no crash leaves half of it.
     public func makeFirstSecret(for settings: Settings, now: Int64) throws(AccountStoreError) -> Bool {
-        let isConfigured =
-            !settings.turnUsers.isEmpty || !settings.turnSecrets.isEmpty || !settings.retiredTurnSecrets.isEmpty
-        return isConfigured ? false : try makeFirstSecret(now: now)
+        try write { database in
+            let users = try Self.users(database)
+            let credentials = Credentials(settings, secrets: try Self.secrets(database))
+            guard settings.turnUsers.isEmpty, users.isEmpty, credentials.secretInUse == nil else { return false }
+            let taken = Set(credentials.secrets.map(\.id))
+            let ids = [StoredSecret.firstID] + (0...taken.count).map { "\(StoredSecret.firstID)-\($0 + 2)" }
+            guard let id = ids.first(where: { !taken.contains($0) }) else { return false }
+            try Self.insert(StoredSecret(id: id, created: now), database)
+            return true
+        }
     }
+
+    /// Adds a secret to those of the store, which makes the new credentials from now on if `settings` have none.
+    ///
+    /// - Throws: `secretExists`, `tooManySecrets`, or why the file could not be changed.
+    public func add(_ secret: StoredSecret, beside settings: Settings) throws(AccountStoreError) {
+        try write { database in
+            let secrets = Credentials(settings, secrets: try Self.secrets(database)).secrets
+            guard !secrets.contains(where: { $0.id == secret.id }) else {
+                throw AccountStoreError.secretExists(secret.id)
+            }
+            guard secrets.count(where: { !$0.isRetired }) < Self.mostSecretsInUse else {
+                throw AccountStoreError.tooManySecrets(Self.mostSecretsInUse)
+            }
+            try Self.insert(secret, database)
+        }
+    }
+
+    /// How many secrets may be in use at once, as in `turn-secrets`: each may be tried for a request.
+    private static let mostSecretsInUse = 8
 }

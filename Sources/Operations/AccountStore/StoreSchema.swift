@@ -25,11 +25,9 @@ enum StoreSchema {
                         retired INTEGER
                     ) STRICT;
                     CREATE TABLE usage (
-                        name TEXT NOT NULL,
-                        realm TEXT NOT NULL,
+                        account TEXT NOT NULL PRIMARY KEY,
                         month INTEGER NOT NULL,
-                        bytes INTEGER NOT NULL,
-                        PRIMARY KEY (name, realm)
+                        bytes INTEGER NOT NULL
                     ) STRICT, WITHOUT ROWID;
                     """
             )

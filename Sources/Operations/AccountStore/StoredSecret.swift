@@ -57,17 +57,7 @@ extension AccountStore {
         return try Row.fetchAll(database, sql: sql).map(StoredSecret.init)
     }
 
-    /// Adds a secret, which makes the new credentials from now on.
-    ///
-    /// - Throws: `secretExists`, or why the file could not be changed.
-    public func add(_ secret: StoredSecret) throws(AccountStoreError) {
-        try write { database in
-            try Self.insert(secret, database)
-            guard database.changesCount > 0 else { throw AccountStoreError.secretExists(secret.id) }
-        }
-    }
-
-    private static func insert(_ secret: StoredSecret, _ database: Database) throws {
+    static func insert(_ secret: StoredSecret, _ database: Database) throws {
         try database.execute(
             sql: "INSERT OR IGNORE INTO secret (id, secret, created) VALUES (?, ?, ?)",
             arguments: [secret.id, secret.secret, secret.created]
@@ -95,18 +85,6 @@ extension AccountStore {
         try write { database in
             try database.execute(sql: "DELETE FROM secret WHERE id = ?", arguments: [id])
             guard database.changesCount > 0 else { throw AccountStoreError.noSecret(id) }
-        }
-    }
-
-    /// Makes the secret of a first start when the store has neither a user nor a secret; tells whether it did.
-    ///
-    /// One transaction looks and writes: of two processes only one makes it, and no crash leaves half of it.
-    func makeFirstSecret(now: Int64) throws(AccountStoreError) -> Bool {
-        try write { database in
-            let sql = "SELECT (SELECT count(*) FROM user) + (SELECT count(*) FROM secret)"
-            guard try Int.fetchOne(database, sql: sql) == 0 else { return false }
-            try Self.insert(StoredSecret(id: StoredSecret.firstID, created: now), database)
-            return true
         }
     }
 }

@@ -1,64 +1,44 @@
-import Foundation
 import GRDB
 
 /// How much a user has relayed in a month.
 public struct UserUsage: Sendable, Hashable {
-    /// The user's name.
-    public let name: String
-    /// The user's realm.
-    public let realm: String
+    /// The hash of the user's name and realm that quotas go by.
+    ///
+    /// Not the name: those of time-limited credentials are not known beforehand, and nobody need read them here.
+    public let account: String
     /// Bytes in the month, both ways together.
     public let bytes: Int64
 
     /// Names an amount.
-    public init(name: String, realm: String, bytes: Int64) {
-        self.name = name
-        self.realm = realm
+    public init(account: String, bytes: Int64) {
+        self.account = account
         self.bytes = bytes
     }
 }
 
-/// A calendar month in UTC.
-public struct CalendarMonth: Sendable, Hashable, CustomStringConvertible {
-    /// The year and the month as one number: 202611.
-    public let number: Int
-
-    /// The month of a time in Unix seconds.
-    public init(unixTime: Int64) {
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = .gmt
-        let date = calendar.dateComponents([.year, .month], from: Date(timeIntervalSince1970: Double(unixTime)))
-        number = (date.year ?? 0) * 100 + (date.month ?? 0)
-    }
-
-    /// `2026-11`.
-    public var description: String {
-        let month = number % 100
-        return "\(number / 100)-\(month < 10 ? "0" : "")\(month)"
-    }
-}
-
+// A month is a plain number here: the type that counts months is the core's, which this wing may not use.
 extension AccountStore {
-    /// What users have relayed in `month`, by name and realm.
-    public func usage(in month: CalendarMonth) throws(AccountStoreError) -> [UserUsage] {
+    /// What users have relayed in `month`, a number that no other month has.
+    public func usage(month: Int64) throws(AccountStoreError) -> [UserUsage] {
         try read { database in
-            let sql = "SELECT name, realm, bytes FROM usage WHERE month = ? ORDER BY name, realm"
-            return try Row.fetchAll(database, sql: sql, arguments: [month.number]).map { row in
-                UserUsage(name: row["name"], realm: row["realm"], bytes: row["bytes"])
+            let sql = "SELECT account, bytes FROM usage WHERE month = ? ORDER BY account"
+            return try Row.fetchAll(database, sql: sql, arguments: [month]).map { row in
+                UserUsage(account: row["account"], bytes: row["bytes"])
             }
         }
     }
 
     /// Keeps what these users have relayed in `month` so far, and forgets all other months, in one transaction.
     ///
-    /// Names of time-limited credentials may be new every day: only the running month is of use, and the file stays small.
-    public func save(_ usage: [UserUsage], in month: CalendarMonth) throws(AccountStoreError) {
+    /// Users that are not named keep what they have in this month. Names of time-limited credentials may be new every
+    /// day: only the running month is of use, and the file stays small.
+    public func save(_ usage: [UserUsage], month: Int64) throws(AccountStoreError) {
         try write { database in
-            try database.execute(sql: "DELETE FROM usage WHERE month <> ?", arguments: [month.number])
+            try database.execute(sql: "DELETE FROM usage WHERE month <> ?", arguments: [month])
             let statement = try database.makeStatement(
-                sql: "INSERT OR REPLACE INTO usage (name, realm, month, bytes) VALUES (?, ?, ?, ?)"
+                sql: "INSERT OR REPLACE INTO usage (account, month, bytes) VALUES (?, ?, ?)"
             )
-            for row in usage { try statement.execute(arguments: [row.name, row.realm, month.number, row.bytes]) }
+            for row in usage { try statement.execute(arguments: [row.account, month, row.bytes]) }
         }
     }
 }

@@ -76,8 +76,11 @@ extension ExplanationFacts {
         return findings
     }
 
+    /// A name as the hashes of users and accounts are made of it; as it is when it cannot be prepared.
+    private static func prepared(_ name: String) -> String { (try? OpaqueString(name))?.text ?? name }
+
     private func user(_ name: String, isTimed: Bool, _ context: RefusalContext) -> Explanation.Finding {
-        let prepared = (try? OpaqueString(name))?.text ?? name
+        let prepared = Self.prepared(name)
         let realms = context.realms.filter { realm in
             let hash = UserHash(username: prepared, realm: realm)
             return users.contains { $0.userHash == hash }
@@ -116,8 +119,9 @@ extension ExplanationFacts {
     }
 
     private func quotas(of name: String, in realm: String, _ quotas: Quotas) -> [Explanation.Finding] {
-        let key = AccountKey(UserHash(username: name, realm: realm).user)
-        guard let used = usage.first(where: { $0.key == key }) else { return [] }
+        // A user of the book is counted by the prepared name, a timed one by what its client sent.
+        let keys = [Self.prepared(name), name].map { AccountKey(UserHash(username: $0, realm: realm).user) }
+        guard let used = keys.lazy.compactMap({ key in usage.first { $0.key == key } }).first else { return [] }
         let allocations = Self.limit("\(quotas.userAllocations)", quotas.userAllocations == .max, "user-allocations")
         let isFull = used.allocations >= quotas.userAllocations
         let bytes = Self.limit(

@@ -131,14 +131,3 @@ extension HostAddresses.Entry {
 
     fileprivate var network: IPPrefix? { IPPrefix(address.masked(to: prefixLength), length: prefixLength) }
 }
-
-extension IPAddress {
-    fileprivate var isLoopback: Bool {
-        family == .v4 ? v4Bits >> 24 == 127 : high == 0 && low == 1
-    }
-
-    /// fe80::/10, which cannot be named without an interface, and 169.254.0.0/16.
-    fileprivate var isLinkLocal: Bool {
-        family == .v4 ? v4Bits >> 16 == 0xA9FE : high >> 54 == 0xFE80 >> 6
-    }
-}

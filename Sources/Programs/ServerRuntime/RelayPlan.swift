@@ -25,6 +25,11 @@ struct RelayPlan: Equatable {
             }
             addresses.append(RelayAddress(local: local, external: external?.external ?? local))
         }
+        for pair in settings.externalIp {
+            let relay = address(pair.external.family)
+            if relay?.external == pair.external, pair.local == nil || pair.local == relay?.local { continue }
+            warnings.append(Self.warning(ofUnused: pair, relay))
+        }
         for address in addresses {
             if let warning = Self.warning(of: address) { warnings.append(warning) }
         }
@@ -62,6 +67,27 @@ struct RelayPlan: Equatable {
         }
     }
 
+    /// A pair that is not used: clients would be told another address than its author meant.
+    private static func warning(ofUnused pair: ExternalAddress, _ relay: RelayAddress?) -> String {
+        let family = pair.external.family == .v4 ? "IPv4" : "IPv6"
+        guard let relay else {
+            return """
+                external-ip \(pair) is not used: no \(family) address of this host relays; set relay-address to the one it \
+                stands for
+                """
+        }
+        if let local = pair.local, local != relay.local {
+            return """
+                external-ip \(pair) is not used: the relay address is \(relay.local), not \(local); set relay-address to \
+                \(local), or the pair to \(pair.external)/\(relay.local)
+                """
+        }
+        return """
+            external-ip \(pair) is not used: clients are told \(relay.external), as another pair stands before it for the \
+            relay address \(relay.local)
+            """
+    }
+
     /// Who can reach an address.
     private enum Reach {
         case host
@@ -69,19 +95,7 @@ struct RelayPlan: Equatable {
         case world
 
         init(_ address: IPAddress) {
-            // Names of ranges that nobody routes: RFC 1918, RFC 6598, RFC 3927, RFC 4193 and RFC 4291.
-            let networks = [
-                "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7",
-                "fe80::/10",
-            ]
-            let hosts = ["127.0.0.0/8", "::1/128"]
-            if hosts.contains(where: { IPPrefix($0)?.contains(address) == true }) {
-                self = .host
-            } else if networks.contains(where: { IPPrefix($0)?.contains(address) == true }) {
-                self = .network
-            } else {
-                self = .world
-            }
+            self = address.isLoopback ? .host : address.isPrivate || address.isLinkLocal ? .network : .world
         }
     }
 }

@@ -21,8 +21,9 @@ final class RelayService: Sendable {
     let madeFirstSecret: Bool
     private let store: AccountStore
     /// The key of nonces for as long as no setting names one.
-    private let ownNonceKey = [32 of UInt8].random
+    private let ownNonceKey = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
     private let current: Mutex<Credentials>
+    private let saved: Mutex<SavedUsage>
 
     /// Opens the store of users; nil when TURN is off.
     ///
@@ -36,8 +37,10 @@ final class RelayService: Sendable {
             store = try AccountStore(path: database)
             madeFirstSecret = try store.makeFirstSecret(for: settings, now: Self.unixSeconds)
             current = Mutex(try Credentials(settings, store))
-            let month = CalendarMonth(unixTime: Self.unixSeconds)
-            ledger.restore(try store.usage(in: month).compactMap(AccountUsage.init), month: Self.month)
+            let month = Self.month
+            let usage = try store.usage(month: Int64(month.number)).compactMap(AccountUsage.init)
+            ledger.restore(usage, month: month)
+            saved = Mutex(SavedUsage(usage, month: month))
         } catch {
             throw .accounts(error.description)
         }
@@ -57,51 +60,68 @@ final class RelayService: Sendable {
             throw .accounts(error.description)
         }
         current.withLock { $0 = credentials }
-        let key = settings.nonceKey.flatMap([32 of UInt8].init) ?? ownNonceKey
-        let nonces = NonceIssuer(key: key, lifetime: UInt32(clamping: settings.nonceLifetime))
-        return TURNPolicy(settings, book: credentials.book, nonces: nonces, plan: listening, relays: plan)
+        return TURNPolicy(settings, book: credentials.book, nonces: nonces(settings), plan: listening, relays: plan)
+    }
+
+    /// What makes and checks nonces: with the key of the settings, else with one that no other server has.
+    func nonces(_ settings: Settings) -> NonceIssuer {
+        NonceIssuer(sharedKey: settings.nonceKey ?? ownNonceKey, lifetime: UInt32(clamping: settings.nonceLifetime))
     }
 
     /// Writes down what users have relayed this month.
     func saveUsage() throws(AccountStoreError) {
-        let usage = ledger.snapshot(month: Self.month).filter { $0.bytes > 0 }.map(UserUsage.init)
-        try store.save(usage, in: CalendarMonth(unixTime: Self.unixSeconds))
+        let month = Self.month
+        let usage = ledger.snapshot(month: month)
+        try saved.withLock { saved throws(AccountStoreError) in
+            let changed = saved.changes(in: usage, month: month)
+            guard !changed.isEmpty else { return }
+            try store.save(changed.map(UserUsage.init), month: Int64(month.number))
+            saved.take(changed, month: month)
+        }
     }
 
     static var unixSeconds: Int64 { SystemClock.realtime() / 1_000_000_000 }
     static var month: AccountMonth { AccountMonth(unixSeconds: UInt64(clamping: unixSeconds)) }
 }
 
-// Users are stored by the hash that quotas go by: the names of time-limited credentials are not known beforehand.
+/// What the store has of a month, so that only what has changed is written.
+struct SavedUsage {
+    private var month: AccountMonth
+    private var bytes: [AccountKey: UInt64]
+
+    /// Takes what was read from the store.
+    init(_ usage: [AccountUsage], month: AccountMonth) {
+        self.month = month
+        bytes = Dictionary(usage.map { ($0.key, $0.bytes) }) { first, _ in first }
+    }
+
+    /// The accounts that have relayed something the store does not have.
+    func changes(in usage: [AccountUsage], month: AccountMonth) -> [AccountUsage] {
+        usage.filter { $0.bytes > 0 && (month != self.month || bytes[$0.key] != $0.bytes) }
+    }
+
+    /// Takes what was written; with a new month the store has forgotten the old one.
+    mutating func take(_ usage: [AccountUsage], month: AccountMonth) {
+        if month != self.month { self = SavedUsage([], month: month) }
+        for account in usage { bytes[account.key] = account.bytes }
+    }
+}
+
 extension UserUsage {
     fileprivate init(_ usage: AccountUsage) {
         let digits = [usage.key.high, usage.key.low].map { half in
             let text = String(half, radix: 16)
             return String(repeating: "0", count: 16 - text.count) + text
         }
-        self.init(name: digits.joined(), realm: "", bytes: Int64(clamping: usage.bytes))
+        self.init(account: digits.joined(), bytes: Int64(clamping: usage.bytes))
     }
 }
 
 extension AccountUsage {
     fileprivate init?(_ usage: UserUsage) {
-        guard usage.name.count == 32, let high = UInt64(usage.name.prefix(16), radix: 16),
-            let low = UInt64(usage.name.suffix(16), radix: 16)
+        guard usage.account.count == 32, let high = UInt64(usage.account.prefix(16), radix: 16),
+            let low = UInt64(usage.account.suffix(16), radix: 16)
         else { return nil }
         self.init(key: AccountKey(high: high, low: low), bytes: UInt64(clamping: usage.bytes), allocations: 0)
-    }
-}
-
-extension InlineArray where Element == UInt8, count == 32 {
-    /// 32 bytes that nobody can foresee.
-    fileprivate static var random: Self {
-        var generator = SystemRandomNumberGenerator()
-        return Self { _ in UInt8.random(in: .min ... .max, using: &generator) }
-    }
-
-    /// The bytes of a list of 32.
-    fileprivate init?(_ bytes: [UInt8]) {
-        guard bytes.count == 32 else { return nil }
-        self.init { bytes[$0] }
     }
 }

@@ -52,16 +52,7 @@ enum ClientDatagram {
             events.answered(source, fromOtherPort: role != flow.role)
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
-            batch.queue(
-                slot: slot,
-                offset: decision.offset,
-                count: decision.count,
-                on: socket,
-                to: peer,
-                dontFragment: dontFragment,
-                copiesTrafficClass: true,
-                tag: SendFailures.relayTag
-            )
+            sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
         case .toClient:
             // The core never sends one client's datagram straight to another.
             failures.countMissingSocket()
@@ -86,6 +77,27 @@ enum ClientDatagram {
             destination: SocketAddress(asked, port: port.socket.local.port),
             role: port.role,
             socket: UInt16(truncatingIfNeeded: index)
+        )
+    }
+
+    /// Queues data for a peer on its relay socket.
+    private static func sendToPeer(
+        _ slot: Int,
+        _ decision: Decision,
+        on socket: SocketHandle,
+        to peer: SocketAddress,
+        _ dontFragment: Bool,
+        _ batch: inout DatagramBatch
+    ) {
+        batch.queue(
+            slot: slot,
+            offset: decision.offset,
+            count: decision.count,
+            on: socket,
+            to: peer,
+            dontFragment: dontFragment,
+            copiesTrafficClass: true,
+            tag: SendFailures.relayTag
         )
     }
 

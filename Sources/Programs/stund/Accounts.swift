@@ -9,36 +9,49 @@ import ServerSettings
 struct Accounts {
     /// The settings as a server with this file reads them, but for its flags.
     let settings: Settings
-    /// The store.
-    let store: AccountStore
+    /// The path of the store.
+    private let path: String
     private let file: FileOption
 
     /// Finds the store: that of the server that runs with the file, else that which its next start would use.
-    init(_ file: FileOption) throws(Failure) {
+    init(_ option: FileOption) throws(Failure) {
+        let file = try RunningServerAddress(option).fileMeant(by: option)
         self.file = file
         do {
             settings = try Settings.load(
                 from: SettingsSources(file: file.config, environment: FileOption.environment)
             ).settings
             let running = try RunningServerAddress(file).status(ifItUses: file.config)?.stateFolder
-            store = try AccountStore(path: StatePaths.database(in: running ?? file.paths().stateFolder))
+            path = StatePaths.database(in: try running ?? file.paths().stateFolder)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Opens the store, made when it is not there.
+    func store() throws(Failure) -> AccountStore {
+        do throws(AccountStoreError) {
+            return try AccountStore(path: path)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Opens the store; nil when it is not there, as whoever only looks leaves nothing behind.
+    func storeIfThere() throws(Failure) -> AccountStore? {
+        do throws(AccountStoreError) {
+            return try AccountStore.existing(at: path)
         } catch {
             throw Failure(error)
         }
     }
 
     /// The file of the store, for a person.
-    var place: String { TerminalText.visible(absolute(store.path)) }
+    var place: String { TerminalText.visible(absolute(path)) }
 
     /// The realm of this name, prepared; the default realm for nil.
     func realm(_ name: String?) throws(Failure) -> OpaqueString {
         try prepared(name ?? settings.realm.first?.name ?? "", "the realm", atMost: RealmSetting.longestName)
-    }
-
-    /// What to say of a realm that no client is offered; nil for one that is in the settings.
-    func warning(ofRealm realm: OpaqueString) -> String? {
-        guard !settings.realm.contains(where: { $0.name == realm.text }) else { return nil }
-        return "note: the settings have no realm \"\(realm)\": add it to `realm`, else the user can't log in"
     }
 
     /// Has the running server take the change over, and tells whether it did.

@@ -187,6 +187,26 @@ struct RunningServerAddress {
         return nil
     }
 
+    /// The settings file that is meant: that of the running service when none was named and none lies in this folder.
+    func fileMeant(by option: FileOption) throws(Failure) -> FileOption {
+        // Whoever names a state folder means that one.
+        guard file == nil, FileOption.environment["STATE_DIRECTORY"] == nil,
+            !FileManager.default.fileExists(atPath: option.config), status(ifItUses: option.config) == nil
+        else { return option }
+        do throws(ControlClientError) {
+            guard case .status(let status) = try ControlClient.send(.status, to: service) else {
+                throw .unreadableAnswer(service)
+            }
+            var meant = option
+            meant.config = status.settingsFile
+            return meant
+        } catch .notRunning {
+            return option
+        } catch {
+            throw Failure(error)
+        }
+    }
+
     private func isService() -> Bool {
         guard service != own else { return false }
         do throws(ControlClientError) {

@@ -67,9 +67,10 @@ struct CredentialsCommand: AsyncParsableCommand {
     private func secret(of accounts: Accounts) throws(Failure) -> Credentials.Secret {
         let isNew: Bool
         let secret: Credentials.Secret?
+        let store = try accounts.store()
         do throws(AccountStoreError) {
-            isNew = try accounts.store.makeFirstSecret(for: accounts.settings, now: Accounts.now)
-            secret = try Credentials(accounts.settings, accounts.store).secretInUse
+            isNew = try store.makeFirstSecret(for: accounts.settings, now: Accounts.now)
+            secret = try Credentials(accounts.settings, store).secretInUse
         } catch {
             throw Failure(error)
         }

@@ -23,7 +23,8 @@ extension Failure {
         switch error {
         case .notPermitted: .noPermission
         case .busy: .unavailable
-        case .newerVersion, .damaged, .userExists, .noUser, .secretExists, .noSecret, .alreadyRetired: .dataError
+        case .newerVersion, .damaged, .userExists, .noUser, .secretExists, .tooManySecrets, .noSecret, .alreadyRetired:
+            .dataError
         case .system: .cantCreate
         }
     }

@@ -42,8 +42,10 @@ struct SecretCommand: AsyncParsableCommand {
             let given = secretStdin ? try Self.read(from: Terminal()) : nil
             let secret = StoredSecret(id: id, secret: given ?? StoredSecret.random(), created: Accounts.now)
             let shown = given == nil ? "\nsecret: \(secret.secret)" : ""
-            try change(file, "The secret \"\(id)\" is in", shown) { store throws(AccountStoreError) in
-                try store.add(secret)
+            try change(file, "The secret \"\(id)\" is in", shown) {
+                accounts,
+                store throws(AccountStoreError) in
+                try store.add(secret, beside: accounts.settings)
             }
         }
 
@@ -75,6 +77,7 @@ struct SecretCommand: AsyncParsableCommand {
 
         func run() async throws {
             try change(file, "The secret \"\(TerminalText.visible(id))\" is retired in") {
+                _,
                 store throws(AccountStoreError) in
                 try store.retireSecret(id: id, at: Accounts.now)
             }
@@ -94,6 +97,7 @@ struct SecretCommand: AsyncParsableCommand {
 
         func run() async throws {
             try change(file, "The secret \"\(TerminalText.visible(id))\" is no longer in") {
+                _,
                 store throws(AccountStoreError) in
                 try store.removeSecret(id: id)
             }
@@ -117,7 +121,9 @@ struct SecretCommand: AsyncParsableCommand {
         func run() async throws {
             let accounts = try Accounts(file)
             do {
-                let list = SecretList(accounts.settings, try accounts.store.secrets(), show: show)
+                let store = try accounts.storeIfThere()
+                let place = accounts.place + (store == nil ? " (not there yet)" : "")
+                let list = SecretList(accounts.settings, try store?.secrets() ?? [], show: show, place: place)
                 print(json ? try jsonText(list.rows) : list.text, terminator: "")
             } catch {
                 throw Failure(error)
@@ -130,11 +136,12 @@ struct SecretCommand: AsyncParsableCommand {
         _ file: FileOption,
         _ sentence: String,
         _ addition: String = "",
-        _ work: (AccountStore) throws(AccountStoreError) -> Void
+        _ work: (Accounts, AccountStore) throws(AccountStoreError) -> Void
     ) throws(Failure) {
         let accounts = try Accounts(file)
+        let store = try accounts.store()
         do throws(AccountStoreError) {
-            try work(accounts.store)
+            try work(accounts, store)
         } catch {
             throw Failure(error)
         }
@@ -161,8 +168,11 @@ struct SecretList {
 
     let rows: [Row]
     private let show: Bool
+    /// Where the store is looked for, for a person.
+    private let place: String
 
-    init(_ settings: Settings, _ stored: [StoredSecret], show: Bool) {
+    init(_ settings: Settings, _ stored: [StoredSecret], show: Bool, place: String) {
+        self.place = place
         let times = Dictionary(stored.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let merged = Credentials(settings, secrets: stored)
         let inUse = merged.secretInUse
@@ -182,7 +192,10 @@ struct SecretList {
 
     var text: String {
         guard !rows.isEmpty else {
-            return "No secrets yet: the server makes one when it starts without a user or secret.\n"
+            return """
+                No secrets in the settings or in \(place): the server makes one when it starts without a user or secret.
+
+                """
         }
         return table(
             ["id", "from", "state", "added", "retired"] + (show ? ["secret"] : []),

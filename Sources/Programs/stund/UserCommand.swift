@@ -54,12 +54,12 @@ struct UserCommand: AsyncParsableCommand {
                 created: Accounts.now,
                 comment: comment
             )
+            let store = try accounts.store()
             do {
-                try accounts.store.add(user, replacing: replace)
+                try store.add(user, replacing: replace)
                 print("The user \"\(name)\" of the realm \"\(realm)\" is in \(accounts.place) now.")
                 if let generated { print("password: \(generated)   (not shown again)") }
-                if let warning = accounts.warning(ofRealm: realm) { print(warning) }
-                for warning in try Credentials(accounts.settings, accounts.store).warnings { print("note: \(warning)") }
+                for warning in try Credentials(accounts.settings, store).warnings { print("note: \(warning)") }
             } catch {
                 throw Failure(error)
             }
@@ -82,8 +82,9 @@ struct UserCommand: AsyncParsableCommand {
             let accounts = try Accounts(file)
             let name = try UserCommand.prepared(name)
             let realm = try accounts.realm(realm)
+            let store = try accounts.store()
             do throws(AccountStoreError) {
-                try accounts.store.removeUser(name: name.text, realm: realm.text)
+                try store.removeUser(name: name.text, realm: realm.text)
             } catch {
                 let isInSettings = accounts.settings.turnUsers.contains { user in
                     user.name == name.text && user.realm ?? accounts.settings.realm.first?.name == realm.text
@@ -113,7 +114,9 @@ struct UserCommand: AsyncParsableCommand {
         func run() async throws {
             let accounts = try Accounts(file)
             do {
-                let list = UserList(accounts.settings, try accounts.store.users())
+                let store = try accounts.storeIfThere()
+                let place = accounts.place + (store == nil ? " (not there yet)" : "")
+                let list = UserList(accounts.settings, try store?.users() ?? [], place: place)
                 print(json ? try jsonText(list.rows) : list.text, terminator: "")
             } catch {
                 throw Failure(error)
@@ -142,8 +145,11 @@ struct UserList {
     }
 
     let rows: [Row]
+    /// Where the store is looked for, for a person.
+    private let place: String
 
-    init(_ settings: Settings, _ stored: [StoredUser]) {
+    init(_ settings: Settings, _ stored: [StoredUser], place: String) {
+        self.place = place
         let defaultRealm = settings.realm.first?.name ?? ""
         rows =
             settings.turnUsers.map { user in
@@ -155,7 +161,7 @@ struct UserList {
     }
 
     var text: String {
-        guard !rows.isEmpty else { return "No users.\n" }
+        guard !rows.isEmpty else { return "No users in the settings or in \(place).\n" }
         return table(
             ["name", "realm", "from", "added", "comment"],
             rows.map { [$0.name, $0.realm, $0.from, $0.created.map(Accounts.day) ?? "", $0.comment ?? ""] }

@@ -35,6 +35,15 @@ public struct NonceIssuer: Sendable {
         hmac = HMAC(key: key.rawBytes)
     }
 
+    /// Takes the key of a fleet, of any length, and a lifetime in seconds.
+    ///
+    /// The key is hashed to 32 bytes: HMAC itself would make one key of two that differ in zeros at their end.
+    public init(sharedKey: [UInt8], lifetime: UInt32) {
+        var hash = SHA256()
+        hash.update(sharedKey.rawBytes)
+        self.init(key: hash.finish(), lifetime: lifetime)
+    }
+
     /// A nonce for a client.
     public func issue(for client: SocketAddress, at unixSeconds: UInt64) -> Nonce {
         let stamp = Stamp(time: UInt32(truncatingIfNeeded: unixSeconds), port: client.port)

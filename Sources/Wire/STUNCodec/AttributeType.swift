@@ -67,8 +67,6 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     @inlinable public static var responsePort: Self { Self(rawValue: 0x0027) }
     /// ADDITIONAL-ADDRESS-FAMILY (RFC 8656 section 18.11).
     @inlinable public static var additionalAddressFamily: Self { Self(rawValue: 0x8000) }
-    /// ADDITIONAL-ADDRESS-FAMILY by the number that it had before RFC 8656, in coturn's clients until now.
-    @inlinable public static var additionalAddressFamilyOfDraft: Self { Self(rawValue: 0x8032) }
     /// ADDRESS-ERROR-CODE (RFC 8656 section 18.12).
     @inlinable public static var addressErrorCode: Self { Self(rawValue: 0x8001) }
     /// PASSWORD-ALGORITHMS (RFC 8489 section 14.11).

@@ -31,6 +31,56 @@ struct CredentialTests {
         }
     }
 
+    @Test("a request with the right key is accepted, by MD5 and by SHA-256, by USERNAME and by USERHASH")
+    func accepted() {
+        for kind in TURNClient.Kind.allCases {
+            for hash in [nil, TestHash.sha256.digest(Array("alice:stund".utf8))] {
+                let turn = TURNHarness()
+                let alice = TURNClient.alice.with {
+                    $0.kind = kind
+                    $0.userHash = hash
+                }
+                #expect(turn.allocate(by: alice).isSuccess)
+                #expect(turn.refresh(0, by: alice).isSuccess)
+                #expect(turn.allocate(by: alice.with { $0.password = "guess" }).code == 401)
+            }
+        }
+    }
+
+    @Test("a USERNAME of 763 bytes is read; a longer one is no user of ours")
+    func longNames() {
+        let turn = TURNHarness()
+        for (count, code) in [(508, 401), (509, 401), (763, 401), (764, 400)] {
+            let name = String(repeating: "n", count: count)
+            #expect(turn.allocate(by: .alice.with { $0.name = name }).code == code, "\(count)")
+        }
+        #expect(turn.server.sessionCount == 0)
+    }
+
+    @Test("PASSWORD-ALGORITHMS offers SHA-256 before MD5")
+    func offered() {
+        let turn = TURNHarness()
+        #expect(turn.challenge()[0x8002] == hex("0002 0000 0001 0000"))
+    }
+
+    @Test("two clients behind one address get different nonces, also in the same second")
+    func differentNonces() {
+        let turn = TURNHarness()
+        let nonces = (1...100).compactMap { turn.challenge(.alice.at(SocketAddress.client.port($0))).nonce }
+        #expect(Set(nonces).count == 100)
+        #expect(turn.allocate(by: .alice.with { $0.nonce = nonces[0] }).isSuccess, "a NAT may change the port")
+    }
+
+    @Test("the nonce's bits say that password algorithms and USERHASH are known")
+    func features() {
+        // Bits 0 and 1 of 24 in base64; with secrets USERHASH is not asked for, since it tells no expiry.
+        for (secrets, characters) in [([], "wAAA"), (["north"], "gAAA")] {
+            let nonce = TURNHarness(secrets: secrets).challenge().nonce ?? []
+            #expect(String(decoding: nonce.prefix(13), as: UTF8.self) == "obMatJos2" + characters)
+            #expect(nonce.count == 32)
+        }
+    }
+
     @Test("a request without integrity gets 401 with REALM, NONCE and PASSWORD-ALGORITHMS, and nothing of a user")
     func challenge() {
         let turn = TURNHarness()

@@ -33,6 +33,12 @@ struct DualAllocationTests {
         }
     }
 
+    @Test("ADDITIONAL-ADDRESS-FAMILY is read by its draft's number too")
+    func draftNumber() {
+        let turn = TURNHarness()
+        #expect(turn.allocate([.raw(0x8032, [2, 0, 0, 0])]).relayed.map(\.address) == [.relay, .relay6])
+    }
+
     @Test("only IPv6 can be additional, and not beside a requested family, a token or a reserved port: 400")
     func conflicts() {
         let turn = TURNHarness()

@@ -61,8 +61,12 @@ struct SecretTests {
     func order() throws {
         let folder = try TemporaryFolder()
         let store = try folder.store()
-        for id in ["a", "b", "c"] { try store.add(StoredSecret(id: id, secret: "secret-of-\(id)", created: 5)) }
-        #expect(throws: AccountStoreError.secretExists("a")) { try store.add(StoredSecret(id: "a", created: 6)) }
+        for id in ["a", "b", "c"] {
+            try store.add(StoredSecret(id: id, secret: "secret-of-\(id)", created: 5), beside: Settings())
+        }
+        #expect(throws: AccountStoreError.secretExists("a")) {
+            try store.add(StoredSecret(id: "a", created: 6), beside: Settings())
+        }
         #expect(try store.secrets().map(\.id) == ["c", "b", "a"])
         try store.retireSecret(id: "c", at: 7)
         #expect(try store.secrets().map(\.id) == ["b", "a", "c"])
@@ -73,6 +77,23 @@ struct SecretTests {
         try store.removeSecret(id: "b")
         #expect(throws: AccountStoreError.noSecret("b")) { try store.removeSecret(id: "b") }
         #expect(try store.secrets().map(\.id) == ["a", "c"])
+    }
+
+    @Test("Eight secrets may be in use, those of the settings too: each may be tried for a request")
+    func limit() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let written = try settings("turn-secrets: web=0123456789abcdef 0123456789abcdeg\nretired-turn-secrets: gone")
+        for number in 3...8 { try store.add(StoredSecret(id: "\(number)", created: 1), beside: written) }
+        #expect(throws: AccountStoreError.tooManySecrets(8)) {
+            try store.add(StoredSecret(id: "9", created: 1), beside: written)
+        }
+        #expect(throws: AccountStoreError.secretExists("web")) {
+            try store.add(StoredSecret(id: "web", created: 1), beside: written)
+        }
+        try store.retireSecret(id: "3", at: 2)
+        try store.add(StoredSecret(id: "9", created: 3), beside: written)
+        #expect(try store.secrets().count == 7)
     }
 
     @Test("A random secret is 43 letters of base64url, and never the same")
@@ -96,7 +117,7 @@ struct SecretTests {
         #expect(try !store.makeFirstSecret(for: standard, now: 10))
         #expect(try store.secrets() == secrets)
         try store.removeSecret(id: "first")
-        for text in ["turn-users: a:b", "turn-secrets: a-long-enough-secret", "retired-turn-secrets: an-old-secret"] {
+        for text in ["turn-users: a:b", "turn-secrets: a-long-enough-secret"] {
             #expect(try !store.makeFirstSecret(for: settings(text), now: 10), "\(text)")
         }
         try store.add(try StoredUser("alice"))
@@ -104,34 +125,45 @@ struct SecretTests {
         try store.removeUser(name: "alice", realm: "stund")
         #expect(try store.makeFirstSecret(for: standard, now: 10))
     }
+
+    @Test("Retired secrets alone are no reason not to make the first one, which then has another id than they")
+    func firstBesideRetired() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        #expect(try store.makeFirstSecret(for: Settings(), now: 1))
+        let old = try #require(try store.secrets().first)
+        #expect(try store.makeFirstSecret(for: settings("retired-turn-secrets: \(old.secret)"), now: 2))
+        try store.retireSecret(id: "first", at: 3)
+        try store.retireSecret(id: "first-2", at: 3)
+        #expect(try store.makeFirstSecret(for: settings("retired-turn-secrets: an-old-secret"), now: 4))
+        #expect(try store.secrets().map(\.id) == ["first-3", "first-2", "first"])
+        #expect(try Credentials(Settings(), store).secretInUse?.id == "first-3")
+    }
 }
 
 @Suite("Bytes of a month")
 struct UsageTests {
-    @Test("What users have relayed is kept for the running month, and only for it")
+    @Test("What accounts have relayed is kept for the running month, and only for it")
     func usage() throws {
         let folder = try TemporaryFolder()
         let store = try folder.store()
-        let november = CalendarMonth(unixTime: 1_795_525_663)
-        #expect(november.description == "2026-11" && november.number == 202_611)
-        let rows = [
-            UserUsage(name: "alice", realm: "stund", bytes: .max), UserUsage(name: "bob", realm: "stund", bytes: 0),
-        ]
-        try store.save(rows, in: november)
-        try store.save([UserUsage(name: "bob", realm: "stund", bytes: 7)], in: november)
-        #expect(try folder.store().usage(in: november).map(\.bytes) == [.max, 7])
-        let december = CalendarMonth(unixTime: 1_795_525_663 + 30 * 86400)
-        #expect(try store.usage(in: december).isEmpty)
-        try store.save([rows[1]], in: december)
-        #expect(try store.usage(in: december) == [rows[1]])
-        #expect(try store.usage(in: november).isEmpty)
+        let rows = [UserUsage(account: "0a", bytes: .max), UserUsage(account: "0b", bytes: 0)]
+        try store.save(rows, month: 682)
+        try store.save([UserUsage(account: "0b", bytes: 7)], month: 682)
+        #expect(try folder.store().usage(month: 682).map(\.bytes) == [.max, 7])
+        #expect(try store.usage(month: 683).isEmpty)
+        try store.save([rows[1]], month: 683)
+        #expect(try store.usage(month: 683) == [rows[1]])
+        #expect(try store.usage(month: 682).isEmpty)
     }
 
-    @Test(
-        "A month begins at midnight UTC",
-        arguments: [(0, "1970-01"), (951_868_799, "2000-02"), (951_868_800, "2000-03"), (1_798_761_599, "2026-12")]
-    )
-    func months(time: Int64, month: String) {
-        #expect(CalendarMonth(unixTime: time).description == month)
+    @Test("The table is named after what it holds: an account, not a user's name")
+    func columns() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.store()
+        let names = try DatabaseQueue(path: folder.database).read { database in
+            try database.columns(in: "usage").map(\.name)
+        }
+        #expect(names == ["account", "month", "bytes"])
     }
 }

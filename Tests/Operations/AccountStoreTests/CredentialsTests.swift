@@ -41,7 +41,7 @@ struct CredentialsTests {
         let folder = try TemporaryFolder()
         let store = try folder.store()
         #expect(try Credentials(Settings(), store).secretInUse == nil)
-        for id in ["old", "new"] { try store.add(StoredSecret(id: id, created: 1)) }
+        for id in ["old", "new"] { try store.add(StoredSecret(id: id, created: 1), beside: Settings()) }
         #expect(try Credentials(Settings(), store).secretInUse?.id == "new")
         try store.retireSecret(id: "old", at: 2)
         let loaded = try settings("turn-secrets: web=0123456789abcdef 0123456789abcdeg\nretired-turn-secrets: gone")
@@ -51,5 +51,42 @@ struct CredentialsTests {
         #expect(all.secrets.map(\.origin) == [.settings, .settings, .store, .settings, .store])
         #expect(all.book.secrets.map(\.name) == all.secrets.map(\.id))
         #expect(all.book.secrets.map { $0.state == .retired } == all.secrets.map(\.isRetired))
+        #expect(all.warnings.isEmpty)
+    }
+
+    @Test("A secret that is retired in one place is retired in the other too, by its value, and that is told")
+    func retiredByValue() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        let leaked = "0123456789abcdef"
+        try store.add(StoredSecret(id: "here", secret: leaked, created: 1), beside: Settings())
+        let bySettings = try Credentials(try settings("retired-turn-secrets: gone=\(leaked)"), store)
+        #expect(bySettings.secretInUse == nil && bySettings.book.secrets.allSatisfy { $0.state == .retired })
+        #expect(bySettings.warnings.count == 1 && bySettings.warnings[0].contains(#""here" of the store is retired"#))
+        try store.retireSecret(id: "here", at: 2)
+        let byStore = try Credentials(try settings("turn-secrets: web=\(leaked) 0123456789abcdeg"), store)
+        #expect(byStore.secrets.filter { !$0.isRetired }.map(\.secret) == ["0123456789abcdeg"])
+        #expect(byStore.warnings.count == 1 && byStore.warnings[0].contains(#""web" of the settings is retired"#))
+        #expect(!byStore.warnings[0].contains(leaked))
+    }
+
+    @Test("Two secrets of one id are told")
+    func equalIDs() throws {
+        let stored = [StoredSecret(id: "web", created: 1)]
+        let warnings = Credentials(try settings("turn-secrets: web=0123456789abcdef"), secrets: stored).warnings
+        #expect(warnings.count == 1 && warnings[0].contains(#"two secrets are called "web""#))
+    }
+
+    @Test("A user of the store in a realm that the settings don't have cannot log in, and that is told once a realm")
+    func otherRealm() throws {
+        let stored = [
+            try StoredUser("alice"), try StoredUser("bob", realm: "old"), try StoredUser("carol", realm: "old"),
+        ]
+        let credentials = Credentials(Settings(), users: stored)
+        #expect(credentials.users.count == 1 && credentials.book.userCount == credentials.users.count)
+        #expect(credentials.warnings.count == 1)
+        #expect(credentials.warnings[0].hasPrefix(#"the user "bob" and 1 more in the store can't log in"#))
+        #expect(credentials.warnings[0].contains(#"the realm "old""#))
+        #expect(Credentials(try settings("realm: stund old@192.0.2.1"), users: stored).warnings.isEmpty)
     }
 }

@@ -1,12 +1,17 @@
-import AccountStore
 import Foundation
 import GRDB
 import Testing
+
+@testable import AccountStore
 
 @Suite("The file of the store")
 struct StoreFileTests {
     private func mode(_ path: String) throws -> Int? {
         try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+
+    private func set(_ path: String, _ mode: Int) throws {
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
     }
 
     @Test("The file and what SQLite puts beside it are for the owner alone, whatever the umask")
@@ -18,6 +23,42 @@ struct StoreFileTests {
         try store.add(try StoredUser("alice"))
         #expect(try mode(folder.path + "/state") == 0o700)
         for suffix in ["", "-wal", "-shm"] { #expect(try mode(folder.database + suffix) == 0o600, "\(suffix)") }
+    }
+
+    @Test("A file that others may read is for the owner alone from the next opening on, while another holds it open")
+    func wideModes() throws {
+        let folder = try TemporaryFolder()
+        let store = try folder.store()
+        try store.add(try StoredUser("alice"))
+        let files = ["", "-wal", "-shm"].map { folder.database + $0 }
+        for file in files { try set(file, 0o666) }
+        #expect(try folder.store().warnings.isEmpty)
+        for file in files { #expect(try mode(file) == 0o600, "\(file)") }
+        try store.add(try StoredUser("bob"))
+        #expect(try folder.store().users().count == 2)
+    }
+
+    @Test("A link in the place of a file beside it is not followed")
+    func link() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.store()
+        let other = folder.path + "/other"
+        try Data().write(to: URL(fileURLWithPath: other))
+        try set(other, 0o644)
+        try? FileManager.default.removeItem(atPath: folder.database + "-wal")
+        try FileManager.default.createSymbolicLink(atPath: folder.database + "-wal", withDestinationPath: other)
+        #expect(StoreFile.tighten(folder.database).isEmpty)
+        #expect(try mode(other) == 0o644)
+    }
+
+    @Test("Whoever finds the folder locked waits for a while, and is then told that it is in use")
+    func locked() throws {
+        let folder = try TemporaryFolder()
+        let lock = try StoreFile.prepare(folder.database)
+        #expect(throws: AccountStoreError.busy(folder.database)) {
+            try StoreFile.prepare(folder.database, patience: .milliseconds(50))
+        }
+        withExtendedLifetime(lock) {}
     }
 
     @Test("A file that is empty becomes a store; one that is no database is refused and left as it was")
@@ -74,13 +115,12 @@ struct StoreFileTests {
         _ = try folder.store()
         try await onThreads(2) { number in
             let store = try folder.store()
-            let month = CalendarMonth(unixTime: 0)
             for round in 0..<30 {
                 if number == 0 {
-                    let rows = (0..<20).map { UserUsage(name: "\($0)", realm: "stund", bytes: Int64(round)) }
-                    try store.save(rows, in: month)
+                    let rows = (0..<20).map { UserUsage(account: "\($0)", bytes: Int64(round)) }
+                    try store.save(rows, month: 1)
                 } else {
-                    #expect(Set(try store.usage(in: month).map(\.bytes)).count <= 1)
+                    #expect(Set(try store.usage(month: 1).map(\.bytes)).count <= 1)
                 }
             }
         }

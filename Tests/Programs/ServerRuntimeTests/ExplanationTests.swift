@@ -22,6 +22,18 @@ struct UserExplanationTests {
         )
     }
 
+    @Test("a name is prepared as the server does before its user and its quotas are looked for (RFC 8265)")
+    func preparedName() throws {
+        var facts = try facts()
+        // As typed: the accent as a character of its own, which OpaqueString composes.
+        let (typed, prepared) = ("Ange\u{301}lique", "Ang\u{E9}lique")
+        facts.users = [StoredCredential(username: prepared, realm: "stund", password: "x")]
+        facts.usage = [
+            AccountUsage(key: AccountKey(UserHash(username: prepared, realm: "stund").user), bytes: 1, allocations: 1)
+        ]
+        #expect(Explanation(typed, facts).findings.map(\.topic) == ["user", "allocations", "bytes this month"])
+    }
+
     @Test("a limit that is reached comes with its cure")
     func full() throws {
         var facts = try facts()

@@ -96,6 +96,22 @@ struct RelayPlanTests {
         #expect(warnings.first?.contains(word) == true && warnings.first?.contains(cure) == true, "\(warnings)")
     }
 
+    @Test(
+        "an external-ip pair that is not used is told, with the address that relays",
+        arguments: [
+            ("203.0.113.5/10.0.0.6", "the relay address is 198.51.100.10, not 10.0.0.6"),
+            ("2001:db8::5", "no IPv6 address of this host relays"),
+            ("203.0.113.5 203.0.113.6/198.51.100.10", "clients are told 203.0.113.5"),
+        ]
+    )
+    func unusedPair(pairs: String, text: String) throws {
+        let external = try external(pairs)
+        let warnings = plan(v4, nil) { $0.externalIp = external }.warnings
+        #expect(warnings.count == 1, "\(warnings)")
+        #expect(warnings.first?.hasPrefix("external-ip \(pairs.split(separator: " ").last ?? "") is not used") == true)
+        #expect(warnings.first?.contains(text) == true, "\(warnings)")
+    }
+
     @Test("an external address that is private is told too, and of each family")
     func warningsOfBoth() throws {
         let inside = try external("192.168.1.5")

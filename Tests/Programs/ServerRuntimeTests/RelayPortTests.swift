@@ -8,6 +8,11 @@ import Testing
 
 @testable import ServerRuntime
 
+/// Ports that several tasks change.
+private final class PortSet: Sendable {
+    let ports = Mutex<Set<UInt16>>([])
+}
+
 @Suite("Relay ports of the whole server (RFC 8656 section 7.2, RFC 6056)")
 struct RelayPortTests {
     private static let local = RelayAddress(local: .loopbackV4, external: .loopbackV4)

@@ -71,7 +71,7 @@ final class RelayServiceTests {
         // Another process, as `stund user add` is.
         let other = try AccountStore(path: database)
         try other.add(try user("alice"))
-        try other.add(StoredSecret(id: "second", created: 1))
+        try other.add(StoredSecret(id: "second", created: 1), beside: settings())
         var book = try book(service, settings())
         #expect(book.userCount == 1 && book.secrets.count == 2)
         #expect(service.credentials.users.count == 1)
@@ -103,6 +103,39 @@ final class RelayServiceTests {
         second.ledger.account(for: keys[1], month: month).add(bytes: 3, month: month)
         try second.saveUsage()
         #expect(try service(settings()).ledger.account(for: keys[1], month: month).bytes(in: month) == 8)
+    }
+
+    @Test("only accounts that have relayed more since the last save are written, and all of them in a new month")
+    func savedUsage() {
+        let (first, second) = (AccountKey(high: 1, low: 1), AccountKey(high: 1, low: 2))
+        let (november, december) = (AccountMonth(unixSeconds: 1_795_525_663), AccountMonth(unixSeconds: 1_798_117_663))
+        var saved = SavedUsage([AccountUsage(key: first, bytes: 5, allocations: 0)], month: november)
+        let now = [
+            AccountUsage(key: first, bytes: 5, allocations: 1), AccountUsage(key: second, bytes: 7, allocations: 0),
+            AccountUsage(key: AccountKey(high: 1, low: 3), bytes: 0, allocations: 1),
+        ]
+        #expect(saved.changes(in: now, month: november).map(\.key) == [second])
+        saved.take(saved.changes(in: now, month: november), month: november)
+        #expect(saved.changes(in: now, month: november).isEmpty)
+        #expect(saved.changes(in: now, month: december).map(\.key) == [first, second])
+        saved.take([now[1]], month: december)
+        #expect(saved.changes(in: now, month: december).map(\.key) == [first])
+    }
+
+    @Test(
+        "two servers with one nonce-key of any allowed length accept each other's nonces, those with others do not",
+        arguments: [16, 20, 32, 64]
+    )
+    func nonceKey(length: Int) throws {
+        let key = [UInt8](repeating: 0xA7, count: length)
+        let with = { (key: [UInt8]?) throws in
+            let settings = self.settings { $0.nonceKey = key }
+            let client = SocketAddress(.loopbackV4, port: 5)
+            return try self.service(settings).nonces(settings).issue(for: client, at: 1_700_000_000)
+        }
+        #expect(try with(key) == with(key))
+        #expect(try with(key) != with(key.dropLast() + [0]))
+        #expect(try with(key) != with(nil) && with(nil) != with(nil))
     }
 
     @Test("a store that cannot be opened refuses the start, with its path and what to do")

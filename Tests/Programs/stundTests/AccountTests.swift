@@ -25,7 +25,8 @@ struct AccountTests {
 
     @Test("user list shows the users of both places, and no password")
     func userList() throws {
-        let list = UserList(try settings(["turn-users": "alice:wonder"]), [try user("bob", comment: "front desk")])
+        let written = try settings(["turn-users": "alice:wonder"])
+        let list = UserList(written, [try user("bob", comment: "front desk")], place: "x")
         #expect(
             list.text == """
                 name   realm  from      added       comment
@@ -35,14 +36,14 @@ struct AccountTests {
                 """
         )
         #expect(!(try jsonText(list.rows)).contains("wonder"))
-        #expect(UserList(Settings(), []).text == "No users.\n")
+        #expect(UserList(Settings(), [], place: "/x").text == "No users in the settings or in /x.\n")
     }
 
     @Test("secret list says which secret makes new credentials, and shows secrets only when asked to")
     func secretList() throws {
         let written = try settings(["turn-secrets": "web=0123456789abcdef", "retired-turn-secrets": "0123456789abcdeg"])
         let stored = [StoredSecret(id: "first", secret: "of-the-store", created: 0)]
-        let list = SecretList(written, stored, show: false)
+        let list = SecretList(written, stored, show: false, place: "x")
         #expect(
             list.text == """
                 id                      from      state     added       retired
@@ -54,9 +55,10 @@ struct AccountTests {
         )
         for secret in ["0123456789abcdef", "of-the-store"] {
             #expect(!(try jsonText(list.rows)).contains(secret))
-            #expect(SecretList(written, stored, show: true).text.contains(secret))
+            #expect(SecretList(written, stored, show: true, place: "x").text.contains(secret))
         }
-        #expect(SecretList(Settings(), [], show: false).text.hasPrefix("No secrets yet"))
+        let none = SecretList(Settings(), [], show: false, place: "/x").text
+        #expect(none.hasPrefix("No secrets in the settings or in /x:"))
     }
 
     @Test("No name moves the cursor of whoever lists it (row 26)")

@@ -61,6 +61,66 @@ struct AccountCommandTests {
         }
     }
 
+    @Test("Lists leave nothing behind where there is no store, and say where they looked")
+    func listsMakeNothing() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            for kind in ["user", "secret"] {
+                let list = try await stund(kind, "list", file: file)
+                #expect(list.exitCode == 0, "\(list.output)")
+                let text = "No \(kind)s in the settings or in \(file).d/stund.sqlite (not there yet)"
+                #expect(list.output.contains(text), "\(list.output)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+        }
+    }
+
+    @Test("Where no settings file was named and none lies here, the store and the settings are the running service's")
+    func service() async throws {
+        try await withTemporaryFolder { folder in
+            let runtime = ["RUNTIME_DIRECTORY": folder + "/run"]
+            let environment = runtime.merging(["STATE_DIRECTORY": folder + "/state"]) { $1 }
+            let here = folder + "/here"
+            try FileManager.default.createDirectory(atPath: here, withIntermediateDirectories: true)
+            try await withServer(["realm": "example.org"], environment: environment) { _, command, _ in
+                for (words, text) in [
+                    ("user add alice", "of the realm \"example.org\" is in \(folder)/state/stund.sqlite"),
+                    ("secret add web", "in \(folder)/state/stund.sqlite now"), ("user list", "example.org"),
+                    ("secret list", "web"), ("credentials", "made of the secret \"web\""),
+                ] {
+                    let line = "cd '\(here)' && '\(Partners.stund)' \(words)"
+                    let end = try await Program.run(["sh", "-c", line], environment: runtime)
+                    #expect(end.exitCode == 0 && end.output.contains(text), "\(end.output)")
+                    if words.contains("add") {
+                        #expect(end.output.contains("The running server uses it from now on."), "\(end.output)")
+                    }
+                }
+                #expect(try FileManager.default.contentsOfDirectory(atPath: here).isEmpty)
+                // A file that lies here is meant, though the service runs.
+                try Data().write(to: URL(fileURLWithPath: here + "/stund.yaml"))
+                let line = "cd '\(here)' && '\(Partners.stund)' user list"
+                let end = try await Program.run(["sh", "-c", line])
+                #expect(end.output.contains("No users in the settings or in \(here)/stund.yaml.d"), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("A store that others may read and that is not ours to change is told", .enabled(if: Partners.isRoot))
+    func wideMode() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            #expect(try await stund("user", "add", "alice", file: file).exitCode == 0)
+            let state = file + ".d"
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: state)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: state + "/stund.sqlite")
+            let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", Partners.stund]
+            let end = try await Program.run(nobody + ["user", "add", "bob", "--config", file])
+            #expect(end.exitCode == 0, "\(end.output)")
+            #expect(end.output.contains("others may read it (mode 0666): `chmod 600` it as its owner"), "\(end.output)")
+        }
+    }
+
     @Test("A change that a running server cannot take over is stored, and that is told")
     func refusedReload() async throws {
         try await withServer { _, command, ports in

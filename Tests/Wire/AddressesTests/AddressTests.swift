@@ -28,6 +28,36 @@ struct AddressTextTests {
         #expect(IPAddress(text) == nil)
     }
 
+    @Test(
+        "the ranges of one host, one link and private networks, to their first and last addresses",
+        arguments: [
+            ("127.0.0.0", "127.255.255.255", "loopback"), ("::1", "::1", "loopback"),
+            ("169.254.0.0", "169.254.255.255", "link"), ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "link"),
+            ("10.0.0.0", "10.255.255.255", "private"), ("172.16.0.0", "172.31.255.255", "private"),
+            ("192.168.0.0", "192.168.255.255", "private"), ("100.64.0.0", "100.127.255.255", "private"),
+            ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "private"),
+        ]
+    )
+    func ranges(first: String, last: String, kind: String) throws {
+        let (first, last) = (try #require(IPAddress(first)), try #require(IPAddress(last)))
+        #expect(Self.kind(first) == kind && Self.kind(last) == kind)
+        #expect(Self.kind(Self.neighbour(of: first, by: -1)) != kind)
+        #expect(Self.kind(Self.neighbour(of: last, by: 1)) != kind)
+    }
+
+    private static func kind(_ address: IPAddress) -> String {
+        let kinds = [(address.isLoopback, "loopback"), (address.isLinkLocal, "link"), (address.isPrivate, "private")]
+        return kinds.filter(\.0).map(\.1).joined(separator: " ")
+    }
+
+    /// The address before or after one.
+    private static func neighbour(of address: IPAddress, by step: Int) -> IPAddress {
+        if address.family == .v4 { return IPAddress(v4: UInt32(truncatingIfNeeded: Int(address.low) + step)) }
+        let (low, carry) =
+            step > 0 ? address.low.addingReportingOverflow(1) : address.low.subtractingReportingOverflow(1)
+        return IPAddress(v6High: carry ? address.high &+ UInt64(bitPattern: Int64(step)) : address.high, low: low)
+    }
+
     @Test("a socket address reads back what it writes")
     func socketAddresses() throws {
         for text in ["192.0.2.1:3478", "[2001:db8::1]:0", "0.0.0.0:65535"] {

@@ -48,6 +48,21 @@ struct NonceTests {
         #expect(check(nonce, at: Self.now + 100_000) == .stale(bySeconds: 99_400))
     }
 
+    @Test(
+        "servers with one key of any length accept each other's nonces, those with another key do not",
+        arguments: [16, 31, 32, 33, 64]
+    )
+    func sharedKey(length: Int) {
+        let client = SocketAddress(v4, port: 4000)
+        let key = (0..<length).map { UInt8($0) }
+        let nonce = bytes(NonceIssuer(sharedKey: key, lifetime: 600).issue(for: client, at: Self.now))
+        let others = [key + [0], Array(key.dropLast()), key.dropLast() + [0], [UInt8](repeating: 0, count: length)]
+        #expect(NonceIssuer(sharedKey: key, lifetime: 60).check(nonce.raw, from: v4, at: Self.now) == .valid)
+        for other in others {
+            #expect(NonceIssuer(sharedKey: other, lifetime: 600).check(nonce.raw, from: v4, at: Self.now) == .foreign)
+        }
+    }
+
     @Test("a nonce from the future is valid only within the difference of a fleet's clocks")
     func future() {
         let nonce = bytes(issuer.issue(for: SocketAddress(v4, port: 4000), at: Self.now))

@@ -32,7 +32,13 @@ struct NaiveCredentials {
         nonces[nonce] = (Self.network(address), unixSeconds)
     }
 
-    func identify(_ message: NaiveMessage, from address: IPAddress, at unixSeconds: UInt64) -> NaiveIdentity {
+    /// `acceptsExpired`: a timed credential that has ended still does for an allocation that there is.
+    func identify(
+        _ message: NaiveMessage,
+        from address: IPAddress,
+        at unixSeconds: UInt64,
+        acceptsExpired: Bool
+    ) -> NaiveIdentity {
         guard let integrity = message.attributes.first(where: { $0.type == 0x0008 || $0.type == 0x001C }) else {
             return .refused([401])
         }
@@ -64,7 +70,9 @@ struct NaiveCredentials {
         guard let parsed = try? Message(parsing: message.bytes.raw, as: .cookie),
             case .valid = parsed.checkIntegrity(isSHA256 ? .hmacSHA256 : .hmacSHA1, key: key)
         else { return algorithm == nil ? .refused([401]) : refused }
-        guard person.expiry ?? .max > unixSeconds else { return algorithm == nil ? .refused([401]) : refused }
+        guard acceptsExpired || person.expiry ?? .max > unixSeconds else {
+            return algorithm == nil ? .refused([401]) : refused
+        }
         guard let issued = nonces[Array(nonce)], issued.network == Self.network(address),
             issued.time + Cast.nonceLifetime >= unixSeconds, unixSeconds + 5 >= issued.time
         else {

@@ -56,7 +56,12 @@ extension RelayRun {
         if type == 0x000A || type == 0x000B {
             return .answer(RequestOutlook(message: message, identity: .refused([400])))
         }
-        let identity = credentials.identify(message, from: flow.source.address, at: unixSeconds)
+        let identity = credentials.identify(
+            message,
+            from: flow.source.address,
+            at: unixSeconds,
+            acceptsExpired: type != 0x0003 && !model.settings.endsAtExpiry && hasSession(flow)
+        )
         var outlook = RequestOutlook(message: message, identity: identity)
         guard case .known(let known) = identity else { return .answer(outlook) }
         if message.attributes.contains(where: { $0.start < known.end && Self.isUnknown($0.type) }) {
@@ -70,6 +75,13 @@ extension RelayRun {
         default: expectChannelBind(&outlook, known, flow)
         }
         return .answer(outlook)
+    }
+
+    /// Whether the server has an allocation of a 5-tuple, also one that has ended and was not cleared away yet.
+    private func hasSession(_ flow: ClientFlow) -> Bool {
+        server.sessions(now: now).contains {
+            $0.session.flow.source == flow.source && $0.session.flow.destination == flow.destination
+        }
     }
 
     /// Comprehension-required, and in neither RFC 8489 nor RFC 8656.
@@ -94,7 +106,7 @@ extension RelayRun {
 
     private func sendIndication(_ message: NaiveMessage, from flow: ClientFlow) -> Expectation {
         guard !message.attributes.contains(where: { Self.isUnknown($0.type) }),
-            let peer = message.first(0x0012).flatMap({ message.address($0) }), let data = message.first(0x0013),
+            let peer = message.first(0x0012).flatMap({ peer(message, $0) }), let data = message.first(0x0013),
             let index = model.index(of: flow, now)
         else { return .nothing }
         return relay(data, to: peer, of: index, dontFragment: message.first(0x001A) != nil)
@@ -166,9 +178,11 @@ extension RelayRun {
         if message.first(0x001A, before: known.end) != nil, flow.source.address.family == .v4, wantsV6 {
             outlook.errors.insert(420)
         }
+        // The token's port may be one of IPv6.
+        if token != nil, message.first(0x001A, before: known.end) != nil { outlook.alsoRight.insert(420) }
         if model.count(of: known.account, now) >= model.settings.userLimit { outlook.errors.insert(486) }
         if model.liveCount(now) >= model.settings.totalLimit { outlook.errors.insert(508) }
-        if model.settings.monthlyBytes != .max { outlook.alsoRight = [486] }
+        if model.settings.monthlyBytes != .max { outlook.alsoRight.insert(486) }
         // What has ended but was not cleared away yet may still count.
         let mayBeFull = server.sessionCount >= min(model.settings.userLimit, model.settings.totalLimit)
         outlook.isCertain = !mayBeFull && !model.limitsBytes
@@ -202,9 +216,14 @@ extension RelayRun {
         if outlook.message.first(0x000D, before: known.end)?.count ?? 4 != 4 { outlook.errors.insert(400) }
     }
 
+    /// A peer that a client names; our own relay sockets have one name, whichever of the two it uses.
+    func peer(_ message: NaiveMessage, _ value: ArraySlice<UInt8>) -> SocketAddress? {
+        message.address(value).map { model.name($0) }
+    }
+
     /// The peers that a request names; nil stands for one that cannot be read.
     func peers(_ message: NaiveMessage, before end: Int) -> [SocketAddress?] {
-        message.attributes.filter { $0.type == 0x0012 && $0.start < end }.map { message.address($0.bytes) }
+        message.attributes.filter { $0.type == 0x0012 && $0.start < end }.map { peer(message, $0.bytes) }
     }
 
     /// RFC 8656 section 10.2.
@@ -226,7 +245,7 @@ extension RelayRun {
     private func expectChannelBind(_ outlook: inout RequestOutlook, _ known: NaiveIdentity.Known, _ flow: ClientFlow) {
         guard let allocation = own(&outlook, known, flow) else { return }
         let number = outlook.message.first(0x000C, before: known.end)
-        let peer = outlook.message.first(0x0012, before: known.end).flatMap { outlook.message.address($0) }
+        let peer = outlook.message.first(0x0012, before: known.end).flatMap { self.peer(outlook.message, $0) }
         guard let number, number.count == 4, let peer else {
             outlook.errors = [400]
             return

@@ -24,7 +24,7 @@ extension RelayRun {
             }
         default:
             guard let index = model.index(of: flow, now), let number = request.first(0x000C, before: known.end),
-                let peer = request.first(0x0012, before: known.end).flatMap({ request.address($0) })
+                let peer = request.first(0x0012, before: known.end).flatMap({ self.peer(request, $0) })
             else { throw Violation(description: "a channel without allocation, number or peer") }
             let channel = (peer: peer, expires: now.adding(seconds: 600))
             model.allocations[index].channels[NaiveMessage.number(number.prefix(2))] = channel

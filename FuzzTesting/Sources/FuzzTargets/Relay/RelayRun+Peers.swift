@@ -94,11 +94,14 @@ extension RelayRun {
             try Violation.unless(!isCertain, "an ICMP error from \(peer) was dropped: \(reason)")
         case (.toClient(let flow), (let index, _)?):
             guard let message = NaiveMessage(datagram) else { throw Violation(description: "no message: \(datagram)") }
+            // RFC 8656 section 18.13: data, the MTU, only where a packet was too big.
+            let isTooBig = peer.address.family == .v4 ? error.type == 3 && error.code == 4 : error.type == 2
             let value = [0, 0] + NaiveMessage.bigEndian(UInt64(error.type) << 9 | UInt64(error.code), 2)
             let isRight =
                 flow == model.allocations[index].flow && message.type == 0x0017 && message.hasZeroPadding
                 && message.first(0x0012).flatMap { message.address($0) } == model.name(peer)
-                && message.first(0x8004).map(Array.init) == value + NaiveMessage.bigEndian(UInt64(error.data), 4)
+                && message.first(0x8004).map(Array.init) == value
+                    + NaiveMessage.bigEndian(UInt64(isTooBig ? error.data : 0), 4)
             try Violation.unless(isRight, "a wrong ICMP indication: \(datagram)")
         default: throw Violation(description: "\(verdict) for an ICMP error from \(peer), which has no permission")
         }

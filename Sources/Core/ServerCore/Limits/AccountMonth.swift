@@ -1,7 +1,7 @@
 /// A calendar month of UTC, for quotas that begin anew each month.
 public struct AccountMonth: Sendable, Hashable {
     /// Months since January 1970; at most 4095, which is in the year 2311.
-    let number: UInt64
+    public let number: UInt64
 
     /// The month in which a moment of Unix time lies.
     public init(unixSeconds: UInt64) {

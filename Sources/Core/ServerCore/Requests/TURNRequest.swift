@@ -28,7 +28,7 @@ struct TURNRequest {
             case .lifetime: Self.keep(location, in: &lifetime)
             case .requestedTransport: Self.keep(location, in: &requestedTransport)
             case .requestedAddressFamily: Self.keep(location, in: &requestedFamily)
-            case .additionalAddressFamily, .additionalAddressFamilyOfDraft: Self.keep(location, in: &additionalFamily)
+            case .additionalAddressFamily, Self.additionalFamilyOfDraft: Self.keep(location, in: &additionalFamily)
             case .evenPort: Self.keep(location, in: &evenPort)
             case .reservationToken: Self.keep(location, in: &reservationToken)
             case .dontFragment: Self.keep(location, in: &dontFragment)
@@ -43,6 +43,9 @@ struct TURNRequest {
             }
         }
     }
+
+    /// ADDITIONAL-ADDRESS-FAMILY by the number that it had before RFC 8656, which coturn's clients send until now.
+    private static let additionalFamilyOfDraft = AttributeType(rawValue: 0x8032)
 
     private static func keep(_ location: Message.Location, in first: inout Message.Location?) {
         if first == nil { first = location }
