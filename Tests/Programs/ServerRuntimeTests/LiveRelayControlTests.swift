@@ -1,6 +1,6 @@
 import AccountStore
-import Administration
 import Addresses
+import Administration
 import Foundation
 import ServerSettings
 import TestSockets
@@ -85,13 +85,15 @@ struct LiveRelayControlTests {
         #expect(about.refusals.first?.user == "alice" && about.refusals.first?.method == "Allocate")
         let right = try RelayClient(asking: host.address())
         try right.allocate()
-        let peer = try TestClient(bindingTo: .loopback(0))
-        #expect(try right.request(0x0009, [.init(0x000C, [0x40, 0, 0, 0])], peers: [peer.local]).code == 403)
+        let peer = SocketAddress(.v4("10.0.0.9"), port: 5)
+        #expect(try right.request(0x0009, [.init(0x000C, [0x40, 0, 0, 0])], peers: [peer]).code == 403)
         about = try await host.server.explain("alice")
         #expect(about.refusals.map(\.code) == [403, 401])
         #expect(about.sessions.map(\.client) == ["\(right.socket.local)"])
         about = try await host.server.explain("\(wrong.socket.local)")
         #expect(about.refusals.map(\.code) == [401] && about.sessions.isEmpty)
+        about = try await host.server.explain("10.0.0.9")
+        #expect(about.refusals.map(\.code) == [403] && !about.findings.isEmpty)
         about = try await host.server.explain("carol")
         #expect(about.refusals.isEmpty && about.sessions.isEmpty && !about.findings.isEmpty)
         // What happens to every client that does all right is no news.
@@ -103,17 +105,17 @@ struct LiveRelayControlTests {
         let host = try ServerUnderTest(RelayClient.settings + "workers: 2\n")
         let client = try RelayClient(asking: host.address())
         let relayed = try client.allocate()
-        let denied = try TestClient(bindingTo: .loopback(0))
-        let allowed = try TestClient(bindingTo: SocketAddress(IPAddress(v4: 0x7F00_0002), port: 0))
+        let denied = try TestClient(bindingTo: SocketAddress(.v4("127.0.0.2"), port: 0))
+        let allowed = try TestClient(bindingTo: SocketAddress(.v4("127.0.0.3"), port: 0))
         try client.bind(0x4000, to: denied.local)
         try client.bind(0x4001, to: allowed.local)
         try client.send([1], by: 0x4000)
         #expect(try denied.receive() == [1])
-        try host.rewrite(RelayClient.settings + "workers: 2\ndeny-peers: 127.0.0.1/32\n")
+        try host.rewrite(RelayClient.settings + "workers: 2\ndeny-peers: 127.0.0.2/32\n")
         try await host.server.reload()
         // Nobody has to wait: what `sessions` tells is asked of the worker after the new policy.
         let row = try #require(try await host.server.sessions(limit: nil).rows.first)
-        #expect(row.permissions.map(\.address) == ["127.0.0.2"] && row.channels.map(\.number) == ["0x4001"])
+        #expect(row.permissions.map(\.address) == ["127.0.0.3"] && row.channels.map(\.number) == ["0x4001"])
         try client.send([2], by: 0x4000)
         try client.send([2], to: denied.local)
         try client.send([3], by: 0x4001)

@@ -1,6 +1,6 @@
 import AccountStore
-import Administration
 import Addresses
+import Administration
 import Foundation
 import Observability
 import ServerSettings
@@ -131,10 +131,11 @@ struct LiveRelayLimitTests {
             password: Data(code).base64EncodedString()
         )
         try client.allocate()
-        #expect(try await host.server.log(limit: nil).entries.contains { $0.code == Int(MessageCode.secretMade.rawValue) })
+        let made = Int(MessageCode.secretMade.rawValue)
+        #expect(try await host.server.log(limit: nil).entries.contains { $0.code == made })
         #expect(try await host.server.sessions(limit: nil).rows.map(\.user) == [name])
         try host.restart()
         try client.allocate()
-        #expect(try await !host.server.log(limit: nil).entries.contains { $0.code == Int(MessageCode.secretMade.rawValue) })
+        #expect(try await !host.server.log(limit: nil).entries.contains { $0.code == made })
     }
 }

@@ -1,5 +1,5 @@
-import Administration
 import Addresses
+import Administration
 import Foundation
 import PacketEngine
 import TestSockets
@@ -96,6 +96,33 @@ struct LiveRelayTests {
         throw RelayClient.Failure(description: "60 clients came to worker \(worker)")
     }
 
+    @Test(
+        "one Allocate gets both families, also by the number that ADDITIONAL-ADDRESS-FAMILY had in drafts",
+        .enabled(if: (try? TestClient(bindingTo: .loopback(.v6))) != nil, "needs the IPv6 loopback"),
+        arguments: [UInt16(0x8000), 0x8032]
+    )
+    func bothFamilies(number: UInt16) throws {
+        let host = try ServerUnderTest(
+            "turn-users: alice:\(RelayClient.password)\nallow-peers: 127.0.0.0/8 ::1/128\n"
+                + "relay-address: 127.0.0.1 ::1\n"
+        )
+        let client = try RelayClient(asking: host.address())
+        let answer = try client.request(0x0003, [RelayClient.udp, .init(number, [2, 0, 0, 0])]).attributes
+        let relayed = answer.attributes.filter { $0.type == 0x0016 }
+            .compactMap { Wire.unveiled($0.value, id: answer.id) }
+        #expect(relayed.map(\.address.family) == [.v4, .v6])
+        for relay in relayed {
+            let peer = try TestClient(bindingTo: .loopback(relay.address.family))
+            #expect(try client.permit(peer.local).isSuccess)
+            try client.send([1, 2], to: peer.local)
+            let received = try peer.receiveFrom()
+            #expect(received.bytes == [1, 2] && received.source == relay)
+            try peer.send([3], to: relay)
+            let indication = try #require(RelayClient.Answer(try client.receive()))
+            #expect(indication.peer == peer.local && indication.attributes[0x0013] == [3])
+        }
+    }
+
     @Test("an ICMP error reaches the client as a Data indication with ICMP (RFC 8656 section 11.5)")
     func icmp() throws {
         let host = try ServerUnderTest(RelayClient.settings)
@@ -158,6 +185,24 @@ struct LiveRelayTests {
             try peer.send([2], to: relayed)
             #expect(try sniffer.header(toPort: client.socket.local.port)[8] == standard)
             _ = try client.receive()
+        }
+    }
+
+    @Test("DSCP and ECN of a relayed packet are those that it came with, both ways")
+    func trafficClass() throws {
+        let host = try ServerUnderTest(RelayClient.settings)
+        let client = try RelayClient(asking: host.address())
+        let relayed = try client.allocate()
+        let peer = try TestClient(bindingTo: .loopback(0))
+        try client.bind(0x4000, to: peer.local)
+        // EF with ECT(0), CS1 with CE, nothing, AF41.
+        for byte in [0xB8 | 2, 0x20 | 3, 0, 0x88] as [UInt8] {
+            try client.socket.setTrafficClass(byte)
+            try client.send([1], by: 0x4000)
+            #expect(try peer.receiveWithTrafficClass() == ([1], byte))
+            try peer.setTrafficClass(byte ^ 0x20)
+            try peer.send([2], to: relayed)
+            #expect(try client.socket.receiveWithTrafficClass() == ([0x40, 0, 0, 1, 2], byte ^ 0x20))
         }
     }
 
