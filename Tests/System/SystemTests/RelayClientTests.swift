@@ -16,7 +16,9 @@ struct RelayClientTests {
         var peer: String? = "127.0.0.1"
 
         var testDescription: String { name }
-        var needsIPv6: Bool { server.contains(":") || peer?.contains(":") == true || flags.contains { ["-x", "-Z"].contains($0) } }
+        var needsIPv6: Bool {
+            server.contains(":") || peer?.contains(":") == true || flags.contains { ["-x", "-Z"].contains($0) }
+        }
         var usesSecret: Bool { flags.contains("-W") }
     }
 
@@ -36,7 +38,7 @@ struct RelayClientTests {
         Mode(name: "an IPv6 relay, IPv6 client, indications", flags: ["-x", "-s"], server: "::1", peer: "::1"),
         Mode(name: "an IPv4 relay, IPv6 client", flags: ["-X"], server: "::1"),
         Mode(name: "IPv6, client to client", flags: ["-x", "-y"], messages: 20, server: "::1", peer: nil),
-        Mode(name: "both families in one allocation, by the number of a draft", flags: ["-Z"]),
+        Mode(name: "both families in one allocation, by the number of a draft", flags: ["-Z"], messages: 5),
         Mode(name: "DONT-FRAGMENT", flags: ["-g"]),
         Mode(name: "DONT-FRAGMENT in Send indications", flags: ["-g", "-s"]),
         Mode(name: "padded ChannelData", flags: ["-D", "-l", "101"]),
