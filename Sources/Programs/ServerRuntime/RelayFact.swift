@@ -33,6 +33,7 @@ final class RelayTeller: Sendable {
         switch fact {
         case .refused(let request, let client, let time): return entry(request, client, time, context)
         case .happened(.allocated(let session), let time): return Self.entry(began: session, time)
+        case .happened(.repeated(let session), let time): return Self.entry(repeated: session, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
         }
     }
@@ -61,6 +62,15 @@ final class RelayTeller: Sendable {
         LogEntry(
             .portAllocated,
             "Port allocated: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            address: session.flow.source,
+            at: time
+        )
+    }
+
+    private static func entry(repeated session: Session, _ time: Int64) -> LogEntry {
+        LogEntry(
+            .allocationRepeated,
+            "Allocation repeated: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
             address: session.flow.source,
             at: time
         )

@@ -73,6 +73,7 @@ extension RelayRun {
             switch effect {
             case .allocated(let session):
                 try Violation.unless(serials.insert(session.serial).inserted, "serial \(session.serial) twice")
+            case .repeated: break
             case .ended(let session, _):
                 try Violation.unless(serials.remove(session.serial) != nil, "session \(session.serial) ended twice")
             }

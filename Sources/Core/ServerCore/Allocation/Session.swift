@@ -52,6 +52,8 @@ public enum EndReason: String, Sendable, CaseIterable {
 public enum Effect: Sendable {
     /// An allocation was made.
     case allocated(Session)
+    /// The request for an allocation came again and was answered as before.
+    case repeated(Session)
     /// An allocation ended.
     case ended(Session, EndReason)
 }

@@ -166,6 +166,7 @@ extension Server {
         case .success(.allocatedBefore(let index)):
             answer.writeAllocated(table.allocations[index], identity, over: &packet)
             sources.count(.noChange, from: context.flow.source, now: context.now)
+            effects.append(.repeated(session(index, now: context.now)))
         case .success(.refreshed(let seconds)):
             answer.writeRefreshed(seconds, identity, over: &packet)
             sources.count(.noChange, from: context.flow.source, now: context.now)
