@@ -127,6 +127,11 @@ class CheckLayers(unittest.TestCase):
             self.assert_red({"Sources/Core/ServerCore/a.swift": f"func g() {{\n {code}\n}}\n"}, "a.swift:2:")
             self.assert_green({"Sources/Programs/stund/a.swift": f"func g() {{ {code} }}\n"})
 
+    def test_row_17_digests_that_are_compared_with_equal_signs(self):
+        for code in ["a.digest == b", "if hmac(x) != y {}", "x == other.characters", "let a = theDigest() == 1"]:
+            self.assert_red({"Sources/Wire/STUNAuthentication/a.swift": f"func g() {{ {code} }}\n"}, "constantTimeEquals")
+            self.assert_green({"Sources/Programs/stund/a.swift": f"func g() {{ {code} }}\n"})
+
     def test_what_looks_like_a_trap_and_is_none(self):
         self.assert_green({
             "Sources/Wire/Addresses/a.swift": "try? f()\nx as? Int\nx != y\np.loadUnaligned(as: Int.self)\nload(last: 1)\n"
