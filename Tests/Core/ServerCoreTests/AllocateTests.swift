@@ -47,6 +47,12 @@ struct AllocateTests {
         turn.wait(seconds: 30)
         let again = turn.allocate([.evenPort(reserving: true)], id: id)
         #expect(again.bytes == first.bytes)
+        // It is told as a repetition (message 1011), and changes nothing else.
+        guard case .repeated(let session)? = turn.server.effects.popLast() else {
+            Issue.record("the repetition is not told")
+            return
+        }
+        #expect(session.username == "alice")
         #expect(turn.state == state)
         #expect(turn.server.counters.granted[0] == 1)
         #expect(turn.server.sources.newestFirst.first?.mirrorSetup == row?.mirrorSetup)
