@@ -55,7 +55,7 @@ struct IANATests {
             (XorPeerAddress.self, "XOR-PEER-ADDRESS"), (XorRelayedAddress.self, "XOR-RELAYED-ADDRESS"),
             (RequestedAddressFamily.self, "REQUESTED-ADDRESS-FAMILY"), (EvenPort.self, "EVEN-PORT"),
             (RequestedTransport.self, "REQUESTED-TRANSPORT"), (DontFragment.self, "DONT-FRAGMENT"),
-            (ReservationToken.self, "RESERVATION-TOKEN"), (AlternateServer.self, "ALTERNATE-SERVER"),
+            (ReservationToken.self, "RESERVATION-TOKEN"),
             (AdditionalAddressFamily.self, "ADDITIONAL-ADDRESS-FAMILY"),
             (AddressErrorCode.self, "ADDRESS-ERROR-CODE"), (ICMP.self, "ICMP"),
         ]

@@ -7,7 +7,7 @@ struct MalformedValueTests {
     static let attributes: [any Attribute.Type] = [
         MappedAddress.self, ChangeRequest.self, SourceAddress.self, ChangedAddress.self, ErrorCode.self,
         UnknownAttributes.self, XorMappedAddress.self, Padding.self, ResponsePort.self, Fingerprint.self,
-        ResponseOrigin.self, OtherAddress.self, AlternateServer.self, XorPeerAddress.self, XorRelayedAddress.self,
+        ResponseOrigin.self, OtherAddress.self, XorPeerAddress.self, XorRelayedAddress.self,
         ChannelNumber.self, Lifetime.self, RequestedTransport.self, RequestedAddressFamily.self,
         AdditionalAddressFamily.self, EvenPort.self, DontFragment.self, ReservationToken.self,
         AddressErrorCode.self, ICMP.self,

@@ -100,15 +100,6 @@ struct TURNAttributeTests {
         expectOnlyLength(8, ICMP.self)
     }
 
-    @Test("ALTERNATE-SERVER is a plain address (RFC 8489 section 14.15)")
-    func alternateServer() {
-        for address in [AddressAttributeTests.v4, AddressAttributeTests.v6] {
-            let bytes = write(MappedAddress(address), .standard)
-            #expect(write(AlternateServer(address), .standard) == bytes)
-            #expect(read(AlternateServer.self, bytes) == AlternateServer(address))
-        }
-    }
-
     /// Zeros of any other length are no value.
     private func expectOnlyLength<A: Attribute>(_ length: Int, _: A.Type) {
         for count in 0...64 {

@@ -7,8 +7,6 @@ struct TURNContext {
     let method: Method
     let flow: ClientFlow
     let now: Instant
-    /// The request's length in bytes.
-    let length: Int
 }
 
 /// What a handler decides; the answer is written afterwards, since it overwrites the request.
@@ -35,7 +33,7 @@ extension Server {
         now: Instant,
         ports: inout some RelayPorts
     ) -> Verdict {
-        let context = TURNContext(method: method, flow: flow, now: now, length: packet.count)
+        let context = TURNContext(method: method, flow: flow, now: now)
         guard let turn = policy.turn else { return drop(.unknownMethod, from: flow, now: now) }
         // A shorter one would be answered with several times its length; none of TURN's is so short.
         guard packet.count >= Self.shortestRequest else {
@@ -197,7 +195,7 @@ extension Server {
         }
         let nonceTime = unixSeconds(at: context.now)
         guard answer.writeUnauthenticated(refusal, challenge, unixSeconds: nonceTime, over: &packet) else {
-            return drop(.amplification, from: context.flow, now: context.now)
+            return drop(.tooLarge, from: context.flow, now: context.now)
         }
         note(refusal, context, realm: answer.realm)
         return .reply

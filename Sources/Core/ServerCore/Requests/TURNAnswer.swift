@@ -64,7 +64,9 @@ struct TURNAnswer {
         seal(&writer, identity, over: &packet)
     }
 
-    /// An error answer to a stranger; false when it would be larger than such answers may be (attacks row 27).
+    /// An error answer to a stranger; false when the buffer has no room for it.
+    ///
+    /// A challenge has 88 bytes with a realm of up to eight (attacks row 27); a longer realm makes it as much longer.
     func writeUnauthenticated(
         _ refusal: Refusal,
         _ authenticator: LongTermAuthenticator,
@@ -85,7 +87,7 @@ struct TURNAnswer {
             )
             guard isWritten else { return false }
         }
-        // A challenge goes without FINGERPRINT: it is as large as such an answer may be (attacks row 27).
+        // A challenge goes without FINGERPRINT, which would make it larger still.
         if hasFingerprint, !isChallenge, writer.finishWithFingerprint(&packet) { return true }
         writer.finish(&packet)
         return true

@@ -17,8 +17,6 @@ public struct ErrorCode: Attribute {
 
     private init(unchecked code: UInt16) { self.code = code }
 
-    /// 300 Try Alternate (RFC 8489 section 14.8).
-    public static let tryAlternate = ErrorCode(unchecked: 300)
     /// 400 Bad Request (RFC 8489 section 14.8).
     public static let badRequest = ErrorCode(unchecked: 400)
     /// 401 Unauthenticated (RFC 8489 section 14.8).
@@ -41,12 +39,8 @@ public struct ErrorCode: Attribute {
     public static let unsupportedTransport = ErrorCode(unchecked: 442)
     /// 443 Peer Address Family Mismatch (RFC 8656 section 19).
     public static let peerAddressFamilyMismatch = ErrorCode(unchecked: 443)
-    /// 446 Connection Already Exists (RFC 6062 section 6.3).
-    public static let connectionAlreadyExists = ErrorCode(unchecked: 446)
     /// 486 Allocation Quota Reached (RFC 8656 section 19).
     public static let allocationQuotaReached = ErrorCode(unchecked: 486)
-    /// 500 Server Error (RFC 8489 section 14.8).
-    public static let serverError = ErrorCode(unchecked: 500)
     /// 508 Insufficient Capacity (RFC 8656 section 19).
     public static let insufficientCapacity = ErrorCode(unchecked: 508)
 
