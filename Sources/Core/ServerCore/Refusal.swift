@@ -106,6 +106,15 @@ public struct NameBytes: Sendable, Equatable {
         for index in 0..<count { bytes[index] = value.uint8(at: index) }
     }
 
+    /// The first bytes of a name.
+    public init(_ name: String) {
+        for byte in name.utf8.prefix(Self.capacity) {
+            bytes[count] = byte
+            count &+= 1
+        }
+        isCut = name.utf8.count > Self.capacity
+    }
+
     /// The bytes.
     public var span: Span<UInt8> {
         @_lifetime(borrow self)

@@ -168,7 +168,7 @@ extension StoredCredential {
         let nobody = StoredCredential(username: name, realm: realm, password: StoredSecret.random())
         self =
             StoredCredential(
-                userHash: nobody.userHash.bytes,
+                username: name,
                 realm: realm,
                 md5: md5 ?? nobody.md5.bytes,
                 sha256: sha256 ?? nobody.sha256.bytes

@@ -56,18 +56,19 @@ public final class LiveServer: RunningServer {
         pump = LogPump(into: log, clock: SystemClock.realtime)
 
         do throws(StartError) {
+            // First, since listening sockets count too.
+            let files = FileLimit.raise()
             plan = try ListenPlan(settings, host: HostAddresses.all())
-            let workers = settings.workerCount
-            let sets = try Listeners.open(plan, workers: workers, bufferSize: settings.socketBuffer)
+            let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             relay = try RelayService(settings, database: paths.database)
             try RelayTable.probe(relay?.plan.addresses ?? [])
-            var policy = try Policy(settings, plan: plan, workers: workers)
-            policy.turn = try relay?.policy(settings, listening: plan)
+            var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
+            if let relay { policy.turn = relay.policy(settings, relay.credentials, listening: plan) }
             self.policy = Mutex(policy)
             startWarnings =
                 Self.warnings(of: sets.first ?? [], settings: settings)
-                + Self.warnings(ofFileLimit: FileLimit.raise(), for: relay?.plan, settings: settings)
+                + Self.warnings(ofFileLimit: files, for: relay?.plan, settings: settings)
             let shared = WorkerPool.Shared(
                 relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
                 ledger: relay?.ledger ?? AccountLedger(capacity: 1),
@@ -277,11 +278,16 @@ extension LiveServer {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
             var policy = try Policy(new.settings, plan: plan, workers: pool.count)
-            policy.turn = try relay?.policy(new.settings, listening: plan)
+            let credentials = try relay?.read(new.settings)
+            if let relay, let credentials {
+                policy.turn = relay.policy(new.settings, credentials, listening: plan)
+            }
             let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
             try log.write(to: destinations, format: new.settings.lineFormat)
+            // Nothing can be refused from here on.
             pool.adopt(policy)
             self.policy.withLock { $0 = policy }
+            if let credentials { relay?.adopt(credentials) }
             adopt(new, now: now)
         } catch {
             // One entry a fault: a log line is one line.

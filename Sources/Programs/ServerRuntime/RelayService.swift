@@ -46,21 +46,24 @@ final class RelayService: Sendable {
         }
     }
 
-    /// Users and secrets as they were read last.
+    /// Users and secrets as they are in force.
     var credentials: Credentials { current.withLock { $0 } }
 
-    /// Reads users and secrets again, and makes what workers go by.
-    ///
-    /// - Throws: Why the store cannot be read; what was read before stays in force.
-    func policy(_ settings: Settings, listening: ListenPlan) throws(StartError) -> TURNPolicy {
-        let credentials: Credentials
+    /// Reads users and secrets again; they are in force with `adopt`.
+    func read(_ settings: Settings) throws(StartError) -> Credentials {
         do throws(AccountStoreError) {
-            credentials = try Credentials(settings, store)
+            return try Credentials(settings, store)
         } catch {
             throw .accounts(error.description)
         }
-        current.withLock { $0 = credentials }
-        return TURNPolicy(settings, book: credentials.book, nonces: nonces(settings), plan: listening, relays: plan)
+    }
+
+    /// Puts users and secrets in force that were read before.
+    func adopt(_ credentials: Credentials) { current.withLock { $0 = credentials } }
+
+    /// What workers go by with these users and secrets.
+    func policy(_ settings: Settings, _ credentials: Credentials, listening: ListenPlan) -> TURNPolicy {
+        TURNPolicy(settings, book: credentials.book, nonces: nonces(settings), plan: listening, relays: plan)
     }
 
     /// What makes and checks nonces: with the key of the settings, else with one that no other server has.
@@ -70,9 +73,10 @@ final class RelayService: Sendable {
 
     /// Writes down what users have relayed this month.
     func saveUsage() throws(AccountStoreError) {
-        let month = Self.month
-        let usage = ledger.snapshot(month: month)
         try saved.withLock { saved throws(AccountStoreError) in
+            // Looked at with the lock held: of two savings the later one must not write the older amounts.
+            let month = Self.month
+            let usage = ledger.snapshot(month: month)
             let changed = saved.changes(in: usage, month: month)
             guard !changed.isEmpty else { return }
             try store.save(changed.map(UserUsage.init), month: Int64(month.number))

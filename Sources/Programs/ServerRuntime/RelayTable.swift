@@ -13,7 +13,6 @@ final class RelayTable: Sendable {
     /// How many ports are tried when other programs hold the ones that were drawn.
     private static let tries = 64
 
-    private let addresses: [RelayAddress]
     private let state: Mutex<State>
     /// A bit for each port of IPv4 and of IPv6 that an allocation has: read on the packet path without the lock.
     private let openV4 = PortBits()
@@ -33,7 +32,6 @@ final class RelayTable: Sendable {
 
     /// A table for at most one relay address of each family.
     init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>) {
-        self.addresses = addresses
         let pools = addresses.map { Pool(address: $0, ports: RelayPortPool(ports: ports, rest: Self.rest)) }
         state = Mutex(State(pools: pools))
     }

@@ -19,9 +19,11 @@ public struct CredentialRealm: Equatable, Sendable {
     }
 }
 
-/// A user as it is stored: the hash of the name, and a key for each algorithm; never the password.
+/// A user as the server knows it: the name, and a key for each algorithm; never the password.
 public struct StoredCredential: Equatable, Sendable {
-    /// What names the user.
+    /// The name, prepared with OpaqueString of RFC 8265.
+    public let username: String
+    /// What names the user in requests.
     public let userHash: UserHash
     /// The name of the realm in which the keys hold.
     public let realm: String
@@ -32,18 +34,20 @@ public struct StoredCredential: Equatable, Sendable {
 
     /// Makes both keys of a user; name, realm and password have been prepared with OpaqueString of RFC 8265.
     public init(username: String, realm: String, password: String) {
+        self.username = username
         userHash = UserHash(username: username, realm: realm)
         self.realm = realm
         md5 = LongTermKey(username: username, realm: realm, password: password, algorithm: .md5)
         sha256 = LongTermKey(username: username, realm: realm, password: password, algorithm: .sha256)
     }
 
-    /// Takes what was stored; nil when a length is wrong.
-    public init?(userHash: [UInt8], realm: String, md5: [UInt8], sha256: [UInt8]) {
-        guard let userHash = UserHash(bytes: userHash), let md5 = LongTermKey(bytes: md5, algorithm: .md5),
+    /// Takes keys that were stored; nil when a length is wrong.
+    public init?(username: String, realm: String, md5: [UInt8], sha256: [UInt8]) {
+        guard let md5 = LongTermKey(bytes: md5, algorithm: .md5),
             let sha256 = LongTermKey(bytes: sha256, algorithm: .sha256)
         else { return nil }
-        self.userHash = userHash
+        self.username = username
+        userHash = UserHash(username: username, realm: realm)
         self.realm = realm
         self.md5 = md5
         self.sha256 = sha256
@@ -98,21 +102,33 @@ public struct CredentialBook: Sendable {
     ///
     /// Takes as many steps whether there is one or not (attacks row 22).
     func user(_ hash: UserHash, realm: Int) -> Int? {
-        let wanted = hash.user
+        let index = position(of: hash.user)
+        guard index < contents.users.count, contents.users[index].userHash == hash, contents.users[index].realm == realm
+        else {
+            return nil
+        }
+        return index
+    }
+
+    /// The name of a user, for those who run the server: a request with USERHASH does not tell it.
+    public func username(of user: UserID) -> String? {
+        let index = position(of: user)
+        guard index < contents.users.count, contents.users[index].userHash.user == user else { return nil }
+        return contents.users[index].username
+    }
+
+    /// Where a user stands, or would stand.
+    private func position(of user: UserID) -> Int {
         var low = 0
         var count = contents.users.count
         while count > 0 {
             let half = count / 2
-            if contents.users[low &+ half].userHash.user < wanted {
+            if contents.users[low &+ half].userHash.user < user {
                 low &+= half &+ 1
                 count &-= half &+ 1
             } else {
                 count = half
             }
-        }
-        guard low < contents.users.count, contents.users[low].userHash == hash, contents.users[low].realm == realm
-        else {
-            return nil
         }
         return low
     }
@@ -149,12 +165,14 @@ public struct CredentialBook: Sendable {
     }
 
     private struct Entry: Sendable {
+        let username: String
         let userHash: UserHash
         let realm: Int
         let md5: LongTermKey
         let sha256: LongTermKey
 
         init(_ user: StoredCredential, realm: Int) {
+            username = user.username
             userHash = user.userHash
             self.realm = realm
             md5 = user.md5

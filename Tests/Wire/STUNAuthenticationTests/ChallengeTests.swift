@@ -177,13 +177,21 @@ struct CredentialBookTests {
         #expect(book.key(ofUser: book.user(users[0].userHash, realm: 0), .md5) == users[0].md5)
     }
 
+    @Test("a user is found by name or hash, and the hash leads back to the name")
+    func names() {
+        let users = (0..<20).map { StoredCredential(username: "user\($0)", realm: "stund", password: "p") }
+        let book = CredentialBook(users: users)
+        for user in users { #expect(book.username(of: user.userHash.user) == user.username) }
+        #expect(book.username(of: UserHash(username: "user20", realm: "stund").user) == nil)
+        #expect(CredentialBook().username(of: users[0].userHash.user) == nil)
+    }
+
     @Test("what is stored of a user comes back; wrong lengths do not")
     func stored() {
         let user = StoredCredential(username: "a", realm: "r", password: "p")
-        let (hash, md5, sha256) = (user.userHash.bytes, user.md5.bytes, user.sha256.bytes)
-        #expect(StoredCredential(userHash: hash, realm: "r", md5: md5, sha256: sha256) == user)
-        #expect(StoredCredential(userHash: md5, realm: "r", md5: md5, sha256: sha256) == nil)
-        #expect(StoredCredential(userHash: hash, realm: "r", md5: sha256, sha256: sha256) == nil)
-        #expect(StoredCredential(userHash: hash, realm: "r", md5: md5, sha256: md5) == nil)
+        let (md5, sha256) = (user.md5.bytes, user.sha256.bytes)
+        #expect(StoredCredential(username: "a", realm: "r", md5: md5, sha256: sha256) == user)
+        #expect(StoredCredential(username: "a", realm: "r", md5: sha256, sha256: sha256) == nil)
+        #expect(StoredCredential(username: "a", realm: "r", md5: md5, sha256: md5) == nil)
     }
 }

@@ -166,21 +166,13 @@ extension Server {
             var next = table.allocations[index].firstPermission
             while next >= 0 {
                 let address = table.permissions[next].address
-                if case .denied = turn.peers.check(address) {
-                    table.permissions[next].isRevoked = true
-                } else {
-                    table.permissions[next].isRevoked = false
-                }
+                table.permissions[next].isRevoked = turn.peers.check(address).isDenied
                 table.permissions[next].isOurs = turn.peers.isOurs(address)
                 next = table.permissions[next].next
             }
             next = table.allocations[index].firstChannel
             while next >= 0 {
-                if case .denied = turn.peers.check(table.channels[next].peer) {
-                    table.channels[next].isRevoked = true
-                } else {
-                    table.channels[next].isRevoked = false
-                }
+                table.channels[next].isRevoked = turn.peers.check(table.channels[next].peer).isDenied
                 next = table.channels[next].next
             }
         }

@@ -1,3 +1,4 @@
+public import STUNAuthentication
 import Synchronization
 
 /// Who has an account: 128 bits made from realm and user name, as whoever makes them likes.
@@ -12,6 +13,9 @@ public struct AccountKey: Hashable, Sendable {
         self.high = high
         self.low = low
     }
+
+    /// The key of a user.
+    public init(_ user: UserID) { self.init(high: user.high, low: user.low) }
 }
 
 /// What an account had in use at one moment.

@@ -10,6 +10,11 @@ public enum PeerDecision: Sendable, Equatable {
     case ownRelayAddress(elsewhere: PeerRule?)
     /// It may not, by this rule.
     case denied(PeerRule)
+
+    /// Whether it may not, on any port.
+    var isDenied: Bool {
+        if case .denied = self { true } else { false }
+    }
 }
 
 /// The rule that denies a peer.

@@ -1,5 +1,5 @@
 import Addresses
-public import STUNAuthentication
+import STUNAuthentication
 import STUNCodec
 
 extension Server {
@@ -198,9 +198,4 @@ struct RelayWish {
         case true: first = .evenReservingNext(family)
         }
     }
-}
-
-extension AccountKey {
-    /// The key of a user.
-    public init(_ user: UserID) { self.init(high: user.high, low: user.low) }
 }

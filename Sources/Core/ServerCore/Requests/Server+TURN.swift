@@ -105,7 +105,9 @@ extension Server {
         )
         if case .accepted(let identity) = reading.authentication {
             // What somebody added behind the integrity is nobody's name.
-            username = identity.username.map { NameBytes(message.value($0)) } ?? NameBytes()
+            username =
+                identity.username.map { NameBytes(message.value($0)) }
+                ?? turn.authenticator.book.username(of: identity.user).map(NameBytes.init) ?? NameBytes()
             reading.outcome = perform(context, message, identity, turn, unknown: &reading.unknown, ports: &ports)
         }
         return reading
