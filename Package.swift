@@ -29,6 +29,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // No traits: no settings of its own.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -95,9 +98,38 @@ let package = Package(
         ),
         .target(
             name: "Administration",
-            dependencies: ["COpenSSL"],
+            dependencies: [
+                "AccountStore", "STUNAuthentication", "ServerSettings", "Observability", "Addresses", "COpenSSL",
+            ],
             path: "Sources/Operations/Administration",
             swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Console",
+            dependencies: [
+                "Administration",
+                "ServerSettings",
+                "Observability",
+                "Addresses",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            path: "Sources/Operations/Console",
+            // The plugin puts them into the program.
+            exclude: ["Templates", "Assets", "Texts"],
+            swiftSettings: swiftSettings,
+            plugins: ["EmbedTexts"]
+        ),
+        .executableTarget(
+            name: "EmbedTextsTool",
+            path: "Sources/Tools/EmbedTexts",
+            swiftSettings: swiftSettings
+        ),
+        .plugin(
+            name: "EmbedTexts",
+            capability: .buildTool(),
+            dependencies: ["EmbedTextsTool"],
+            path: "Plugins/EmbedTexts"
         ),
         // Programs: where it all meets.
         .target(

@@ -162,12 +162,12 @@ public final class ControlSocket: Sendable {
         do {
             switch request {
             case .status: return .status(try await server.status())
-            case .log(let limit): return .log(try await server.log(limit: limit))
-            case .statistics(let limit): return .statistics(try await server.statistics(limit: limit))
+            case .log(let limit): return .log(try await server.log(LogQuery(limit: limit)))
+            case .statistics(let limit): return .statistics(try await server.statistics(StatisticsQuery(limit: limit)))
             case .clearLog: try await server.clearLog()
             case .clearStatistics: try await server.clearStatistics()
             case .reload: try await server.reload()
-            case .sessions(let limit): return .sessions(try await server.sessions(limit: limit))
+            case .sessions(let limit): return .sessions(try await server.sessions(SessionsQuery(limit: limit)))
             case .disconnect(let subject): return .disconnected(try await server.disconnect(subject))
             case .explain(let subject): return .explanation(try await server.explain(subject))
             }

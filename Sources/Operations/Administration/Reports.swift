@@ -71,6 +71,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var listeners: [String]
     /// The number of worker threads.
     public var workers: Int
+    /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
+    public var consoleURL: String?
     /// What the relay has; nil when it is off.
     public var relay: Relay?
     /// Counters in the order in which they are shown.
@@ -87,6 +89,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         stateFolder: String,
         listeners: [String],
         workers: Int,
+        consoleURL: String? = nil,
         relay: Relay? = nil,
         counters: [Counter],
         warnings: [String]
@@ -98,6 +101,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.stateFolder = stateFolder
         self.listeners = listeners
         self.workers = workers
+        self.consoleURL = consoleURL
         self.relay = relay
         self.counters = counters
         self.warnings = warnings
@@ -126,6 +130,12 @@ public struct StatisticsReport: Codable, Hashable, Sendable {
         public var mirrorSetup: UInt64
         /// Packets that a mirror forwarded.
         public var mirrorForwards: UInt64
+        /// Seconds between two requests, on average of the last ones; nil when there was one only.
+        public var keepAlive: Double?
+        /// The wire dialect of the last request, such as `rfc3489`.
+        public var dialect: String?
+        /// The kind of NAT that the requests of this source show, if they do; the names are those of the overview.
+        public var natKind: String?
 
         /// Makes a row; `hits` is the sum of the counts, as in the manual.
         public init(
@@ -136,8 +146,14 @@ public struct StatisticsReport: Codable, Hashable, Sendable {
             changePort: UInt64 = 0,
             error: UInt64 = 0,
             mirrorSetup: UInt64 = 0,
-            mirrorForwards: UInt64 = 0
+            mirrorForwards: UInt64 = 0,
+            keepAlive: Double? = nil,
+            dialect: String? = nil,
+            natKind: String? = nil
         ) {
+            self.keepAlive = keepAlive
+            self.dialect = dialect
+            self.natKind = natKind
             self.source = source
             self.lastAccess = lastAccess
             self.hits = noChange &+ changeIP &+ changePort &+ error &+ mirrorSetup &+ mirrorForwards
@@ -154,11 +170,14 @@ public struct StatisticsReport: Codable, Hashable, Sendable {
     public var rows: [Row]
     /// How many sources the server remembers; more than the rows when a limit was asked for.
     public var totalSources: Int
+    /// How many of them the search found; all of them without one.
+    public var foundSources: Int
 
     /// Makes a report.
-    public init(rows: [Row], totalSources: Int) {
+    public init(rows: [Row], totalSources: Int, foundSources: Int? = nil) {
         self.rows = rows
         self.totalSources = totalSources
+        self.foundSources = foundSources ?? totalSources
     }
 }
 
@@ -180,6 +199,8 @@ public struct LogReport: Codable, Hashable, Sendable {
         public var remark: String?
         /// The packet in hexadecimal digits, when it was kept.
         public var pdu: String?
+        /// The packet in words, a line for the header and each attribute; nil when it is no STUN message.
+        public var decoded: [String]?
 
         /// Makes an entry.
         public init(
@@ -189,8 +210,10 @@ public struct LogReport: Codable, Hashable, Sendable {
             text: String,
             address: String? = nil,
             remark: String? = nil,
-            pdu: String? = nil
+            pdu: String? = nil,
+            decoded: [String]? = nil
         ) {
+            self.decoded = decoded
             self.level = level
             self.code = code
             self.time = time

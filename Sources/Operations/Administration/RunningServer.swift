@@ -1,23 +1,40 @@
+public import Observability
+public import ServerSettings
+
 /// What the control socket and the console ask of a server that runs; the runtime implements it.
 ///
 /// Workers answer by mailbox within a batch, so every call returns soon. An error is told to the person who asked.
 public protocol RunningServer: Sendable {
     /// The state of the whole process.
     func status() async throws -> ServerStatus
-    /// The newest log messages, oldest first; at most `limit` when given.
-    func log(limit: Int?) async throws -> LogReport
-    /// The sources, newest access first; at most `limit` when given.
-    func statistics(limit: Int?) async throws -> StatisticsReport
+    /// The last hour and day, who asks how, and what is refused.
+    func overview() async throws -> OverviewReport
+    /// The log messages that the query means, oldest first.
+    func log(_ query: LogQuery) async throws -> LogReport
+    /// The sources that the query means.
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport
+    /// The allocations that the query means.
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport
     /// Forgets the log messages that are kept in memory.
     func clearLog() async throws
     /// Forgets all sources and their counts.
     func clearStatistics() async throws
-    /// Rereads the settings file; throws when it is refused, and then the running settings stay.
-    func reload() async throws
-    /// The allocations, newest first; at most `limit` when given.
-    func sessions(limit: Int?) async throws -> SessionsReport
     /// Ends the sessions whose id, user or client address `subject` is; answers how many those were.
     func disconnect(_ subject: String) async throws -> Int
     /// What is known of a user name or an address, and why requests of it were refused.
     func explain(_ subject: String) async throws -> Explanation
+    /// Whether a user (nil: any) can reach a peer, an IP address with or without a port, and what keeps them apart.
+    func explain(user: String?, peer: String) async throws -> Explanation
+    /// Whether the server is ready for clients.
+    func readiness() async -> ReadinessReport
+    /// Sends requests to itself and looks at what comes back.
+    func selfTest() async -> [Check]
+    /// All figures for Prometheus.
+    func metrics() async throws -> [MetricFamily]
+    /// The settings that are in force, and where each came from.
+    var settings: LoadedSettings { get }
+    /// Rereads the settings file; throws when it is refused, and then the running settings stay.
+    func reload() async throws
+    /// Says something in the server's log.
+    func tell(_ code: MessageCode, _ text: String)
 }

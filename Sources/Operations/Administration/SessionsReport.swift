@@ -106,10 +106,13 @@ public struct SessionsReport: Codable, Hashable, Sendable {
     public var rows: [Row]
     /// How many there are; more than the rows when a limit was asked for.
     public var totalSessions: Int
+    /// How many of them the search found; all of them without one.
+    public var foundSessions: Int
 
     /// Makes a report.
-    public init(rows: [Row], totalSessions: Int) {
+    public init(rows: [Row], totalSessions: Int, foundSessions: Int? = nil) {
         self.rows = rows
         self.totalSessions = totalSessions
+        self.foundSessions = foundSessions ?? totalSessions
     }
 }

@@ -55,8 +55,8 @@ extension LiveServer {
     }
 
     /// The allocations, newest first.
-    public func sessions(limit: Int?) async throws -> SessionsReport {
-        SessionsReport(await pool.sessions(), limit: limit)
+    public func sessions(_ query: SessionsQuery) async throws -> SessionsReport {
+        SessionsReport(await pool.sessions(), limit: query.limit)
     }
 
     /// Ends the sessions whose id, user or client address `subject` is.
@@ -64,6 +64,9 @@ extension LiveServer {
         let choice = SessionChoice(subject)
         return await pool.disconnect { choice.means($1, worker: $0) }
     }
+
+    /// Whether a user can reach a peer, and what keeps them apart.
+    public func explain(user: String?, peer: String) async throws -> Explanation { try await explain(peer) }
 
     /// What is known of a user or an address.
     public func explain(_ subject: String) async throws -> Explanation {

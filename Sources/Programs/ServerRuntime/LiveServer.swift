@@ -239,15 +239,15 @@ extension LiveServer {
     }
 
     /// The newest log messages, oldest first.
-    public func log(limit: Int?) async throws -> LogReport {
+    public func log(_ query: LogQuery) async throws -> LogReport {
         // What workers have told but the log's thread has not yet read belongs to the answer.
         pump.pump(now: SystemClock.realtime())
-        let entries = log.history.entries.suffix(limit ?? .max)
+        let entries = log.history.entries.suffix(query.limit ?? .max)
         return LogReport(lines: entries.map { $0.formatted(.text) }, entries: entries.map(LogReport.Entry.init))
     }
 
     /// The sources, newest access first.
-    public func statistics(limit: Int?) async throws -> StatisticsReport {
+    public func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
         let reports = await pool.reports()
         // A source that asked both ports may be with two workers.
         let rows = Dictionary(reports.flatMap(\.sources).map { ($0.source, $0) }) { $0.adding($1) }
@@ -255,10 +255,27 @@ extension LiveServer {
         let remembered = loaded.withLock { $0.settings.statisticsRows }
         let newest = rows.values.sorted { $0.lastAccess > $1.lastAccess }.prefix(remembered)
         return StatisticsReport(
-            rows: newest.prefix(limit ?? .max).map { StatisticsReport.Row($0, now: now) },
+            rows: newest.prefix(query.limit ?? .max).map { StatisticsReport.Row($0, now: now) },
             totalSources: newest.count
         )
     }
+
+    /// The settings that are in force, and where each came from.
+    public var settings: LoadedSettings { loaded.withLock { $0 } }
+
+    /// The last hour and day, who asks how, and what is refused.
+    public func overview() async throws -> OverviewReport {
+        OverviewReport(history: TrafficHistory(), dialects: [], natKinds: [], refusals: [])
+    }
+
+    /// Whether the server is ready for clients.
+    public func readiness() async -> ReadinessReport { ReadinessReport([]) }
+
+    /// Sends requests to itself and looks at what comes back.
+    public func selfTest() async -> [Check] { [] }
+
+    /// All figures for Prometheus.
+    public func metrics() async throws -> [MetricFamily] { [] }
 
     /// Forgets the log messages that are kept in memory.
     public func clearLog() async throws { log.history.clear() }
