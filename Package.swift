@@ -235,7 +235,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AdministrationTests",
-            dependencies: ["Administration", "COpenSSL"],
+            dependencies: ["Administration", "ServerSettings", "Observability", "COpenSSL"],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),
@@ -267,6 +267,7 @@ let package = Package(
                 "Administration",
                 "STUNAuthentication",
                 "ServerSettings",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Programs/stundTests",
