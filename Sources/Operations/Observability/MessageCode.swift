@@ -107,6 +107,12 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case accountsRead = 1117
     /// The address that relays is a private one.
     case privateRelayAddress = 1118
+    /// The web console is open.
+    case consoleOpened = 1125
+    /// The web console is open on another port than the one of the settings.
+    case consoleOnOtherPort = 1126
+    /// Somebody was not let into the console.
+    case consoleLoginRefused = 1127
 }
 
 extension MessageCode {

@@ -30,6 +30,8 @@ public final class LiveServer: RunningServer {
     private let startWarnings: [String]
     private let startedAt = SystemClock.monotonic()
     private let loaded: Mutex<LoadedSettings>
+    private let feed = SettingsFeed()
+    private let consoleURL = Mutex<String?>(nil)
     private let reloading = Mutex(())
     /// The settings that the server started with: what needs a restart is compared with them.
     let started: Settings
@@ -231,6 +233,7 @@ extension LiveServer {
             stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
+            consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: reports.reduce(0) { $0 + $1.sessionCount }),
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
@@ -262,6 +265,12 @@ extension LiveServer {
 
     /// The settings that are in force, and where each came from.
     public var settings: LoadedSettings { loaded.withLock { $0 } }
+
+    /// The settings that are put into force from now on.
+    public func settingsChanges() -> AsyncStream<LoadedSettings> { feed.follow() }
+
+    /// The web console is there now, or nowhere.
+    public func consoleMoved(to url: String?) { consoleURL.withLock { $0 = url } }
 
     /// The last hour and day, who asks how, and what is refused.
     public func overview() async throws -> OverviewReport {
@@ -326,6 +335,7 @@ extension LiveServer {
         for name in pendingRestart(new.settings) {
             log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
         }
+        feed.publish(new)
     }
 
     /// The settings that differ from those the server started with and cannot change while it runs.
