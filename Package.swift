@@ -250,6 +250,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "ConsoleTests",
+            dependencies: ["Console", "Administration", "ServerSettings", "Observability", "Addresses"],
+            path: "Tests/Operations/ConsoleTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ServerRuntimeTests",
             dependencies: [
                 "ServerRuntime",

@@ -22,6 +22,9 @@ final class LoginBrake: Sendable {
 
     private let clients = Mutex<[IPAddress: Failures]>([:])
 
+    /// How many clients are remembered.
+    var count: Int { clients.withLock { $0.count } }
+
     /// How long a client has still to wait; nil when it may try.
     func wait(for client: IPAddress, now: ContinuousClock.Instant = .now) -> Duration? {
         clients.withLock { clients in
