@@ -107,6 +107,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case accountsRead = 1117
     /// The address that relays is a private one.
     case privateRelayAddress = 1118
+    /// Somebody changed a setting.
+    case settingChanged = 1119
+    /// Somebody changed users, secrets, operators or tokens.
+    case accountChanged = 1120
 }
 
 extension MessageCode {
