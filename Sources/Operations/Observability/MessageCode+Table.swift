@@ -417,6 +417,21 @@ extension MessageCode {
             remedy: "Set external-ip to the public address of the NAT before this host; in a local network nothing."
         ),
         Definition(
+            .settingChanged,
+            .notice,
+            "Setting changed",
+            meaning: "Somebody changed a setting; the entry says who, which, from what and to what. Secrets are not told.",
+            remedy: "Nothing; `stund setting history` has all changes, and `stund setting undo` takes one back."
+        ),
+        Definition(
+            .accountChanged,
+            .notice,
+            "Account changed",
+            meaning: "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and "
+                + "what.",
+            remedy: "Nothing, if you know of it."
+        ),
+        Definition(
             .consoleOpened,
             .notice,
             "Console opened",
