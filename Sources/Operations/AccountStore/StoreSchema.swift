@@ -32,6 +32,35 @@ enum StoreSchema {
                     """
             )
         }
+        migrator.registerMigration("2: history of settings, operators, tokens") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE settings_change (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        time INTEGER NOT NULL,
+                        person TEXT,
+                        content TEXT NOT NULL
+                    ) STRICT;
+                    CREATE TABLE settings_known (
+                        id INTEGER PRIMARY KEY CHECK (id = 1),
+                        content TEXT NOT NULL
+                    ) STRICT;
+                    CREATE TABLE operator (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        hash TEXT NOT NULL,
+                        role TEXT NOT NULL,
+                        created INTEGER NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE token (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        digest BLOB NOT NULL UNIQUE,
+                        role TEXT NOT NULL,
+                        created INTEGER NOT NULL,
+                        expires INTEGER
+                    ) STRICT, WITHOUT ROWID;
+                    """
+            )
+        }
         return migrator
     }
 }

@@ -1,4 +1,5 @@
 import AccountStore
+import Foundation
 import Observability
 public import ServerSettings
 
@@ -8,8 +9,17 @@ public import ServerSettings
 public final class Administrator: Sendable {
     /// The server.
     public let server: any RunningServer
-    private let sources: SettingsSources
-    private let store: AccountStore
+    let sources: SettingsSources
+    let store: AccountStore
+    let editor: SettingsEditor
+    /// What the server began with.
+    let started: Settings
+    /// Files and the database.
+    let work = BlockingWork("stund.administrator")
+    /// scrypt takes 32 MiB and a tenth of a second: one at a time, and nothing else waits for it.
+    let hashing = BlockingWork("stund.scrypt")
+    /// A change and the reload that puts it into force belong together.
+    let changes = Turnstile()
 
     /// Administers `server`, whose settings come from `sources`.
     ///
@@ -21,12 +31,19 @@ public final class Administrator: Sendable {
     ) throws(AdministrationError) {
         self.server = server
         self.sources = sources
+        started = server.settings.settings
         do throws(AccountStoreError) {
             store = try AccountStore(path: database)
         } catch {
             throw AdministrationError(error.description)
         }
+        editor = SettingsEditor(sources, store: store)
+        // What changes from now on with an editor is found by comparison.
+        editor.noteChangesByHand()
     }
+
+    /// The time in Unix seconds.
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
 }
 
 /// Why something was not done, in a sentence for a person.
@@ -36,35 +53,6 @@ public struct AdministrationError: Error, Hashable, CustomStringConvertible {
 
     /// Takes the sentence.
     public init(_ description: String) { self.description = description }
-}
-
-// MARK: Settings
-
-extension Administrator {
-    /// All settings with their values in force.
-    public func settings() async -> SettingsReport {
-        SettingsReport(file: server.settings.file, fields: [], problems: [])
-    }
-
-    /// What `change` would do; throws `SettingsRefusal` when it would be refused.
-    public func preview(_ change: SettingsChange) async throws -> SettingsPreview {
-        throw AdministrationError("not written")
-    }
-
-    /// Writes `change` into the settings file, puts it into force and keeps it in the history.
-    ///
-    /// - Throws: `SettingsRefusal`, and then the file and the running settings are as they were.
-    public func apply(_ change: SettingsChange, by person: Operator) async throws -> SettingsPreview {
-        throw AdministrationError("not written")
-    }
-
-    /// The changes of settings, newest first.
-    public func settingsHistory(limit: Int) async throws -> [SettingsHistoryEntry] { [] }
-
-    /// What it would take to undo the change of this number.
-    public func changeUndoing(_ id: Int64) async throws -> SettingsChange {
-        throw AdministrationError("not written")
-    }
 }
 
 // MARK: Users and secrets of TURN

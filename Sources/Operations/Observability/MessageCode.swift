@@ -107,6 +107,16 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case accountsRead = 1117
     /// The address that relays is a private one.
     case privateRelayAddress = 1118
+    /// Somebody changed a setting.
+    case settingChanged = 1119
+    /// Somebody changed users, secrets, operators or tokens.
+    case accountChanged = 1120
+    /// The web console is open.
+    case consoleOpened = 1121
+    /// The web console is open on another port than the one of the settings.
+    case consoleOnOtherPort = 1122
+    /// Somebody was not let into the console.
+    case consoleLoginRefused = 1123
 }
 
 extension MessageCode {

@@ -71,12 +71,58 @@ enum FileAccess {
         return path
     }
 
+    /// A file that was replaced, as long as that may be undone.
+    struct Replacement {
+        let path: String
+        /// A copy of the old file; nil when there was none.
+        let backup: String?
+
+        /// The new file stays.
+        func keep() {
+            if let backup { unsafe unlink(backup) }
+        }
+
+        /// Puts the old file back, which takes no room on the disk.
+        func undo() throws(SettingsError) {
+            let result = if let backup { unsafe rename(backup, path) } else { unsafe unlink(path) }
+            guard result == 0 else { throw failure(path, "cannot be put back as it was") }
+            flushFolder(of: path)
+        }
+    }
+
     /// Puts `bytes` in the place of the file at `path`, which is no link, in one step: old or new, never a part.
     ///
     /// Keeps owner and mode of `old`; a file that is new gets mode 0600.
-    static func replace(_ path: String, with bytes: [UInt8], old: FileContent?) throws(SettingsError) {
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
-        let temporary = folder + ".stund-" + String(UInt64.random(in: .min ... .max), radix: 16) + ".tmp"
+    static func replace(_ path: String, with bytes: [UInt8], old: FileContent?) throws(SettingsError) -> Replacement {
+        removeLeftovers(in: folder(of: path))
+        // Made first: undoing must not need room that the disk may no longer have.
+        let backup: String? = if let old { try make(old.bytes, like: old, beside: path) } else { nil }
+        do throws(SettingsError) {
+            let new = try make(bytes, like: old, beside: path)
+            do throws(SettingsError) {
+                // Somebody may have saved the file from an editor meanwhile: their work is not overwritten.
+                guard try read(path)?.bytes == old?.bytes else { throw error(path, "was changed meanwhile: try again") }
+                guard unsafe rename(new, path) == 0 else {
+                    if errno == EBUSY { throw error(path, "is mounted as a single file: mount its folder instead") }
+                    throw failure(path, "cannot be replaced")
+                }
+            } catch {
+                unsafe unlink(new)
+                throw error
+            }
+        } catch {
+            if let backup { unsafe unlink(backup) }
+            throw error
+        }
+        flushFolder(of: path)
+        return Replacement(path: path, backup: backup)
+    }
+
+    /// A new file beside `path` with these bytes, on the disk, owned as `old` is; the path of it.
+    private static func make(_ bytes: [UInt8], like old: FileContent?, beside path: String) throws(SettingsError) -> String
+    {
+        let name = leftoverPrefix + String(UInt64.random(in: .min ... .max), radix: 16) + leftoverSuffix
+        let temporary = folder(of: path) + name
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(path, "cannot be changed, as no file can be made in its folder") }
         do throws(SettingsError) {
@@ -84,21 +130,45 @@ enum FileAccess {
             try write(bytes, to: descriptor, path)
             if let old { try keep(old, descriptor, path) }
             guard fsync(descriptor) == 0 else { throw failure(path, "cannot be written") }
-            // Somebody may have saved the file from an editor meanwhile: their work is not overwritten.
-            guard try read(path)?.bytes == old?.bytes else { throw error(path, "was changed meanwhile: try again") }
-            guard unsafe rename(temporary, path) == 0 else {
-                if errno == EBUSY { throw error(path, "is mounted as a single file: mount its folder instead") }
-                throw failure(path, "cannot be replaced")
-            }
         } catch {
             unsafe unlink(temporary)
             throw error
         }
-        // The new file is in place; the folder's own write only decides whether a power cut may undo that.
-        let folderDescriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folderDescriptor >= 0 else { return }
-        fsync(folderDescriptor)
-        close(folderDescriptor)
+        return temporary
+    }
+
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+    }
+
+    /// The new file is in place by now; this only decides whether a power cut may undo that.
+    private static func flushFolder(of path: String) {
+        let descriptor = unsafe open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    private static let leftoverPrefix = ".stund-"
+    private static let leftoverSuffix = ".tmp"
+
+    /// Removes what a process that was killed in the middle of a change has left: it may hold secrets.
+    ///
+    /// Only what is older than a change can take, as another process may be at work.
+    private static func removeLeftovers(in folder: String) {
+        guard let stream = unsafe opendir(folder) else { return }
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix(leftoverPrefix), name.hasSuffix(leftoverSuffix) else { continue }
+            var info = stat()
+            guard unsafe lstat(folder + name, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+                time(nil) - info.st_mtim.tv_sec > 60
+            else { continue }
+            unsafe unlink(folder + name)
+        }
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(SettingsError) {

@@ -52,8 +52,11 @@ struct LineTable {
         return offset
     }
 
+    /// How many lines there are; the last one may be empty.
+    var count: Int { starts.count }
+
     /// The bytes of the line with this number, from 1, with its line break.
-    private func content(ofLine number: Int) -> ArraySlice<UInt8> {
+    func content(ofLine number: Int) -> ArraySlice<UInt8> {
         bytes[starts[number - 1]..<(number < starts.count ? starts[number] : bytes.count)]
     }
 

@@ -25,6 +25,15 @@ public enum SettingKind: Sendable, Equatable {
         }
     }
 
+    /// The words that may be written, where there are few; else empty.
+    public var choices: [String] {
+        switch self {
+        case .onOff: ["on", "off"]
+        case .choice(let words): words
+        default: []
+        }
+    }
+
     /// Whether `key:` with nothing after it is a value.
     var mayBeEmpty: Bool {
         switch self {
@@ -54,6 +63,8 @@ public struct SettingKey: Sendable {
     public let needsRestart: Bool
     /// Whether the value must not be printed.
     public let isSecret: Bool
+    /// The group it belongs to, such as `listening`.
+    public private(set) var group = ""
 
     private let assign: @Sendable (String, inout Settings) throws(InvalidValue) -> Void
     private let read: @Sendable (Settings) -> String
@@ -75,6 +86,13 @@ public struct SettingKey: Sendable {
         self.isSecret = isSecret
         assign = { (text, settings) throws(InvalidValue) in settings[keyPath: property] = try syntax.parse(text) }
         read = { settings in syntax.format(settings[keyPath: property]) }
+    }
+
+    /// The same key in a group.
+    func inGroup(_ name: String) -> SettingKey {
+        var key = self
+        key.group = name
+        return key
     }
 
     /// The environment variable: `STUND_STUN_PORT_1` for `stun-port-1`.

@@ -2,8 +2,14 @@ extension Settings {
     /// Every setting there is, in the order of the reference: the one home of names, rules and help texts.
     ///
     /// The defaults live in `Settings` itself.
-    public static let keys: [SettingKey] =
-        listening + answers + turn + credentials + relay + peers + quotas + limits + logging + console
+    public static let keys: [SettingKey] = sections.flatMap { section in
+        section.keys.map { $0.inGroup(section.group) }
+    }
+
+    private static let sections: [(group: String, keys: [SettingKey])] = [
+        ("listening", listening), ("answers", answers), ("turn", turn), ("credentials", credentials), ("relay", relay),
+        ("peers", peers), ("quotas", quotas), ("limits", limits), ("logging", logging), ("console", console),
+    ]
 
     /// The setting called `name`; nil when there is none.
     public static func key(named name: String) -> SettingKey? { keysByName[name] }

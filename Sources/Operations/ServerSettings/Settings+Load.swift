@@ -58,7 +58,21 @@ extension Settings {
     /// - Throws: Everything that was found wrong, up to a limit.
     public static func load(from sources: SettingsSources) throws(SettingsError) -> LoadedSettings {
         let content = try FileAccess.read(sources.file)
-        let document = SettingsDocument(content?.bytes ?? [], path: sources.file)
+        return try load(
+            SettingsDocument(content?.bytes ?? [], path: sources.file),
+            exists: content != nil,
+            mode: content?.mode ?? 0,
+            from: sources
+        )
+    }
+
+    /// What `load(from:)` would give if the settings file were `document`.
+    static func load(
+        _ document: SettingsDocument,
+        exists: Bool,
+        mode: UInt32,
+        from sources: SettingsSources
+    ) throws(SettingsError) -> LoadedSettings {
         let file = SettingsLayer(document, faultOfPasswordHash: sources.faultOfPasswordHash)
         let environment = SettingsLayer(environmentOf: sources)
         let flags = SettingsLayer(flagsOf: sources)
@@ -72,10 +86,10 @@ extension Settings {
         return LoadedSettings(
             settings: settings,
             file: sources.file,
-            fileExists: content != nil,
+            fileExists: exists,
             keysInFile: document.entries.count,
             origins: origins,
-            warnings: warnings(file: file, mode: content?.mode ?? 0, path: sources.file) + settings.turnWarnings
+            warnings: warnings(file: file, mode: mode, path: sources.file) + settings.turnWarnings
         )
     }
 

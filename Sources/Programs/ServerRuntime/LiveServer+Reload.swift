@@ -51,6 +51,7 @@ extension LiveServer {
         for name in pendingRestart(new.settings) {
             log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
         }
+        feed.publish(new)
     }
 
     /// The settings that differ from those the server started with and cannot change while it runs.

@@ -27,6 +27,7 @@ extension LiveServer {
             stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
+            consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: total.sessions),
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
@@ -52,6 +53,12 @@ extension LiveServer {
 
     /// The settings that are in force, and where each came from.
     public var settings: LoadedSettings { loaded.withLock { $0 } }
+
+    /// The settings that are put into force from now on.
+    public func settingsChanges() -> AsyncStream<LoadedSettings> { feed.follow() }
+
+    /// The web console is there now, or nowhere.
+    public func consoleMoved(to url: String?) { consoleURL.withLock { $0 = url } }
 
     /// The last hour and day, who asks how, and what is refused.
     public func overview() async throws -> OverviewReport {

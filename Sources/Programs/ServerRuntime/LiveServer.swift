@@ -38,6 +38,8 @@ public final class LiveServer: RunningServer {
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
     private let stopping = Atomic<Bool>(false)
     let loaded: Mutex<LoadedSettings>
+    let feed = SettingsFeed()
+    let consoleURL = Mutex<String?>(nil)
     let reloading = Mutex(())
     /// The settings that the server started with: what needs a restart is compared with them.
     let started: Settings
