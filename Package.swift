@@ -245,7 +245,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AdministrationTests",
-            dependencies: ["Administration", "COpenSSL"],
+            dependencies: ["Administration", "ServerSettings", "Observability", "COpenSSL"],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),
@@ -283,6 +283,7 @@ let package = Package(
                 "Administration",
                 "STUNAuthentication",
                 "ServerSettings",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Programs/stundTests",
