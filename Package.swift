@@ -131,7 +131,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "EmbedTextsTool",
-            path: "Sources/Tools/EmbedTexts",
+            path: "Plugins/EmbedTextsTool",
             swiftSettings: swiftSettings
         ),
         .plugin(
