@@ -235,7 +235,10 @@ let package = Package(
         ),
         .testTarget(
             name: "AdministrationTests",
-            dependencies: ["Administration", "COpenSSL"],
+            dependencies: [
+                "Administration", "AccountStore", "STUNAuthentication", "ServerSettings", "Observability", "Addresses",
+                "COpenSSL",
+            ],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),
