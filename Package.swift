@@ -32,6 +32,10 @@ let package = Package(
         // No traits: no settings of its own.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        // What Hummingbird's own interface is made of.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // Wire: what the bytes mean.
@@ -112,6 +116,11 @@ let package = Package(
                 "Observability",
                 "Addresses",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Operations/Console",
@@ -122,7 +131,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "EmbedTextsTool",
-            path: "Sources/Tools/EmbedTexts",
+            path: "Plugins/EmbedTextsTool",
             swiftSettings: swiftSettings
         ),
         .plugin(
@@ -152,6 +161,7 @@ let package = Package(
             name: "stund",
             dependencies: [
                 "ServerRuntime",
+                "Console",
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
@@ -243,6 +253,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "ConsoleTests",
+            dependencies: ["Console", "Administration", "ServerSettings", "Observability", "Addresses"],
+            path: "Tests/Operations/ConsoleTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ServerRuntimeTests",
             dependencies: [
                 "ServerRuntime",
@@ -270,6 +286,7 @@ let package = Package(
                 "Administration",
                 "STUNAuthentication",
                 "ServerSettings",
+                "Observability",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Programs/stundTests",

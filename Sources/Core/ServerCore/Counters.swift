@@ -15,9 +15,13 @@ public struct Counters: Sendable {
     /// What allocations relayed, those that have ended included.
     public internal(set) var traffic = Traffic()
 
-    private static let errorCodes: [15 of UInt16] = [
+    /// The error codes that this server sends, in the order of `refused`.
+    public static let errorCodes: [15 of UInt16] = [
         300, 400, 401, 403, 420, 433, 437, 438, 440, 441, 442, 443, 446, 486, 508,
     ]
+    /// The methods of TURN in the order of `granted`.
+    public static var grantedMethods: [String] { methods.indices.map { methods[$0].1 } }
+
     private static let methods: [4 of (Method, String)] = [
         (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
         (.channelBind, "channel-bind"),
@@ -45,6 +49,9 @@ public struct Counters: Sendable {
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
         traffic.add(other.traffic)
     }
+
+    /// STUN and TURN requests of all dialects, and whatever else of them could be told.
+    public var requests: UInt64 { received.indices.reduce(0) { $0 &+ received[$1] } }
 
     /// Name and value of each, in a fixed order: `requests-rfc8489`, `answers-rfc3489`, `errors-420`, `drops-not-stun`.
     public var named: [(name: String, value: UInt64)] {

@@ -122,7 +122,7 @@ public struct Server: Sendable {
             // Answering a response would let two servers, or one forged packet, start a loop (attacks row 29).
             switch type.messageClass {
             case .success, .error: return drop(.response, from: flow, now: now)
-            case .indication: return dropIndication(type, from: flow, now: now)
+            case .indication: return dropIndication(type, dialect, from: flow, now: now)
             case .request: break
             }
             guard type.method == .binding || type.method == .sharedSecret && dialect == .classic else {
@@ -138,9 +138,14 @@ public struct Server: Sendable {
     }
 
     /// A Binding indication keeps a NAT's port open (RFC 8489 section 6.1): a hit, not an error.
-    private mutating func dropIndication(_ type: MessageType, from flow: ClientFlow, now: Instant) -> Verdict {
+    private mutating func dropIndication(
+        _ type: MessageType,
+        _ dialect: Dialect,
+        from flow: ClientFlow,
+        now: Instant
+    ) -> Verdict {
         guard type.method == .binding else { return drop(.unknownMethod, from: flow, now: now) }
-        sources.count(.noChange, from: flow.source, now: now)
+        sources.count(.noChange, dialect, from: flow, now: now)
         return drop(.indication)
     }
 

@@ -1,4 +1,5 @@
 public import Addresses
+import STUNCodec
 
 /// The statistics of the last sources, as the manual's page shows them: bounded, the longest silent one gives way.
 public struct SourceTable: Sendable {
@@ -20,6 +21,8 @@ public struct SourceTable: Sendable {
         public internal(set) var mirrorSetup: UInt64 = 0
         /// Datagrams that were relayed for the source, both ways.
         public internal(set) var mirrorForwards: UInt64 = 0
+        /// What its requests show of it.
+        public internal(set) var behaviour = SourceBehaviour()
 
         /// All messages: the sum of the row.
         public var hits: UInt64 { noChange &+ changeIP &+ changePort &+ error &+ mirrorSetup &+ mirrorForwards }
@@ -34,6 +37,7 @@ public struct SourceTable: Sendable {
             sum.error &+= other.error
             sum.mirrorSetup &+= other.mirrorSetup
             sum.mirrorForwards &+= other.mirrorForwards
+            sum.behaviour = behaviour.adding(other.behaviour)
             return sum
         }
     }
@@ -64,8 +68,22 @@ public struct SourceTable: Sendable {
         older.reserveCapacity(self.capacity)
     }
 
-    /// Counts one message of a source.
-    mutating func count(_ column: Column, from source: SocketAddress, now: Instant) {
+    /// Counts a request, and notes what it shows.
+    mutating func count(_ column: Column, _ dialect: Dialect, from flow: ClientFlow, now: Instant) {
+        let slot = count(column, from: flow.source, now: now)
+        rows[slot].behaviour.noteRequest(dialect, on: flow.role, now: now)
+    }
+
+    /// Counts a request whose answer leaves by the socket that it asks for, and notes what it shows.
+    mutating func count(_ column: Column, _ request: BindingRequest, from flow: ClientFlow, now: Instant) {
+        let slot = count(column, from: flow.source, now: now)
+        rows[slot].behaviour.noteRequest(request.dialect, on: flow.role, now: now)
+        rows[slot].behaviour.noteChange(request.change, request.context.transactionID, now: now)
+    }
+
+    /// Counts one message of a source; returns the row.
+    @discardableResult
+    mutating func count(_ column: Column, from source: SocketAddress, now: Instant) -> Int {
         let slot = touch(source, now: now)
         rows[slot].lastAccess = now
         switch column {
@@ -75,6 +93,7 @@ public struct SourceTable: Sendable {
         case .error: rows[slot].error &+= 1
         case .mirrorSetup: rows[slot].mirrorSetup &+= 1
         }
+        return slot
     }
 
     /// Counts datagrams that were relayed for a source, the last of them at `now`.
@@ -103,9 +122,13 @@ public struct SourceTable: Sendable {
         oldest = -1
     }
 
+    /// How many sources are remembered.
+    public var sourceCount: Int { rows.count }
+
     /// The rows, the last heard first.
     public var newestFirst: [Row] {
         var list: [Row] = []
+        list.reserveCapacity(rows.count)
         var slot = newest
         while slot >= 0 {
             list.append(rows[Int(slot)])

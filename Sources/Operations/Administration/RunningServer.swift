@@ -33,6 +33,8 @@ public protocol RunningServer: Sendable {
     func metrics() async throws -> [MetricFamily]
     /// The settings that are in force, and where each came from.
     var settings: LoadedSettings { get }
+    /// The settings that are put into force from now on.
+    func settingsChanges() -> AsyncStream<LoadedSettings>
     /// Rereads the settings file; throws when it is refused, and then the running settings stay.
     func reload() async throws
     /// Says something in the server's log.

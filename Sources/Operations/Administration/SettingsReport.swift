@@ -95,9 +95,13 @@ public struct SettingsPreview: Codable, Hashable, Sendable {
     public struct Row: Codable, Hashable, Sendable {
         /// The name.
         public var key: String
-        /// The text in the file now; nil when it is not there. Of a secret only `(set)`.
+        /// The text in the file now; nil when it is not there.
+        ///
+        /// Of a secret only `(set)`.
         public var before: String?
-        /// The text afterwards; nil when it is taken out. Of a secret only `(set)`.
+        /// The text afterwards; nil when it is taken out.
+        ///
+        /// Of a secret only `(set)`.
         public var after: String?
         /// Whether it takes effect only when the server starts again.
         public var needsRestart: Bool

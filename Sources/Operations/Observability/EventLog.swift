@@ -17,6 +17,7 @@ public final class EventLog: Sendable {
     /// destination takes its time.
     private struct State {
         var sampler = RepeatSampler()
+        var entries = InlineArray<10, UInt64>(repeating: 0)
         var jobs: [LogOutputs.Job] = []
         /// How many entries were left out because too many waited already.
         var missed = 0
@@ -117,6 +118,12 @@ public final class EventLog: Sendable {
         append(LogEntry(code, text, level: level, address: address, pdu: pdu, at: time))
     }
 
+    /// How many entries there were of each level since the start, those included that were only counted as repeats.
+    public var entryCounts: [(level: LogLevel, count: UInt64)] {
+        let counts = state.withLock { $0.entries }
+        return LogLevel.allCases.map { ($0, counts[Int($0.rawValue)]) }
+    }
+
     /// Adds an entry, if its level is enabled.
     public func append(_ entry: LogEntry) {
         keep([entry])
@@ -156,7 +163,10 @@ public final class EventLog: Sendable {
     func keep(_ entries: [LogEntry]) {
         state.withLock { state in
             var lines: [LogEntry] = []
-            for entry in entries where levelSwitch.isEnabled(entry.level) { lines += state.sampler.admit(entry) }
+            for entry in entries where levelSwitch.isEnabled(entry.level) {
+                state.entries[Int(entry.level.rawValue)] &+= 1
+                lines += state.sampler.admit(entry)
+            }
             enqueue(lines, &state)
         }
     }

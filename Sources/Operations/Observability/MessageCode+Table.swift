@@ -420,16 +420,41 @@ extension MessageCode {
             .settingChanged,
             .notice,
             "Setting changed",
-            meaning: "Somebody changed a setting; the entry says who, which, from what and to what. Secrets are not told.",
+            meaning:
+                "Somebody changed a setting; the entry says who, which, from what and to what. Secrets are not told.",
             remedy: "Nothing; `stund setting history` has all changes, and `stund setting undo` takes one back."
         ),
         Definition(
             .accountChanged,
             .notice,
             "Account changed",
-            meaning: "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and "
-                + "what.",
+            meaning:
+                "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and what.",
             remedy: "Nothing, if you know of it."
+        ),
+        Definition(
+            .consoleOpened,
+            .notice,
+            "Console opened",
+            meaning: "The web console is open; the entry says at which address.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .consoleOnOtherPort,
+            .warning,
+            "Console opened on another port",
+            meaning: "The port that is set for the web console could not be opened, so it is on the next one that was "
+                + "free, from 5068 on; the entry says where and why.",
+            remedy: "Nothing, or stop the program that holds the port, or set another http-port. Ports below 1024 need "
+                + "root or the right CAP_NET_BIND_SERVICE."
+        ),
+        Definition(
+            .consoleLoginRefused,
+            .warning,
+            "Console login refused",
+            meaning: "Somebody gave a wrong name, password or token for the web console; the entry says who and from "
+                + "where. After five in a row the client has to wait for half a minute.",
+            remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
         ),
     ]
 }

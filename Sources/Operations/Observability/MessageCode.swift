@@ -111,6 +111,12 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case settingChanged = 1119
     /// Somebody changed users, secrets, operators or tokens.
     case accountChanged = 1120
+    /// The web console is open.
+    case consoleOpened = 1121
+    /// The web console is open on another port than the one of the settings.
+    case consoleOnOtherPort = 1122
+    /// Somebody was not let into the console.
+    case consoleLoginRefused = 1123
 }
 
 extension MessageCode {

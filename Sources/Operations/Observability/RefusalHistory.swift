@@ -106,6 +106,9 @@ public final class RefusalHistory: Sendable {
         }
     }
 
+    /// All refusals that are remembered, newest first.
+    public var newestFirst: [RefusalRecord] { newestFirst { _ in true } }
+
     private func newestFirst(where isMeant: (RefusalRecord) -> Bool) -> [RefusalRecord] {
         // A reference to the list is copied under the lock, so that nobody waits for the search.
         list.withLock { $0 }.inOrder.reversed().filter(isMeant).sorted { $0.time > $1.time }

@@ -12,6 +12,9 @@ public struct StatePaths: Sendable, Equatable {
     /// The file with the process id.
     public var pid: String { runtimeFolder + "/stund.pid" }
 
+    /// The file with the address of the web console, for those who have forgotten it.
+    public var consoleURL: String { runtimeFolder + "/http.url" }
+
     /// The SQLite file in a state folder.
     public static func database(in stateFolder: String) -> String { stateFolder + "/stund.sqlite" }
 

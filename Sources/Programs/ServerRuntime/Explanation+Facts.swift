@@ -39,7 +39,7 @@ extension Explanation {
         self.init(
             subject: subject,
             findings: findings,
-            sessions: SessionsReport(meant).rows,
+            sessions: meant.map { SessionsReport.Row($0.session, worker: $0.worker) },
             refusals: (records ?? facts.refusals.records(ofUser: subject)).map(Refusal.init)
         )
     }

@@ -54,9 +54,13 @@ extension LiveServer {
         )
     }
 
-    /// The allocations, newest first.
+    /// The allocations that the query means.
+    ///
+    /// Workers copy a line of each, and all of those only that are shown: none of them is held up by how many there are.
     public func sessions(_ query: SessionsQuery) async throws -> SessionsReport {
-        SessionsReport(await pool.sessions(), limit: query.limit)
+        let lists = await pool.sessionLists(withPeers: !query.search.isEmpty)
+        let (shown, found, total) = query.choose(from: lists)
+        return SessionsReport(await pool.details(of: shown), found: found, total: total)
     }
 
     /// Ends the sessions whose id, user or client address `subject` is.
@@ -72,19 +76,37 @@ extension LiveServer {
     public func explain(_ subject: String) async throws -> Explanation {
         // What workers have told but the log's thread has not yet read belongs to the answer.
         pump.pump(now: SystemClock.realtime())
-        let reports = await pool.reports()
+        let sources = await pool.sources()
         return Explanation(
             subject,
             ExplanationFacts(
                 policy: policy.withLock { $0 },
                 users: relay?.credentials.users ?? [],
                 usage: relay?.ledger.snapshot(month: RelayService.month) ?? [],
-                sessions: await pool.sessions(),
-                sources: reports.flatMap(\.sources),
-                now: reports.map(\.now).max() ?? .start,
+                sessions: await sessions(about: subject),
+                sources: sources.flatMap(\.rows),
+                now: sources.map(\.now).max() ?? .start,
                 unixSeconds: UInt64(clamping: RelayService.unixSeconds),
                 refusals: teller.refusals
             )
         )
+    }
+
+    /// The sessions of a user or a client, and those with a permission for a peer's address.
+    func sessions(about subject: String) async -> [(worker: Int, session: SessionDetail)] {
+        let choice = SessionChoice(subject)
+        let peer = AddressSubject(subject)?.address
+        var wanted: [ListedSession] = []
+        for list in await pool.sessionLists(withPeers: peer != nil) {
+            let permitting = Set(list.list.peers.filter { $0.address == peer }.map(\.entry))
+            for (index, entry) in list.list.entries.enumerated()
+            where permitting.contains(Int32(truncatingIfNeeded: index))
+                || choice.means(entry.session, worker: list.worker)
+            {
+                wanted.append(ListedSession(worker: list.worker, entry: entry))
+            }
+        }
+        let details = await pool.details(of: wanted)
+        return details.sorted { $0.session.session.age < $1.session.session.age }
     }
 }

@@ -12,25 +12,35 @@ import Synchronization
 ///
 /// What `RunningServer` promises to the control socket.
 public final class LiveServer: RunningServer {
-    private let version: String
-    private let paths: StatePaths
-    private let sources: SettingsSources
-    private let isDetached: Bool
+    let version: String
+    let paths: StatePaths
+    let sources: SettingsSources
+    let isDetached: Bool
     let log: EventLog
     let pump: LogPump
     let pool: WorkerPool
-    private let plan: ListenPlan
+    let plan: ListenPlan
     /// nil when TURN is off.
     let relay: RelayService?
     let teller = RelayTeller(RefusalContext())
     private let usageSaver = PeriodicTask(every: 60)
     /// What the workers go by.
     let policy: Mutex<Policy>
-    private let listening: [String]
-    private let startWarnings: [String]
-    private let startedAt = SystemClock.monotonic()
-    private let loaded: Mutex<LoadedSettings>
-    private let reloading = Mutex(())
+    let listening: [String]
+    /// The sockets that requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
+    let readSockets: [SocketAddress]
+    let startWarnings: [String]
+    let startedAt = SystemClock.monotonic()
+    /// The wall clock at the start, in Unix seconds.
+    let startTime = Double(SystemClock.realtime()) / 1_000_000_000
+    /// The last hour and day.
+    let traffic = Mutex(TrafficRecorder(at: Instant(nanoseconds: SystemClock.monotonic())))
+    private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
+    private let stopping = Atomic<Bool>(false)
+    let loaded: Mutex<LoadedSettings>
+    let feed = SettingsFeed()
+    let consoleURL = Mutex<String?>(nil)
+    let reloading = Mutex(())
     /// The settings that the server started with: what needs a restart is compared with them.
     let started: Settings
 
@@ -61,6 +71,7 @@ public final class LiveServer: RunningServer {
             plan = try ListenPlan(settings, host: HostAddresses.all())
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
+            readSockets = (sets.first ?? []).filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
             relay = try RelayService(settings, database: paths.database)
             try RelayTable.probe(relay?.plan.addresses ?? [])
             var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
@@ -87,6 +98,7 @@ public final class LiveServer: RunningServer {
         pump.start()
         announce(loaded)
         usageSaver.start { [weak self] in self?.saveUsage() }
+        trafficSampler.start { [weak self] in await self?.recordTraffic() }
     }
 
     private static func openLog(_ settings: Settings, isDetached: Bool) throws(StartError) -> EventLog {
@@ -138,11 +150,16 @@ public final class LiveServer: RunningServer {
     /// Stops serving; the log says so.
     public func stop() {
         log.log(.stopping, at: SystemClock.realtime())
+        stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
+        trafficSampler.stop()
         pool.stop()
         saveUsage()
         pump.stop()
     }
+
+    /// Whether the server is being stopped, or has been.
+    var isStopping: Bool { stopping.load(ordering: .relaxed) }
 
     /// Opens log files again by name, after they were renamed.
     public func reopenLog() {
@@ -178,7 +195,7 @@ public final class LiveServer: RunningServer {
     }
 
     /// Tells what is allowed but unwise in the settings, at start and after each reload.
-    private func warn(of loaded: LoadedSettings, now: Int64) {
+    func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
         if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
     }
@@ -206,150 +223,5 @@ public final class LiveServer: RunningServer {
             raise net.core.rmem_max, or lower socket-buffer
             """
         ]
-    }
-}
-
-// MARK: What the control socket asks
-
-extension LiveServer {
-    /// The state of the whole process.
-    public func status() async throws -> ServerStatus {
-        let reports = await pool.reports()
-        var total = Counters()
-        for report in reports { total.add(report.counters) }
-        let failures = reports.reduce(UInt64(0)) { $0 &+ $1.sendFailures }
-        let relayFailures = reports.reduce(UInt64(0)) { $0 &+ $1.relaySendFailures }
-        let counters = total.named + [("send-failures", failures), ("relay-send-failures", relayFailures)]
-        let current = loaded.withLock { $0 }
-        let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
-        return ServerStatus(
-            version: version,
-            pid: ProcessInfo.processInfo.processIdentifier,
-            uptime: Int(clamping: (SystemClock.monotonic() &- startedAt) / 1_000_000_000),
-            // Whoever asks is perhaps in another folder.
-            settingsFile: URL(fileURLWithPath: current.file).path,
-            stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
-            listeners: listening,
-            workers: pool.count,
-            relay: relayStatus(sessions: reports.reduce(0) { $0 + $1.sessionCount }),
-            counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
-            warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
-                + (relay?.credentials.warnings ?? []) + pending
-        )
-    }
-
-    /// The newest log messages, oldest first.
-    public func log(_ query: LogQuery) async throws -> LogReport {
-        // What workers have told but the log's thread has not yet read belongs to the answer.
-        pump.pump(now: SystemClock.realtime())
-        let entries = log.history.entries.suffix(query.limit ?? .max)
-        return LogReport(lines: entries.map { $0.formatted(.text) }, entries: entries.map(LogReport.Entry.init))
-    }
-
-    /// The sources, newest access first.
-    public func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
-        let reports = await pool.reports()
-        // A source that asked both ports may be with two workers.
-        let rows = Dictionary(reports.flatMap(\.sources).map { ($0.source, $0) }) { $0.adding($1) }
-        let now = reports.map(\.now).max() ?? Instant(nanoseconds: 0)
-        let remembered = loaded.withLock { $0.settings.statisticsRows }
-        let newest = rows.values.sorted { $0.lastAccess > $1.lastAccess }.prefix(remembered)
-        return StatisticsReport(
-            rows: newest.prefix(query.limit ?? .max).map { StatisticsReport.Row($0, now: now) },
-            totalSources: newest.count
-        )
-    }
-
-    /// The settings that are in force, and where each came from.
-    public var settings: LoadedSettings { loaded.withLock { $0 } }
-
-    /// The last hour and day, who asks how, and what is refused.
-    public func overview() async throws -> OverviewReport {
-        OverviewReport(history: TrafficHistory(), dialects: [], natKinds: [], refusals: [])
-    }
-
-    /// Whether the server is ready for clients.
-    public func readiness() async -> ReadinessReport { ReadinessReport([]) }
-
-    /// Sends requests to itself and looks at what comes back.
-    public func selfTest() async -> [Check] { [] }
-
-    /// All figures for Prometheus.
-    public func metrics() async throws -> [MetricFamily] { [] }
-
-    /// Forgets the log messages that are kept in memory.
-    public func clearLog() async throws { log.history.clear() }
-
-    /// Forgets all sources and their counts.
-    public func clearStatistics() async throws { pool.clearSources() }
-
-    /// Rereads the settings; what is refused leaves the running ones in force.
-    public func reload() async throws {
-        // SIGHUP and the control socket may ask at once; what the workers, the log and `status` have must be one file.
-        try reloading.withLock { _ in try reloadNow() }
-    }
-
-    private func reloadNow() throws {
-        let now = SystemClock.realtime()
-        do {
-            let new = try Settings.load(from: sources)
-            if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
-            var policy = try Policy(new.settings, plan: plan, workers: pool.count)
-            let credentials = try relay?.read(new.settings)
-            if let relay, let credentials {
-                policy.turn = relay.policy(new.settings, credentials, listening: plan)
-            }
-            let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
-            try log.write(to: destinations, format: new.settings.lineFormat)
-            // Nothing can be refused from here on.
-            pool.adopt(policy)
-            self.policy.withLock { $0 = policy }
-            if let credentials { relay?.adopt(credentials) }
-            adopt(new, now: now)
-        } catch {
-            // One entry a fault: a log line is one line.
-            let faults = (error as? SettingsError)?.problems.map { "\($0)" } ?? ["\(error)"]
-            for fault in faults {
-                log.log(.settingsRefused, "Settings refused, the running ones stay: \(fault)", at: now)
-            }
-            throw error
-        }
-    }
-
-    private func adopt(_ new: LoadedSettings, now: Int64) {
-        loaded.withLock { $0 = new }
-        log.levelSwitch.level = LogLevel(new.settings.logLevel)
-        log.history.capacity = new.settings.logRows
-        log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(new.content)", at: now)
-        warn(of: new, now: now)
-        tellAccounts(now: now)
-        for name in pendingRestart(new.settings) {
-            log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
-        }
-    }
-
-    /// The settings that differ from those the server started with and cannot change while it runs.
-    private func pendingRestart(_ settings: Settings) -> [String] {
-        Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
-    }
-}
-
-extension LoadedSettings {
-    /// How much the settings file says.
-    fileprivate var content: String {
-        guard fileExists else { return "no such file, all defaults" }
-        return keysInFile == 1 ? "1 key" : "\(keysInFile) keys"
-    }
-}
-
-/// Why a reload was refused although every setting that was read is right.
-enum ReloadError: Error, CustomStringConvertible {
-    /// The file was there before: taking its absence for "all defaults" would silently undo everything it said.
-    case fileIsGone(String)
-
-    var description: String {
-        switch self {
-        case .fileIsGone(let file): "\(file) is gone; put it back, or an empty file for all defaults"
-        }
     }
 }

@@ -2,34 +2,53 @@ import PacketEngine
 import ServerCore
 import Synchronization
 
-/// What is asked of a worker between two batches of packets.
+/// What is asked of a worker between two batches of packets; nil answers for one that has ended.
 enum WorkerMessage: Sendable {
     /// Take over a new policy.
     case adopt(Policy)
-    /// Hand out a copy of what was counted; nil when the worker has ended.
+    /// Hand out a copy of what was counted.
     case report(@Sendable (WorkerReport?) -> Void)
+    /// Hand out a copy of the statistics' rows.
+    case sources(@Sendable (WorkerSources?) -> Void)
     /// Forget the statistics' sources.
     case clearSources
-    /// Hand out all sessions; nil when the worker has ended.
-    case sessions(@Sendable ([SessionDetail]?) -> Void)
-    /// End the allocations that are meant, and say how many; nil when the worker has ended.
+    /// Hand out the list of sessions, with the addresses that have a permission when asked for.
+    case sessionList(withPeers: Bool, @Sendable (SessionList?) -> Void)
+    /// Hand out some sessions with all that belongs to them.
+    case sessions([SessionList.Entry], @Sendable ([SessionDetail]?) -> Void)
+    /// End the allocations that are meant, and say how many.
     case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
     /// End.
     case stop
 }
 
-/// A copy of what one worker has counted.
+/// A copy of what one worker has counted: small, whatever it serves.
 struct WorkerReport: Sendable {
     let counters: Counters
-    let sources: [SourceTable.Row]
+    /// How long clients' datagrams took.
+    let requestTimes: RequestTimes
     /// Answers that the system refused to send.
     let sendFailures: UInt64
     /// Datagrams for peers that the system refused to send.
     let relaySendFailures: UInt64
     /// How many allocations there are.
     let sessionCount: Int
-    /// The clock to which the sources' last access belongs.
+    /// How many sources the statistics remember.
+    let sourceCount: Int
+}
+
+/// A copy of one worker's statistics.
+struct WorkerSources: Sendable {
+    /// The rows, newest access first.
+    let rows: [SourceTable.Row]
+    /// The clock to which their last access belongs.
     let now: Instant
+}
+
+/// The list of one worker's sessions.
+struct WorkerSessions: Sendable {
+    let worker: Int
+    let list: SessionList
 }
 
 /// Messages to a worker: the only way to change or ask it anything while it runs.
@@ -77,7 +96,9 @@ final class Mailbox: Sendable {
     private static func decline(_ message: WorkerMessage) {
         switch message {
         case .report(let reply): reply(nil)
-        case .sessions(let reply): reply(nil)
+        case .sources(let reply): reply(nil)
+        case .sessionList(_, let reply): reply(nil)
+        case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
         case .adopt, .clearSources, .stop: break
         }

@@ -9,12 +9,12 @@ final class PeriodicTask: Sendable {
     init(every seconds: Int) { period = .seconds(seconds) }
 
     /// Begins; the first time comes after one period.
-    func start(_ work: @escaping @Sendable () -> Void) {
+    func start(_ work: @escaping @Sendable () async -> Void) {
         let period = period
         task.withLock { task in
             task?.cancel()
             task = Task {
-                while (try? await Task.sleep(for: period)) != nil { work() }
+                while (try? await Task.sleep(for: period)) != nil { await work() }
             }
         }
     }

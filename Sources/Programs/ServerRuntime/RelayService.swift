@@ -1,5 +1,6 @@
 import AccountStore
 import Addresses
+import Foundation
 import PacketEngine
 import STUNAuthentication
 import ServerCore
@@ -82,6 +83,16 @@ final class RelayService: Sendable {
             try store.save(changed.map(UserUsage.init), month: Int64(month.number))
             saved.take(changed, month: month)
         }
+    }
+
+    /// Whether the store can be read now; throws why not.
+    func checkStore() throws(AccountStoreError) {
+        // SQLite would go on with a file that has been deleted, and all that it is told would be lost.
+        guard FileManager.default.fileExists(atPath: store.path) else {
+            throw .system(path: store.path, reason: "the file is gone; put it back and restart the server")
+        }
+        // No usage of such a month is there, but SQLite has to look.
+        _ = try store.usage(month: 0)
     }
 
     static var unixSeconds: Int64 { SystemClock.realtime() / 1_000_000_000 }

@@ -6,21 +6,6 @@ import ServerSettings
 
 // From the words of the core and the log to those of the reports that people read.
 
-extension StatisticsReport.Row {
-    init(_ row: SourceTable.Row, now: Instant) {
-        self.init(
-            source: "\(row.source)",
-            lastAccess: Int(clamping: now.nanoseconds(since: row.lastAccess) / 1_000_000_000),
-            noChange: row.noChange,
-            changeIP: row.changeIP,
-            changePort: row.changePort,
-            error: row.error,
-            mirrorSetup: row.mirrorSetup,
-            mirrorForwards: row.mirrorForwards
-        )
-    }
-}
-
 extension LogReport.Entry {
     init(_ entry: LogEntry) {
         self.init(

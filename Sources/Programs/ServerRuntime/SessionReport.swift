@@ -6,12 +6,12 @@ import ServerCore
 // From the sessions of the core to those of the reports that people read.
 
 extension SessionsReport {
-    /// The sessions of all workers, newest first.
-    init(_ sessions: [(worker: Int, session: SessionDetail)], limit: Int? = nil) {
-        let newest = sessions.sorted { $0.session.session.age < $1.session.session.age }.prefix(limit ?? .max)
+    /// These sessions, of so many.
+    init(_ shown: [(worker: Int, session: SessionDetail)], found: Int, total: Int) {
         self.init(
-            rows: newest.map { Row($0.session, worker: $0.worker) },
-            totalSessions: sessions.count
+            rows: shown.map { Row($0.session, worker: $0.worker) },
+            totalSessions: total,
+            foundSessions: found
         )
     }
 }

@@ -36,6 +36,10 @@ struct Worker: ~Copyable {
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
+    private var requestTimes = RequestTimes()
+    /// Clients' datagrams in the batch, and when the first of them was read at the earliest.
+    private var clientDatagrams = 0
+    private var batchBegan: UInt64 = 0
 
     /// A listener as the packet path uses it.
     struct Port {
@@ -82,6 +86,7 @@ struct Worker: ~Copyable {
     private mutating func turn() throws(SocketError) {
         let ready = try loop.wait(timeoutNanoseconds: sleep())
         now = Instant(nanoseconds: SystemClock.monotonic())
+        batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         for index in 0..<ready { serve(loop.ready(index), now: now) }
         if nextAdvance <= now.nanoseconds { advance() }
@@ -152,6 +157,7 @@ struct Worker: ~Copyable {
                 )
             }
             budget -= slots.count
+            clientDatagrams &+= slots.count
             guard slots.count == DatagramBatch.capacity else { return }
         }
     }
@@ -186,9 +192,20 @@ struct Worker: ~Copyable {
     /// Sends what is queued, and then closes the sockets of allocations that have ended.
     private mutating func flush() {
         let failed = batch.flush()
+        if clientDatagrams > 0 { countTimes() }
         relays.closeEnded(now: now)
         guard let last = failed.last else { return }
         failures.count(failed.count, last, telling: &events)
+    }
+}
+
+extension Worker {
+    /// Counts what the clients' datagrams of a batch took: one more look at the clock for all of them.
+    private mutating func countTimes() {
+        let sent = SystemClock.monotonic()
+        requestTimes.count(clientDatagrams, nanoseconds: sent > batchBegan ? sent &- batchBegan : 0)
+        clientDatagrams = 0
+        batchBegan = sent
     }
 }
 
@@ -225,22 +242,24 @@ extension Worker {
             case .adopt(let policy): server.policy = policy
             case .clearSources: server.clearSources()
             case .stop: isStopping = true
-            case .report(let reply):
-                reply(
-                    WorkerReport(
-                        counters: server.counters,
-                        sources: server.sources.newestFirst,
-                        sendFailures: failures.listeners,
-                        relaySendFailures: failures.relays,
-                        sessionCount: server.sessionCount,
-                        now: now
-                    )
-                )
-            case .sessions(let reply):
-                reply(server.sessions(now: now))
+            case .report(let reply): reply(report)
+            case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))
+            case .sessionList(let withPeers, let reply): reply(server.sessionList(now: now, withPeers: withPeers))
+            case .sessions(let entries, let reply): reply(server.sessions(at: entries, now: now))
             case .disconnect(let isMeant, let reply):
                 reply(server.disconnect(now: now, ports: &relays, where: isMeant))
             }
         }
+    }
+
+    private var report: WorkerReport {
+        WorkerReport(
+            counters: server.counters,
+            requestTimes: requestTimes,
+            sendFailures: failures.listeners,
+            relaySendFailures: failures.relays,
+            sessionCount: server.sessionCount,
+            sourceCount: server.sources.sourceCount
+        )
     }
 }

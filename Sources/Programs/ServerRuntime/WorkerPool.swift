@@ -122,28 +122,90 @@ final class WorkerPool: Sendable {
         for mailbox in mailboxes { mailbox.send(.clearSources) }
     }
 
-    /// Asks all workers for their counts.
+    /// What all workers have counted.
     func reports() async -> [WorkerReport] {
-        var reports: [WorkerReport] = []
-        for mailbox in mailboxes {
-            let report = await withCheckedContinuation { continuation in
-                mailbox.send(.report { continuation.resume(returning: $0) })
-            }
-            if let report { reports.append(report) }
-        }
-        return reports
+        await ask { _, reply in .report(reply) }.compactMap(\.self)
     }
 
-    /// All sessions, with the number of the worker that has each.
-    func sessions() async -> [(worker: Int, session: SessionDetail)] {
-        var all: [(worker: Int, session: SessionDetail)] = []
-        for (worker, mailbox) in mailboxes.enumerated() {
-            let sessions = await withCheckedContinuation { continuation in
-                mailbox.send(.sessions { continuation.resume(returning: $0) })
-            }
-            for session in sessions ?? [] { all.append((worker, session)) }
+    /// How many workers answer within a time.
+    func answering(within limit: Duration) async -> Int {
+        await ask(within: limit) { _, reply in .report(reply) }.count { $0 != nil }
+    }
+
+    /// The statistics' rows of all workers.
+    func sources() async -> [WorkerSources] {
+        await ask { _, reply in .sources(reply) }.compactMap(\.self)
+    }
+
+    /// The lists of all workers' sessions.
+    func sessionLists(withPeers: Bool) async -> [WorkerSessions] {
+        let lists = await ask { _, reply in .sessionList(withPeers: withPeers, reply) }
+        return lists.enumerated().map { WorkerSessions(worker: $0.offset, list: $0.element ?? SessionList()) }
+    }
+
+    /// All that belongs to some sessions, in their order; those that have ended meanwhile are left out.
+    func details(of wanted: [ListedSession]) async -> [(worker: Int, session: SessionDetail)] {
+        var entries = [[SessionList.Entry]](repeating: [], count: count)
+        for session in wanted { entries[session.worker].append(session.entry) }
+        let shares = entries
+        var found: [[UInt64: SessionDetail]] = []
+        for details in await ask({ worker, reply in .sessions(shares[worker], reply) }) {
+            found.append(Dictionary((details ?? []).map { ($0.session.serial, $0) }) { first, _ in first })
         }
-        return all
+        return wanted.compactMap { wanted in
+            found[wanted.worker][wanted.session.serial].map { (wanted.worker, $0) }
+        }
+    }
+
+    /// Asks all workers at once; nil for those that have ended, or did not answer within the time.
+    private func ask<Answer: Sendable>(
+        within limit: Duration? = nil,
+        _ message: (_ worker: Int, _ reply: @escaping @Sendable (Answer?) -> Void) -> WorkerMessage
+    ) async -> [Answer?] {
+        await withCheckedContinuation { continuation in
+            let answers = Answers<Answer>(count, continuation)
+            for (worker, mailbox) in mailboxes.enumerated() {
+                mailbox.send(message(worker) { answers.put($0, of: worker) })
+            }
+            guard let limit else { return }
+            Task {
+                try? await Task.sleep(for: limit)
+                answers.finish()
+            }
+        }
+    }
+
+    /// Gathers what the workers answer, until all have or nobody waits any longer.
+    private final class Answers<Answer: Sendable>: Sendable {
+        private struct State {
+            var answers: [Answer?]
+            var missing: Int
+            var continuation: CheckedContinuation<[Answer?], Never>?
+        }
+
+        private let state: Mutex<State>
+
+        init(_ count: Int, _ continuation: CheckedContinuation<[Answer?], Never>) {
+            let none = [Answer?](repeating: nil, count: count)
+            state = Mutex(State(answers: none, missing: count, continuation: continuation))
+        }
+
+        func put(_ answer: Answer?, of worker: Int) {
+            let isLast = state.withLock { state in
+                state.answers[worker] = answer
+                state.missing -= 1
+                return state.missing == 0
+            }
+            if isLast { finish() }
+        }
+
+        func finish() {
+            let (continuation, answers) = state.withLock { state in
+                defer { state.continuation = nil }
+                return (state.continuation, state.answers)
+            }
+            continuation?.resume(returning: answers)
+        }
     }
 
     /// Ends the sessions that `isMeant` picks; returns how many.

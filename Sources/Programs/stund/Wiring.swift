@@ -1,5 +1,6 @@
 import Addresses
 import Administration
+import Console
 import Foundation
 import Observability
 import ServerRuntime
@@ -22,13 +23,20 @@ func serve(_ launch: Launch) async throws {
     defer { server.stop() }
     let control = try openControlSocket(launch.paths.controlSocket, for: server)
     defer { control.stop() }
-    launch.readiness.ready(StartText(server, launch).lines)
+    let console = try ConsoleServer(
+        Administrator(server, settingsFrom: launch.sources, database: launch.paths.database),
+        version: Version.current,
+        urlFile: launch.paths.consoleURL
+    ) { server.consoleMoved(to: $0) }
+    await console.start()
+    launch.readiness.ready(StartText(server, launch, console: console.url).lines)
     for await signal in signals {
-        guard signal == .sighup else { return }
+        guard signal == .sighup else { break }
         server.reopenLog()
         // The server's log tells when the settings are refused; the running ones stay.
         try? await server.reload()
     }
+    await console.stop()
 }
 
 /// Without the socket nobody could ask the server anything, so it doesn't start: the log tells why.
@@ -45,7 +53,12 @@ private func openControlSocket(_ path: String, for server: LiveServer) throws(Co
 struct StartText {
     let lines: [String]
 
-    init(_ server: LiveServer, _ launch: Launch, program: String = CommandLine.arguments.first ?? "stund") {
+    init(
+        _ server: LiveServer,
+        _ launch: Launch,
+        console: String? = nil,
+        program: String = CommandLine.arguments.first ?? "stund"
+    ) {
         let loaded = launch.loaded
         // In the foreground the log is there to see.
         let log = launch.isDetached ? ["log:      \(loaded.settings.logFile.map(absolute) ?? "syslog")"] : []
@@ -53,7 +66,8 @@ struct StartText {
         lines =
             ["stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"]
             + server.addressPairs.map { "NAT test: \($0)" }
-            + server.relaying.map { "relays:   \($0)" } + server.relayWarnings.map { "warning:  \($0)" } + log + [
+            + server.relaying.map { "relays:   \($0)" } + server.relayWarnings.map { "warning:  \($0)" } + log
+            + [console.map { "console:  \($0)" } ?? "console:  none, as no port could be opened (see the log)"] + [
                 "settings: \(absolute(loaded.file))\(loaded.fileExists ? "" : " (none yet: all defaults)")",
                 "state:    \(absolute(launch.paths.stateFolder))",
                 "try:      \(Self.client(for: loaded.settings)), then: \(Self.quoted(program)) statistics\(config)",

@@ -1,5 +1,7 @@
 import Foundation
 import Glibc
+import Observability
+import ServerSettings
 import Synchronization
 import Testing
 
@@ -65,9 +67,9 @@ final class FakeServer: RunningServer {
     }
 
     func status() async throws -> ServerStatus { Self.status }
-    func log(limit: Int?) async throws -> LogReport { Self.log(rows: limit ?? 3) }
+    func log(_ query: LogQuery) async throws -> LogReport { Self.log(rows: query.limit ?? 3) }
 
-    func statistics(limit: Int?) async throws -> StatisticsReport {
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
         let now = atOnce.withLock { count in
             count += 1
             return count
@@ -82,7 +84,7 @@ final class FakeServer: RunningServer {
     func clearLog() async throws { calls.withLock { $0.append("clearLog") } }
     func clearStatistics() async throws { calls.withLock { $0.append("clearStatistics") } }
     func reload() async throws { throw Refused() }
-    func sessions(limit: Int?) async throws -> SessionsReport { Self.sessions(rows: limit ?? 2) }
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport { Self.sessions(rows: query.limit ?? 2) }
     func disconnect(_ subject: String) async throws -> Int { subject.utf8.count }
     func explain(_ subject: String) async throws -> Explanation { Self.explanation(of: subject) }
 
@@ -151,14 +153,35 @@ struct StuckServer: RunningServer {
         try await Task.sleep(for: .seconds(3600))
         return FakeServer.status
     }
-    func log(limit: Int?) async throws -> LogReport { FakeServer.log(rows: 0) }
-    func statistics(limit: Int?) async throws -> StatisticsReport { FakeServer.statistics }
+    func log(_ query: LogQuery) async throws -> LogReport { FakeServer.log(rows: 0) }
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport { FakeServer.statistics }
     func clearLog() async throws {}
     func clearStatistics() async throws {}
     func reload() async throws {}
-    func sessions(limit: Int?) async throws -> SessionsReport { FakeServer.sessions(rows: 0) }
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport { FakeServer.sessions(rows: 0) }
     func disconnect(_ subject: String) async throws -> Int { 0 }
     func explain(_ subject: String) async throws -> Explanation { FakeServer.explanation(of: subject) }
+}
+
+/// What the fakes of these tests are never asked.
+extension RunningServer {
+    func overview() async throws -> OverviewReport {
+        OverviewReport(history: TrafficHistory(), dialects: [], natKinds: [], refusals: [])
+    }
+    func explain(user: String?, peer: String) async throws -> Explanation {
+        Explanation(subject: "\(user ?? "") -> \(peer)", findings: [], sessions: [], refusals: [])
+    }
+    func readiness() async -> ReadinessReport { ReadinessReport([]) }
+    func selfTest() async -> [Check] { [] }
+    func metrics() async throws -> [MetricFamily] { [] }
+    var settings: LoadedSettings {
+        guard let defaults = try? Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml")) else {
+            preconditionFailure("defaults are refused")
+        }
+        return defaults
+    }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { AsyncStream { $0.finish() } }
+    func tell(_ code: MessageCode, _ text: String) {}
 }
 
 /// Asks on a thread of its own.

@@ -22,7 +22,7 @@ struct LiveRelayControlTests {
         _ = try peer.receive()
         for size in [5, 6] { try peer.send([UInt8](repeating: 0, count: size), to: relayed[1]) }
         for _ in 0..<2 { _ = try clients[1].receive() }
-        let report = try await host.server.sessions(limit: nil)
+        let report = try await host.server.sessions(SessionsQuery())
         #expect(report.totalSessions == 3 && report.rows.count == 3)
         #expect(Set(report.rows.map(\.client)) == Set(clients.map { "\($0.socket.local)" }))
         let row = try #require(report.rows.first { $0.client == "\(clients[1].socket.local)" })
@@ -33,7 +33,7 @@ struct LiveRelayControlTests {
         #expect(row.toPeers == SessionsReport.Row.Traffic(packets: 1, bytes: 3))
         #expect(row.toClient == SessionsReport.Row.Traffic(packets: 2, bytes: 11))
         #expect((595...600).contains(row.expiresIn) && row.age < 60)
-        let limited = try await host.server.sessions(limit: 1)
+        let limited = try await host.server.sessions(SessionsQuery(limit: 1))
         #expect(limited.rows.count == 1 && limited.totalSessions == 3)
         let status = try await host.server.status()
         #expect(status.relay?.sessions == 3 && status.relay?.users == 1)
@@ -52,7 +52,7 @@ struct LiveRelayControlTests {
         func isGone(_ index: Int) throws -> Bool {
             try clients[index].request(0x0004, [.init(0x000D, [0, 0, 2, 88])]).code == 437
         }
-        let rows = try await host.server.sessions(limit: nil).rows
+        let rows = try await host.server.sessions(SessionsQuery()).rows
         let id = try #require(rows.first { $0.client == "\(clients[0].socket.local)" }?.id)
         #expect(try await host.server.disconnect(id) == 1)
         #expect(try isGone(0) && !isGone(1) && !isGone(2) && !isGone(3))
@@ -66,11 +66,11 @@ struct LiveRelayControlTests {
         }
         #expect(try await host.server.disconnect("127.0.0.1") == 1)
         // Sockets are closed at the end of the worker's turn, before it reads the next question.
-        #expect(try await host.server.sessions(limit: nil).totalSessions == 0)
+        #expect(try await host.server.sessions(SessionsQuery()).totalSessions == 0)
         #expect(range.free == 8)
         // Whoever was disconnected may come again.
         try clients[0].allocate()
-        let log = try await host.server.log(limit: nil).lines
+        let log = try await host.server.log(LogQuery()).lines
         #expect(log.count { $0.contains("ended by an operator") } == 4)
     }
 
@@ -114,7 +114,7 @@ struct LiveRelayControlTests {
         try host.rewrite(RelayClient.settings + "workers: 2\ndeny-peers: 127.0.0.2/32\n")
         try await host.server.reload()
         // Nobody has to wait: what `sessions` tells is asked of the worker after the new policy.
-        let row = try #require(try await host.server.sessions(limit: nil).rows.first)
+        let row = try #require(try await host.server.sessions(SessionsQuery()).rows.first)
         #expect(row.permissions.map(\.address) == ["127.0.0.3"] && row.channels.map(\.number) == ["0x4001"])
         try client.send([2], by: 0x4000)
         try client.send([2], to: denied.local)

@@ -143,10 +143,10 @@ struct LiveRelayLimitTests {
         )
         try client.allocate()
         let made = Int(MessageCode.secretMade.rawValue)
-        #expect(try await host.server.log(limit: nil).entries.contains { $0.code == made })
-        #expect(try await host.server.sessions(limit: nil).rows.map(\.user) == [name])
+        #expect(try await host.server.log(LogQuery()).entries.contains { $0.code == made })
+        #expect(try await host.server.sessions(SessionsQuery()).rows.map(\.user) == [name])
         try host.restart()
         try client.allocate()
-        #expect(try await !host.server.log(limit: nil).entries.contains { $0.code == made })
+        #expect(try await !host.server.log(LogQuery()).entries.contains { $0.code == made })
     }
 }

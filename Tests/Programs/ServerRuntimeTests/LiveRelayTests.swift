@@ -229,7 +229,7 @@ struct LiveRelayTests {
 extension ServerUnderTest {
     /// The number of the worker that has a client's allocation.
     func worker(of client: RelayClient) async throws -> String {
-        let rows = try await server.sessions(limit: nil).rows
+        let rows = try await server.sessions(SessionsQuery()).rows
         let row = try #require(rows.first { $0.client == "\(client.socket.local)" })
         return String(row.id.prefix { $0 != "-" })
     }

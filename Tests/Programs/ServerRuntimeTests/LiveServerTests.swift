@@ -23,7 +23,7 @@ struct LiveServerTests {
             try client.send(manualPDU)
             #expect(try client.receive().prefix(8) == [1, 1, 0, 12, 0x2B, 0x8C, 0x53, 0x0C])
         }
-        let statistics = try await host.server.statistics(limit: nil)
+        let statistics = try await host.server.statistics(StatisticsQuery())
         #expect(statistics.rows.map(\.source) == ["\(client.local)"])
         #expect(statistics.rows.first?.noChange == 3)
         #expect(statistics.rows.first?.hits == 3)
@@ -32,7 +32,7 @@ struct LiveServerTests {
         #expect(status.counters.first { $0.name == "answers-rosenberg" }?.value == 3)
         #expect(status.listeners.count == 2)
         try await host.server.clearStatistics()
-        #expect(try await host.server.statistics(limit: nil).rows.isEmpty)
+        #expect(try await host.server.statistics(StatisticsQuery()).rows.isEmpty)
     }
 
     @Test("with a second address each change flag moves the answer to the socket that RFC 5780 names")
@@ -92,7 +92,7 @@ struct LiveServerTests {
         let client = try TestClient(connectingTo: host.address())
         try client.send(manualPDU)
         _ = try client.receive()
-        let report = try await host.server.log(limit: nil)
+        let report = try await host.server.log(LogQuery())
         let received = try #require(report.lines.first { $0.contains("Received pdu") })
         #expect(received.hasPrefix("[8] "))
         #expect(
@@ -103,7 +103,7 @@ struct LiveServerTests {
         #expect(report.lines.contains { $0.hasSuffix("Send response to \(client.local)") })
         #expect(report.entries.map(\.code).contains(1006))
         try await host.server.clearLog()
-        #expect(try await host.server.log(limit: nil).lines.isEmpty)
+        #expect(try await host.server.log(LogQuery()).lines.isEmpty)
     }
 
     @Test("what is refused is in the log with its number and its cause")
@@ -117,7 +117,7 @@ struct LiveServerTests {
         for datagram in [changeIP, response, [9, 9, 9], unknownAttribute] { try client.send(datagram) }
         // The last one is answered, so all before it have been read.
         #expect(try client.receive().prefix(2) == [1, 0x11])
-        let entries = try await host.server.log(limit: nil).entries
+        let entries = try await host.server.log(LogQuery()).entries
         #expect(Set(entries.map(\.code)).isSuperset(of: [1014, 1004, 1005, 1010]))
         #expect(entries.first { $0.code == 1010 }?.text.contains("0x7777") == true)
     }
@@ -127,7 +127,7 @@ struct LiveServerTests {
         let host = try ServerUnderTest("log-level: 5\n")
         try host.rewrite("log-level: 8\nstatistics-rows: 7\nworkers: 1\n")
         try await host.server.reload()
-        var codes = try await host.server.log(limit: nil).entries.map(\.code)
+        var codes = try await host.server.log(LogQuery()).entries.map(\.code)
         #expect(codes.contains(1103))
         #expect(codes.contains(1111))
 
@@ -136,7 +136,7 @@ struct LiveServerTests {
         let client = try TestClient(connectingTo: host.address())
         try client.send(binding)
         _ = try client.receive()
-        codes = try await host.server.log(limit: nil).entries.map(\.code)
+        codes = try await host.server.log(LogQuery()).entries.map(\.code)
         #expect(codes.contains(1102))
         #expect(codes.contains(1006), "the level of the first reload is still in force")
     }
@@ -150,7 +150,7 @@ struct LiveServerTests {
         try await host.server.clearLog()
         try host.rewrite("workers: 2\n")
         try await host.server.reload()
-        #expect(try await !host.server.log(limit: nil).entries.contains { $0.code == 1111 })
+        #expect(try await !host.server.log(LogQuery()).entries.contains { $0.code == 1111 })
         #expect(try await !host.server.status().warnings.contains { $0.hasPrefix("workers has changed") })
         try host.removeFile()
         await #expect(throws: ReloadError.self) { try await host.server.reload() }
@@ -189,7 +189,7 @@ struct LiveServerTests {
         let clients = try (0..<60).map { _ in try TestClient(connectingTo: host.address()) }
         for client in clients { try client.send(binding) }
         for client in clients { _ = try client.receive() }
-        let statistics = try await host.server.statistics(limit: nil)
+        let statistics = try await host.server.statistics(StatisticsQuery())
         #expect(statistics.rows.count == 50)
         #expect(statistics.totalSources == 50)
         let answers = try await host.server.status().counters.first { $0.name == "answers-rfc8489" }

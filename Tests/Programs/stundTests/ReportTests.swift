@@ -1,5 +1,6 @@
 import Administration
 import Foundation
+import Observability
 import ServerSettings
 import Testing
 
@@ -159,14 +160,36 @@ private struct NamedServer: RunningServer {
             warnings: []
         )
     }
-    func log(limit: Int?) async throws -> LogReport { LogReport(lines: [], entries: []) }
-    func statistics(limit: Int?) async throws -> StatisticsReport { StatisticsReport(rows: [], totalSources: 0) }
+    func log(_ query: LogQuery) async throws -> LogReport { LogReport(lines: [], entries: []) }
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
+        StatisticsReport(rows: [], totalSources: 0)
+    }
     func clearLog() async throws {}
     func clearStatistics() async throws {}
     func reload() async throws {}
-    func sessions(limit: Int?) async throws -> SessionsReport { SessionsReport(rows: [], totalSessions: 0) }
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport { SessionsReport(rows: [], totalSessions: 0) }
     func disconnect(_ subject: String) async throws -> Int { 0 }
     func explain(_ subject: String) async throws -> Explanation {
         Explanation(subject: subject, findings: [], sessions: [], refusals: [])
     }
+}
+
+/// What the fakes of these tests are never asked.
+extension RunningServer {
+    func overview() async throws -> OverviewReport {
+        OverviewReport(history: TrafficHistory(), dialects: [], natKinds: [], refusals: [])
+    }
+    func explain(user: String?, peer: String) async throws -> Explanation {
+        Explanation(subject: "\(user ?? "") -> \(peer)", findings: [], sessions: [], refusals: [])
+    }
+    func readiness() async -> ReadinessReport { ReadinessReport([]) }
+    func selfTest() async -> [Check] { [] }
+    func metrics() async throws -> [MetricFamily] { [] }
+    var settings: LoadedSettings {
+        guard let defaults = try? Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml")) else {
+            preconditionFailure("defaults are refused")
+        }
+        return defaults
+    }
+    func tell(_ code: MessageCode, _ text: String) {}
 }

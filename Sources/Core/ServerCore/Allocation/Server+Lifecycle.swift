@@ -136,7 +136,7 @@ extension Server {
         )
     }
 
-    private func detail(_ index: Int, now: Instant) -> SessionDetail {
+    func detail(_ index: Int, now: Instant) -> SessionDetail {
         var permissions: [(address: IPAddress, expiresIn: UInt64)] = []
         var next = table.allocations[index].firstPermission
         while next >= 0 {

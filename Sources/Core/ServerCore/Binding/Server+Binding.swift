@@ -34,18 +34,18 @@ extension Server {
         let column = column(of: request.change)
         if request.change.discards, request.dialect != .cookie {
             // Processed as asked: a keep-alive like a Binding indication, not an error.
-            sources.count(column, from: flow.source, now: now)
+            sources.count(column, request.dialect, from: flow, now: now)
             return drop(.discardFlag)
         }
         if request.change.changesIP, !answer.endpoints.hasAlternate {
-            sources.count(column, from: flow.source, now: now)
+            sources.count(column, request.dialect, from: flow, now: now)
             return drop(.noOtherAddress)
         }
         guard isExempt(flow) || bindingLimiter.take(flow.source.address, now: now) else {
             return drop(.rateLimited, from: flow, now: now)
         }
         guard answer.writeSuccess(over: &packet) else { return drop(.amplification, from: flow, now: now) }
-        sources.count(column, from: flow.source, now: now)
+        sources.count(column, request, from: flow, now: now)
         counters.countAnswered(request.dialect)
         return verdict(for: answer)
     }
@@ -95,7 +95,7 @@ extension Server {
         guard answer.writeError(error, method: method, over: &packet) else {
             return drop(.amplification, from: answer.flow, now: now)
         }
-        sources.count(.error, from: answer.flow.source, now: now)
+        sources.count(.error, answer.request.dialect, from: answer.flow, now: now)
         counters.countRefused(error)
         return .reply
     }

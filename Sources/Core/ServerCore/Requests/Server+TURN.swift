@@ -162,17 +162,17 @@ extension Server {
         switch outcome {
         case .success(.allocated(let index)):
             answer.writeAllocated(table.allocations[index], identity, over: &packet)
-            sources.count(.mirrorSetup, from: context.flow.source, now: context.now)
+            sources.count(.mirrorSetup, .cookie, from: context.flow, now: context.now)
         case .success(.allocatedBefore(let index)):
             answer.writeAllocated(table.allocations[index], identity, over: &packet)
-            sources.count(.noChange, from: context.flow.source, now: context.now)
+            sources.count(.noChange, .cookie, from: context.flow, now: context.now)
             effects.append(.repeated(session(index, now: context.now)))
         case .success(.refreshed(let seconds)):
             answer.writeRefreshed(seconds, identity, over: &packet)
-            sources.count(.noChange, from: context.flow.source, now: context.now)
+            sources.count(.noChange, .cookie, from: context.flow, now: context.now)
         case .success(.done):
             answer.writeDone(identity, over: &packet)
-            sources.count(.noChange, from: context.flow.source, now: context.now)
+            sources.count(.noChange, .cookie, from: context.flow, now: context.now)
         case .failure(let refusal):
             answer.writeError(refusal, identity, over: &packet)
             note(refusal, context, realm: answer.realm)
@@ -229,14 +229,14 @@ extension Server {
     private mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
         counters.countRefused(refusal.errorCode)
         guard refusal != .authentication(.noIntegrity) else {
-            sources.count(.noChange, from: context.flow.source, now: context.now)
+            sources.count(.noChange, .cookie, from: context.flow, now: context.now)
             return
         }
         if case .unknownAttribute(let type) = refusal {
             hadUnknownAttribute = true
             detail = type.rawValue
         }
-        sources.count(.error, from: context.flow.source, now: context.now)
+        sources.count(.error, .cookie, from: context.flow, now: context.now)
         let isForeign = refusal == .authentication(.wrongRealm)
         let realms = policy.turn?.authenticator.book.realms ?? []
         refused = RefusedRequest(

@@ -1,0 +1,41 @@
+import Addresses
+import ServerSettings
+
+/// Where the console listens.
+struct ConsoleAddress: Hashable, Sendable {
+    /// The ports that are tried in turn when the one of the settings cannot be opened, as in the manual of 2002.
+    static let otherPorts: ClosedRange<UInt16> = 5068...5099
+
+    /// The addresses; `::` is every address of both families.
+    var hosts: [String]
+    /// The ports in the order in which they are tried.
+    var ports: [UInt16]
+    /// Whether only this host reaches them.
+    var isLocal: Bool
+
+    /// Without a password only this host is listened to, whatever the settings say: anybody who reaches the console may
+    /// change everything then.
+    init(_ settings: Settings) {
+        let isOpen = settings.httpPasswordHash == nil
+        let set = settings.httpAddress
+        if isOpen {
+            let loopback = set.filter(\.isLoopback)
+            hosts = loopback.isEmpty ? ["127.0.0.1"] : loopback.map(\.description)
+        } else {
+            hosts = set.isEmpty ? ["::"] : set.map(\.description)
+        }
+        isLocal = isOpen || set.allSatisfy { $0.isLoopback } && !set.isEmpty
+        ports = [settings.httpPort] + Self.otherPorts.filter { $0 != settings.httpPort }
+    }
+
+    /// The address to enter in a browser.
+    static func url(host: String, port: Int, name: String) -> String {
+        let place: String
+        switch IPAddress(host) {
+        case .some(let address) where address.isUnspecified: place = name
+        case .some(let address) where address.family == .v6: place = "[\(host)]"
+        default: place = host
+        }
+        return "http://\(place)\(port == 80 ? "" : ":\(port)")/"
+    }
+}

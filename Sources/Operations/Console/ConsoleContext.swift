@@ -1,0 +1,47 @@
+import Addresses
+import Administration
+import Hummingbird
+import NIOCore
+
+/// What is known of one HTTP request beside the request itself.
+struct ConsoleContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// Where the connection comes from; never what a header says (X-Forwarded-For can be written by anybody).
+    let client: IPAddress
+    /// Who asks; nil until `Authentication` has looked, and for pages that need nobody.
+    var visitor: Visitor?
+
+    /// The largest body of a request, in bytes: settings and forms are small.
+    var maxUploadSize: Int { 256 << 10 }
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        client = source.channel.remoteAddress?.ipAddress.flatMap(IPAddress.init)?.withoutMapping ?? .loopbackV4
+    }
+}
+
+/// Somebody who may use the console, and how their requests are told from forged ones.
+struct Visitor: Sendable {
+    /// Who it is.
+    var person: Operator
+    /// The token that each of their forms must carry; nil when they can't be made to send a request by another site,
+    /// as browsers send no bearer token by themselves.
+    var formToken: String?
+    /// Whether they have a session that they can end.
+    var hasSession = false
+    /// Whether nobody had to log in, as no password is set.
+    var isOpen = false
+}
+
+extension IPAddress {
+    static let loopbackV4 = IPAddress(v4: 0x7F00_0001)
+
+    /// An IPv4 client of a socket for both families is an IPv4 client.
+    var withoutMapping: IPAddress {
+        let text = description
+        guard family == .v6, text.hasPrefix("::ffff:"), let v4 = IPAddress(String(text.dropFirst(7))) else {
+            return self
+        }
+        return v4
+    }
+}

@@ -1,0 +1,239 @@
+public import Administration
+import Foundation
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import ServerSettings
+import Synchronization
+
+/// The web console of a running server: opens its ports, follows the settings, and answers until it is stopped.
+///
+/// It never keeps the server from starting: without a port it says so in the log (message 1027).
+public final class ConsoleServer: Sendable {
+    private struct State {
+        var address: ConsoleAddress?
+        var listeners: [Listener] = []
+        var url: String?
+        var follower: Task<Void, Never>?
+    }
+
+    private let administrator: Administrator
+    private let gatekeeper: Gatekeeper
+    private let responder: RouterResponder<ConsoleContext>
+    private let hub = LiveHub()
+    private let urlFile: String
+    private let urlChanged: @Sendable (String?) -> Void
+    /// One thread for all connections: the packet workers need the others.
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let state = Mutex(State())
+
+    /// Prepares the console.
+    ///
+    /// - `urlFile`: where the address to enter in a browser is kept while the console is open.
+    /// - `urlChanged`: is told that address whenever it changes; nil when the console has no port.
+    public init(
+        _ administrator: Administrator,
+        version: String,
+        urlFile: String,
+        urlChanged: @escaping @Sendable (String?) -> Void
+    ) throws {
+        self.administrator = administrator
+        self.urlFile = urlFile
+        self.urlChanged = urlChanged
+        gatekeeper = Gatekeeper(administrator)
+        let renderer = try PageRenderer(version: version)
+        responder = Self.router(administrator, gatekeeper, renderer, hub, version: version).buildResponder()
+    }
+
+    /// Opens the ports and follows the settings from now on.
+    public func start() async {
+        await open(ConsoleAddress(administrator.server.settings.settings))
+        let changes = administrator.server.settingsChanges()
+        let follower = Task { [weak self] in
+            for await loaded in changes { await self?.follow(loaded.settings) }
+        }
+        state.withLock { $0.follower = follower }
+    }
+
+    /// Closes everything.
+    public func stop() async {
+        let (listeners, follower) = state.withLock { state in
+            defer { state = State() }
+            return (state.listeners, state.follower)
+        }
+        follower?.cancel()
+        for listener in listeners { await listener.stop() }
+        try? FileManager.default.removeItem(atPath: urlFile)
+        try? await group.shutdownGracefully()
+    }
+
+    /// The address to enter in a browser; nil when no port could be opened.
+    public var url: String? { state.withLock { $0.url } }
+
+    /// Moves when the settings name another place; whoever watches logs in again when they must.
+    private func follow(_ settings: Settings) async {
+        let address = ConsoleAddress(settings)
+        guard state.withLock({ $0.address != address }) else { return }
+        await open(address)
+        await hub.endAll()
+    }
+
+    private func open(_ address: ConsoleAddress) async {
+        let old = state.withLock { state in
+            defer { (state.listeners, state.url) = ([], nil) }
+            return state.listeners
+        }
+        // The same port may be wanted on other addresses: the old socket has to be gone first.
+        for listener in old { await listener.stop() }
+        var reason = ""
+        for port in address.ports {
+            do {
+                let listeners = try await listen(address.hosts, port: port)
+                adopt(address, listeners, port: port, instead: port == address.ports.first ? nil : reason)
+                return
+            } catch {
+                if reason.isEmpty { reason = "\(error)" }
+            }
+        }
+        state.withLock { $0.address = address }
+        administrator.server.tell(
+            .httpPortNotOpened,
+            """
+            The console has no port: neither \(address.ports.first.map(String.init) ?? "") (\(reason)) nor \
+            \(ConsoleAddress.otherPorts.lowerBound)-\(ConsoleAddress.otherPorts.upperBound) can be opened. The server works \
+            without it; set another http-port
+            """
+        )
+        urlChanged(nil)
+    }
+
+    /// All hosts on one port, or none.
+    private func listen(_ hosts: [String], port: UInt16) async throws -> [Listener] {
+        var listeners: [Listener] = []
+        do {
+            for host in hosts {
+                do {
+                    listeners.append(try await Listener(responder, host: host, port: port, group: group))
+                } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
+                    // A host without IPv6.
+                    listeners.append(try await Listener(responder, host: "0.0.0.0", port: port, group: group))
+                }
+            }
+        } catch {
+            for listener in listeners { await listener.stop() }
+            throw error
+        }
+        return listeners
+    }
+
+    private func adopt(_ address: ConsoleAddress, _ listeners: [Listener], port: UInt16, instead reason: String?) {
+        let name = address.isLocal ? "127.0.0.1" : ProcessInfo.processInfo.hostName
+        let url = ConsoleAddress.url(host: address.hosts.first ?? "", port: Int(port), name: name)
+        state.withLock { state in
+            state.address = address
+            state.listeners = listeners
+            state.url = url
+        }
+        if let reason, let wanted = address.ports.first {
+            administrator.server.tell(
+                .consoleOnOtherPort,
+                "The console is at \(url), as port \(wanted) could not be opened: \(reason)"
+            )
+        } else {
+            administrator.server.tell(.consoleOpened, "The console is at \(url)")
+        }
+        try? Data((url + "\n").utf8).write(to: URL(fileURLWithPath: urlFile), options: .atomic)
+        urlChanged(url)
+    }
+}
+
+/// One open port.
+private final class Listener: Sendable {
+    private let task: Task<Void, any Error>
+
+    /// Connections at once; others wait in the kernel's queue.
+    private static let mostConnections = 512
+    /// A connection ends that sends nothing, or no whole request, for so long.
+    private static let idle = TimeAmount.seconds(30)
+
+    /// Listens; throws when the port cannot be opened.
+    init(
+        _ responder: RouterResponder<ConsoleContext>,
+        host: String,
+        port: UInt16,
+        group: MultiThreadedEventLoopGroup
+    ) async throws {
+        let (opened, continuation) = AsyncStream.makeStream(of: Bool.self)
+        let application = Application(
+            responder: responder,
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: Self.idle,
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 16 << 10,
+                        maxHeaderListSize: 32 << 10,
+                        maxHeaderFieldCount: 100
+                    )
+                )
+            ),
+            configuration: .init(
+                address: .hostname(host, port: Int(port)),
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)
+            ),
+            onServerRunning: { _ in continuation.yield(true) },
+            eventLoopGroupProvider: .shared(group),
+            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        let task = Task {
+            // An error before the port is open is thrown by the wait below.
+            defer { continuation.finish() }
+            try await application.run()
+        }
+        self.task = task
+        guard await opened.first(where: { _ in true }) == true else {
+            try await task.value
+            throw ConsoleError(.internalServerError, .inside, "the listener ended")
+        }
+    }
+
+    /// Closes the port and all its connections.
+    func stop() async {
+        task.cancel()
+        _ = await task.result
+    }
+}
+
+extension ConsoleServer {
+    /// Everything that is served.
+    private static func router(
+        _ administrator: Administrator,
+        _ gatekeeper: Gatekeeper,
+        _ renderer: PageRenderer,
+        _ hub: LiveHub,
+        version: String
+    ) -> Router<ConsoleContext> {
+        let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ErrorMiddleware(renderer: renderer, administrator: administrator))
+        for name in ["/assets/:version/:file", "/favicon.ico"] {
+            router.get(RouterPath(name)) { _, context in
+                let file = context.parameters.get("file") ?? "icon.svg"
+                guard let response = Assets.response(file) else { throw ConsoleError(.notFound, .notFound) }
+                return response
+            }
+        }
+        let guarded = router.group("").add(
+            middleware: AccessMiddleware(gatekeeper: gatekeeper)
+        )
+        LoginRoutes(gatekeeper: gatekeeper, renderer: renderer).add(to: router, guarded: guarded)
+        APIRoutes(administrator: administrator).add(to: router, guarded: guarded)
+        PageRoutes(
+            pages: AllPages.make(administrator, version: version),
+            renderer: renderer,
+            hub: hub
+        ).add(to: guarded)
+        return router
+    }
+}

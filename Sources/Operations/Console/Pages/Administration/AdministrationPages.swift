@@ -1,0 +1,6 @@
+import Administration
+
+/// The pages that show and change how the server is set up.
+enum AdministrationPages {
+    static func make(_ administrator: Administrator, version: String) -> [any ConsolePage] { [] }
+}

@@ -1,0 +1,8 @@
+import Administration
+
+/// The pages that show what happens.
+enum StatusPages {
+    static func make(_ administrator: Administrator) -> [any ConsolePage] {
+        [OverviewPage(administrator: administrator)]
+    }
+}

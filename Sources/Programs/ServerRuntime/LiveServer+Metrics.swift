@@ -1,0 +1,245 @@
+import AccountStore
+import Addresses
+public import Observability
+import PacketEngine
+import STUNCodec
+import ServerCore
+import Synchronization
+
+extension LiveServer {
+    /// All figures for Prometheus, as they are now.
+    public func metrics() async throws -> [MetricFamily] {
+        let totals = PoolTotals(await pool.reports())
+        return MetricFacts(
+            version: version,
+            startTime: startTime,
+            workers: pool.count,
+            totals: totals,
+            sources: min(totals.sources, rememberedSources),
+            relay: relay.map { relay in
+                MetricFacts.Relay(
+                    users: relay.credentials.users.count,
+                    secrets: relay.credentials.secrets.count { !$0.isRetired },
+                    ports: relay.table.usage().map { ($0.address.local.family, $0.free, $0.total) }
+                )
+            },
+            logEntries: log.entryCounts,
+            process: ProcessFigures.now()
+        ).families
+    }
+}
+
+/// What the metrics are made of.
+struct MetricFacts {
+    /// What the relay has.
+    struct Relay {
+        var users = 0
+        var secrets = 0
+        var ports: [(family: IPAddress.Family, free: Int, total: Int)] = []
+    }
+
+    var version: String
+    var startTime: Double
+    var workers: Int
+    var totals: PoolTotals
+    var sources: Int
+    /// nil when TURN is off.
+    var relay: Relay?
+    var logEntries: [(level: LogLevel, count: UInt64)]
+    /// nil on a host that does not tell.
+    var process: ProcessFigures?
+
+    /// The families in the order of `docs/metrics.md`.
+    var families: [MetricFamily] { messages + relaying + state + processFamilies }
+}
+
+extension MetricFacts {
+    private typealias Sample = MetricFamily.Sample
+
+    private var messages: [MetricFamily] {
+        let counters = totals.counters
+        let dialects = Dialect.allCases
+        return [
+            Self.counter(
+                "stund_requests",
+                "STUN and TURN messages that came, by wire dialect.",
+                "dialect",
+                dialects.map { ($0.name, counters.received[Int($0.rawValue)]) }
+            ),
+            Self.counter(
+                "stund_answers",
+                "Success answers to Binding requests, by wire dialect.",
+                "dialect",
+                dialects.map { ($0.name, counters.answered[Int($0.rawValue)]) }
+            ),
+            Self.counter(
+                "stund_turn_granted",
+                "TURN requests that were granted, by method; those of allocate are the allocations made.",
+                "method",
+                Counters.grantedMethods.enumerated().map { ($0.element, counters.granted[$0.offset]) }
+            ),
+            Self.counter(
+                "stund_errors",
+                "Error answers, by code; the first request of every TURN client is answered with 401.",
+                "code",
+                Counters.errorCodes.indices.map { ("\(Counters.errorCodes[$0])", counters.refused[$0]) }
+            ),
+            Self.counter(
+                "stund_drops",
+                "Datagrams that were not answered or not relayed, by reason.",
+                "reason",
+                DropReason.allCases.map { ($0.name, counters.dropped[$0.rawValue]) }
+            ),
+            Self.counter(
+                "stund_send_failures",
+                "Datagrams that the system refused to send, by kind of socket.",
+                "socket",
+                [("listener", totals.sendFailures), ("relay", totals.relaySendFailures)]
+            ),
+            requestDuration,
+        ]
+    }
+
+    private var requestDuration: MetricFamily {
+        var samples: [Sample] = []
+        var count: UInt64 = 0
+        for (index, bound) in (RequestTimes.boundTexts + ["+Inf"]).enumerated() {
+            count &+= totals.requestTimes.counts[index]
+            samples.append(Sample(Double(count), suffix: "_bucket", labels: [.init("le", bound)]))
+        }
+        samples.append(Sample(Double(totals.requestTimes.sum) / 1_000_000_000, suffix: "_sum"))
+        samples.append(Sample(Double(count), suffix: "_count"))
+        return MetricFamily(
+            "stund_request_duration_seconds",
+            .histogram,
+            unit: "seconds",
+            help: "Time from reading a client's datagram to having sent what it led to.",
+            samples: samples
+        )
+    }
+
+    private var relaying: [MetricFamily] {
+        let traffic = totals.counters.traffic
+        let families = IPAddress.Family.allCases
+        func ports(_ count: (Int, Int) -> Int) -> [(String, Double)] {
+            families.map { family in
+                let known = relay?.ports.first { $0.family == family }
+                return (family == .v4 ? "ipv4" : "ipv6", Double(known.map { count($0.free, $0.total) } ?? 0))
+            }
+        }
+        return [
+            Self.counter(
+                "stund_relayed_packets",
+                "Packets that were relayed, by direction; running calls are counted as they go.",
+                "direction",
+                [("to-peers", traffic.packetsToPeers), ("to-clients", traffic.packetsToClient)]
+            ),
+            Self.counter(
+                "stund_relayed_bytes",
+                unit: "bytes",
+                "Bytes of application data that were relayed, by direction; running calls are counted as they go.",
+                "direction",
+                [("to-peers", traffic.bytesToPeers), ("to-clients", traffic.bytesToClient)]
+            ),
+            Self.gauge("stund_allocations", "Allocations now.", Double(totals.sessions)),
+            Self.gauge(
+                "stund_relay_ports_free",
+                "Relay ports that are free now, by address family.",
+                "family",
+                ports { free, _ in free }
+            ),
+            Self.gauge("stund_relay_ports", "Relay ports in all, by address family.", "family", ports { $1 }),
+        ]
+    }
+
+    private var state: [MetricFamily] {
+        [
+            Self.gauge("stund_turn_enabled", "Whether TURN is on (1) or off (0).", relay == nil ? 0 : 1),
+            Self.gauge("stund_users", "Users that have a password.", Double(relay?.users ?? 0)),
+            Self.gauge(
+                "stund_secrets",
+                "Secrets for timed credentials that are not retired.",
+                Double(relay?.secrets ?? 0)
+            ),
+            Self.gauge("stund_workers", "Worker threads.", Double(workers)),
+            Self.gauge("stund_sources", "Sources that the statistics remember.", Double(sources)),
+            Self.counter(
+                "stund_log_entries",
+                "Log entries of enabled levels, by level, 0 the most urgent.",
+                "level",
+                logEntries.map { ("\($0.level.rawValue)", $0.count) }
+            ),
+            MetricFamily(
+                "stund_build",
+                .info,
+                help: "The version of the program.",
+                samples: [Sample(1, suffix: "_info", labels: [.init("version", version)])]
+            ),
+        ]
+    }
+
+    private var processFamilies: [MetricFamily] {
+        var families = [
+            Self.gauge(
+                "process_start_time_seconds",
+                unit: "seconds",
+                "When the process started, in Unix seconds.",
+                startTime
+            )
+        ]
+        guard let process else { return families }
+        families += [
+            MetricFamily(
+                "process_cpu_seconds",
+                .counter,
+                unit: "seconds",
+                help: "Seconds of CPU time in user and system mode.",
+                samples: [Sample(process.cpuSeconds, suffix: "_total")]
+            ),
+            Self.gauge(
+                "process_resident_memory_bytes",
+                unit: "bytes",
+                "Bytes of memory in RAM.",
+                process.residentBytes
+            ),
+            Self.gauge(
+                "process_virtual_memory_bytes",
+                unit: "bytes",
+                "Bytes of address space.",
+                process.virtualBytes
+            ),
+            Self.gauge("process_open_fds", "Open files and sockets.", Double(process.openFiles)),
+        ]
+        return families
+    }
+
+    private static func counter(
+        _ name: String,
+        unit: String? = nil,
+        _ help: String,
+        _ label: String,
+        _ values: [(String, UInt64)]
+    ) -> MetricFamily {
+        MetricFamily(
+            name,
+            .counter,
+            unit: unit,
+            help: help,
+            samples: values.map { Sample(Double($0.1), suffix: "_total", labels: [.init(label, $0.0)]) }
+        )
+    }
+
+    private static func gauge(
+        _ name: String,
+        _ help: String,
+        _ label: String,
+        _ values: [(String, Double)]
+    ) -> MetricFamily {
+        let samples = values.map { Sample($0.1, labels: [.init(label, $0.0)]) }
+        return MetricFamily(name, .gauge, help: help, samples: samples)
+    }
+
+    private static func gauge(_ name: String, unit: String? = nil, _ help: String, _ value: Double) -> MetricFamily {
+        MetricFamily(name, .gauge, unit: unit, help: help, samples: [Sample(value)])
+    }
+}

@@ -1,0 +1,81 @@
+import AccountStore
+import Administration
+import Foundation
+import Observability
+import PacketEngine
+import ServerCore
+import ServerSettings
+import Synchronization
+
+extension LiveServer {
+    /// Rereads the settings; what is refused leaves the running ones in force.
+    public func reload() async throws {
+        // SIGHUP and the control socket may ask at once; what the workers, the log and `status` have must be one file.
+        try reloading.withLock { _ in try reloadNow() }
+    }
+
+    private func reloadNow() throws {
+        let now = SystemClock.realtime()
+        do {
+            let new = try Settings.load(from: sources)
+            if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
+            var policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            let credentials = try relay?.read(new.settings)
+            if let relay, let credentials {
+                policy.turn = relay.policy(new.settings, credentials, listening: plan)
+            }
+            let destinations = LogDestination.all(for: new.settings, isDetached: isDetached)
+            try log.write(to: destinations, format: new.settings.lineFormat)
+            // Nothing can be refused from here on.
+            pool.adopt(policy)
+            self.policy.withLock { $0 = policy }
+            if let credentials { relay?.adopt(credentials) }
+            adopt(new, now: now)
+        } catch {
+            // One entry a fault: a log line is one line.
+            let faults = (error as? SettingsError)?.problems.map { "\($0)" } ?? ["\(error)"]
+            for fault in faults {
+                log.log(.settingsRefused, "Settings refused, the running ones stay: \(fault)", at: now)
+            }
+            throw error
+        }
+    }
+
+    private func adopt(_ new: LoadedSettings, now: Int64) {
+        loaded.withLock { $0 = new }
+        log.levelSwitch.level = LogLevel(new.settings.logLevel)
+        log.history.capacity = new.settings.logRows
+        log.log(.settingsReloaded, "Settings reloaded: \(new.file): \(new.content)", at: now)
+        warn(of: new, now: now)
+        tellAccounts(now: now)
+        for name in pendingRestart(new.settings) {
+            log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
+        }
+        feed.publish(new)
+    }
+
+    /// The settings that differ from those the server started with and cannot change while it runs.
+    func pendingRestart(_ settings: Settings) -> [String] {
+        Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
+    }
+}
+
+extension LoadedSettings {
+    /// How much the settings file says.
+    var content: String {
+        guard fileExists else { return "no such file, all defaults" }
+        return keysInFile == 1 ? "1 key" : "\(keysInFile) keys"
+    }
+}
+
+/// Why a reload was refused although every setting that was read is right.
+enum ReloadError: Error, CustomStringConvertible {
+    /// The file was there before: taking its absence for "all defaults" would silently undo everything it said.
+    case fileIsGone(String)
+
+    var description: String {
+        switch self {
+        case .fileIsGone(let file): "\(file) is gone; put it back, or an empty file for all defaults"
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import AccountStore
+public import Administration
+import Foundation
+import Observability
+import PacketEngine
+import ServerCore
+public import ServerSettings
+import Synchronization
+
+// What the control socket and the console ask.
+
+extension LiveServer {
+    /// The state of the whole process.
+    public func status() async throws -> ServerStatus {
+        let total = PoolTotals(await pool.reports())
+        let counters =
+            total.counters.named
+            + [("send-failures", total.sendFailures), ("relay-send-failures", total.relaySendFailures)]
+        let current = loaded.withLock { $0 }
+        let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
+        return ServerStatus(
+            version: version,
+            pid: ProcessInfo.processInfo.processIdentifier,
+            uptime: Int(clamping: (SystemClock.monotonic() &- startedAt) / 1_000_000_000),
+            // Whoever asks is perhaps in another folder.
+            settingsFile: URL(fileURLWithPath: current.file).path,
+            stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
+            listeners: listening,
+            workers: pool.count,
+            consoleURL: consoleURL.withLock { $0 },
+            relay: relayStatus(sessions: total.sessions),
+            counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
+            warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
+                + (relay?.credentials.warnings ?? []) + pending
+        )
+    }
+
+    /// The log messages that the query means, oldest first.
+    public func log(_ query: LogQuery) async throws -> LogReport {
+        // What workers have told but the log's thread has not yet read belongs to the answer.
+        pump.pump(now: SystemClock.realtime())
+        let entries = query.choose(from: log.history.entries)
+        return LogReport(lines: entries.map { $0.formatted(.text) }, entries: entries.map(LogReport.Entry.init))
+    }
+
+    /// The sources that the query means.
+    public func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
+        StatisticsReport(await pool.sources(), query, remembered: rememberedSources)
+    }
+
+    /// How many sources the server remembers, however many its workers do.
+    var rememberedSources: Int { loaded.withLock { $0.settings.statisticsRows } }
+
+    /// The settings that are in force, and where each came from.
+    public var settings: LoadedSettings { loaded.withLock { $0 } }
+
+    /// The settings that are put into force from now on.
+    public func settingsChanges() -> AsyncStream<LoadedSettings> { feed.follow() }
+
+    /// The web console is there now, or nowhere.
+    public func consoleMoved(to url: String?) { consoleURL.withLock { $0 = url } }
+
+    /// The last hour and day, who asks how, and what is refused.
+    public func overview() async throws -> OverviewReport {
+        // What workers have refused but the log's thread has not yet read belongs to the answer.
+        pump.pump(now: SystemClock.realtime())
+        let counters = PoolTotals(await pool.reports()).counters
+        let now = Instant(nanoseconds: SystemClock.monotonic())
+        let rows = StatisticsReport.newestFirst(await pool.sources(), remembered: rememberedSources)
+        return OverviewReport(
+            history: traffic.withLock { $0.history(at: now, unixSeconds: RelayService.unixSeconds) },
+            dialects: OverviewReport.dialects(counters),
+            natKinds: OverviewReport.natKinds(rows, now: now),
+            refusals: OverviewReport.topRefusals(teller.refusals.newestFirst)
+        )
+    }
+
+    /// Asks the workers for their counts, for the last hour and day.
+    func recordTraffic() async {
+        let total = PoolTotals(await pool.reports())
+        let now = Instant(nanoseconds: SystemClock.monotonic())
+        traffic.withLock { $0.record(TrafficTotals(total.counters, sessions: total.sessions), at: now) }
+    }
+
+    /// Forgets the log messages that are kept in memory.
+    public func clearLog() async throws { log.history.clear() }
+
+    /// Forgets all sources and their counts.
+    public func clearStatistics() async throws { pool.clearSources() }
+}
+
+/// What all workers have counted together.
+struct PoolTotals {
+    private(set) var counters = Counters()
+    private(set) var requestTimes = RequestTimes()
+    private(set) var sendFailures: UInt64 = 0
+    private(set) var relaySendFailures: UInt64 = 0
+    private(set) var sessions = 0
+    /// Sources that workers remember; one that asked two sockets may count twice.
+    private(set) var sources = 0
+
+    init(_ reports: [WorkerReport]) {
+        for report in reports {
+            counters.add(report.counters)
+            requestTimes.add(report.requestTimes)
+            sendFailures &+= report.sendFailures
+            relaySendFailures &+= report.relaySendFailures
+            sessions += report.sessionCount
+            sources += report.sourceCount
+        }
+    }
+}
+
+extension LogQuery {
+    /// The entries that the query means, in their order.
+    func choose(from entries: [LogEntry]) -> [LogEntry] {
+        let search = TextSearch(search)
+        let meant = entries.filter { entry in
+            if let level, Int(entry.level.rawValue) > level { return false }
+            if let code, Int(entry.code.rawValue) != code { return false }
+            return search.isEmpty || search.finds(entry.text) || entry.addressText.map(search.finds) == true
+                || entry.remark.map(search.finds) == true
+        }
+        return Array(meant.suffix(max(0, limit ?? .max)))
+    }
+}

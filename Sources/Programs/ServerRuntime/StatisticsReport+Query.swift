@@ -1,0 +1,83 @@
+import Addresses
+import Administration
+import STUNCodec
+import ServerCore
+
+extension StatisticsReport {
+    /// The rows that a query means, of those of all workers; text is made of the shown ones only.
+    ///
+    /// - `remembered`: how many sources the server remembers: each worker may have so many.
+    init(_ workers: [WorkerSources], _ query: StatisticsQuery, remembered: Int) {
+        let now = workers.map(\.now).max() ?? .start
+        let all = Self.newestFirst(workers, remembered: remembered)
+        let search = TextSearch(query.search)
+        let found = search.isEmpty ? all : all.filter { search.finds($0.source) }
+        let sorted = Self.sorted(found, by: query.sort, isReversed: query.isReversed)
+        let shown = sorted.dropFirst(max(0, query.offset)).prefix(max(0, query.limit ?? .max))
+        self.init(rows: shown.map { Row($0, now: now) }, totalSources: all.count, foundSources: found.count)
+    }
+
+    /// The rows of all workers, newest access first; a source that asked both ports may be with two of them.
+    static func newestFirst(_ workers: [WorkerSources], remembered: Int) -> [SourceTable.Row] {
+        guard workers.count > 1 else { return Array((workers.first?.rows ?? []).prefix(remembered)) }
+        let rows = Dictionary(workers.flatMap(\.rows).map { ($0.source, $0) }) { $0.adding($1) }
+        return Array(rows.values.sorted { $0.lastAccess > $1.lastAccess }.prefix(remembered))
+    }
+
+    private static func sorted(
+        _ rows: [SourceTable.Row],
+        by column: StatisticsQuery.Column,
+        isReversed: Bool
+    ) -> [SourceTable.Row] {
+        let sorted: [SourceTable.Row]
+        switch column {
+        case .lastAccess: sorted = rows
+        case .source: sorted = rows.sorted { AddressOrder($0.source) < AddressOrder($1.source) }
+        case .hits: sorted = rows.sorted { $0.hits > $1.hits }
+        case .noChange: sorted = rows.sorted { $0.noChange > $1.noChange }
+        case .changeIP: sorted = rows.sorted { $0.changeIP > $1.changeIP }
+        case .changePort: sorted = rows.sorted { $0.changePort > $1.changePort }
+        case .error: sorted = rows.sorted { $0.error > $1.error }
+        case .keepAlive:
+            // What is not known stands behind, whichever way the rest is turned.
+            let known = rows.filter { $0.behaviour.interval != nil }
+                .sorted { $0.behaviour.interval ?? 0 < $1.behaviour.interval ?? 0 }
+            return (isReversed ? known.reversed() : known) + rows.filter { $0.behaviour.interval == nil }
+        }
+        return isReversed ? sorted.reversed() : sorted
+    }
+}
+
+extension StatisticsReport.Row {
+    init(_ row: SourceTable.Row, now: Instant) {
+        let kinds = row.behaviour.natKinds(at: now).map(\.rawValue)
+        self.init(
+            source: "\(row.source)",
+            lastAccess: Int(clamping: now.nanoseconds(since: row.lastAccess) / 1_000_000_000),
+            noChange: row.noChange,
+            changeIP: row.changeIP,
+            changePort: row.changePort,
+            error: row.error,
+            mirrorSetup: row.mirrorSetup,
+            mirrorForwards: row.mirrorForwards,
+            keepAlive: row.behaviour.interval.map { Double($0) / 1000 },
+            dialect: row.behaviour.dialect?.name,
+            natKind: kinds.isEmpty ? nil : kinds.joined(separator: ", ")
+        )
+    }
+}
+
+/// The order of transport addresses that people expect: by family, then by number.
+struct AddressOrder: Comparable {
+    private let address: SocketAddress
+
+    init(_ address: SocketAddress) { self.address = address }
+
+    static func < (left: AddressOrder, right: AddressOrder) -> Bool {
+        let (one, other) = (left.address, right.address)
+        if one.address.family != other.address.family { return one.address.family == .v4 }
+        if one.address.high != other.address.high { return one.address.high < other.address.high }
+        if one.address.low != other.address.low { return one.address.low < other.address.low }
+        return one.port < other.port
+    }
+}

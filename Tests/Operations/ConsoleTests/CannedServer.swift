@@ -1,0 +1,117 @@
+import Administration
+import Observability
+import ServerSettings
+import Synchronization
+
+/// A running server whose answers are set by a test: what a console shows of a real one, the system tests look at.
+final class CannedServer: RunningServer {
+    /// What it answers and what it was told.
+    struct State: Sendable {
+        var status = ServerStatus(
+            version: "0.0.0",
+            pid: 1,
+            uptime: 90061,
+            settingsFile: "/tmp/stund.yaml",
+            stateFolder: "/tmp/stund.yaml.d",
+            listeners: ["udp 192.0.2.1:3478"],
+            workers: 2,
+            relay: ServerStatus.Relay(
+                addresses: [.init(address: "192.0.2.1", portsFree: 16000, portsTotal: 16384)],
+                realms: ["stund"],
+                users: 1,
+                secrets: 1,
+                sessions: 2
+            ),
+            counters: [.init(name: "requests-rfc8489", value: 12), .init(name: "drops-not-stun", value: 3)],
+            warnings: []
+        )
+        var overview = OverviewReport(history: TrafficHistory(), dialects: [], natKinds: [], refusals: [])
+        var log: [LogReport.Entry] = []
+        var rows: [StatisticsReport.Row] = []
+        var sessions: [SessionsReport.Row] = []
+        var explanation = Explanation(subject: "", findings: [], sessions: [], refusals: [])
+        var checks = [Check("sockets", isGood: true, "2 of 2 workers answer")]
+        var metrics: [MetricFamily] = []
+        /// Names of calls that change something, such as `clearLog` or `disconnect alice`.
+        var calls: [String] = []
+        var told: [String] = []
+        var loaded: LoadedSettings
+    }
+
+    let state: Mutex<State>
+    private let sources: SettingsSources
+    private let feed = SettingsFeed()
+
+    init(settingsFrom sources: SettingsSources) throws {
+        self.sources = sources
+        state = Mutex(State(loaded: try Settings.load(from: sources)))
+    }
+
+    /// Changes what it answers.
+    func set(_ change: @Sendable (inout sending State) -> Void) { state.withLock { change(&$0) } }
+
+    /// What it was asked to change.
+    var calls: [String] { state.withLock { $0.calls } }
+    /// What it was told for the log.
+    var told: [String] { state.withLock { $0.told } }
+
+    private func note(_ call: String) { state.withLock { $0.calls.append(call) } }
+
+    func status() async throws -> ServerStatus { state.withLock { $0.status } }
+    func overview() async throws -> OverviewReport { state.withLock { $0.overview } }
+
+    func log(_ query: LogQuery) async throws -> LogReport {
+        let entries = state.withLock { $0.log }.filter { entry in
+            entry.level <= query.level ?? 9 && (query.code == nil || query.code == entry.code)
+                && (query.search.isEmpty || entry.text.contains(query.search))
+        }
+        let newest = Array(entries.suffix(query.limit ?? .max))
+        return LogReport(lines: newest.map(\.text), entries: newest)
+    }
+
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
+        let all = state.withLock { $0.rows }
+        let found = all.filter { query.search.isEmpty || $0.source.contains(query.search) }
+        let page = found.dropFirst(query.offset).prefix(query.limit ?? .max)
+        return StatisticsReport(rows: Array(page), totalSources: all.count, foundSources: found.count)
+    }
+
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport {
+        let all = state.withLock { $0.sessions }
+        let found = all.filter { query.search.isEmpty || "\($0)".contains(query.search) }
+        let page = found.dropFirst(query.offset).prefix(query.limit ?? .max)
+        return SessionsReport(rows: Array(page), totalSessions: all.count, foundSessions: found.count)
+    }
+
+    func clearLog() async throws { note("clearLog") }
+    func clearStatistics() async throws { note("clearStatistics") }
+
+    func disconnect(_ subject: String) async throws -> Int {
+        note("disconnect \(subject)")
+        return 1
+    }
+
+    func explain(_ subject: String) async throws -> Explanation {
+        var explanation = state.withLock { $0.explanation }
+        explanation.subject = subject
+        return explanation
+    }
+
+    func explain(user: String?, peer: String) async throws -> Explanation {
+        try await explain("\(user ?? "anybody") -> \(peer)")
+    }
+
+    func readiness() async -> ReadinessReport { ReadinessReport(state.withLock { $0.checks }) }
+    func selfTest() async -> [Check] { state.withLock { $0.checks } }
+    func metrics() async throws -> [MetricFamily] { state.withLock { $0.metrics } }
+    var settings: LoadedSettings { state.withLock { $0.loaded } }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { feed.follow() }
+
+    func reload() async throws {
+        let loaded = try Settings.load(from: sources)
+        state.withLock { $0.loaded = loaded }
+        feed.publish(loaded)
+    }
+
+    func tell(_ code: MessageCode, _ text: String) { state.withLock { $0.told.append("\(code.rawValue) \(text)") } }
+}
