@@ -230,5 +230,8 @@ struct SettingsFileChangeTests {
         #expect(Settings.key(named: "log-format")?.kind.choices == ["text", "json"])
     }
 
-    private func content(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    private func content(_ path: String) throws -> String {
+        // Not `String(contentsOfFile:)`, which would hide a byte order mark.
+        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    }
 }
