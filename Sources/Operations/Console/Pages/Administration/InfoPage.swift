@@ -1,5 +1,6 @@
 import Administration
 import Foundation
+import HTTPTypes
 import ServerSettings
 
 /// The manual's "Version" (section 4.5): which server this is, what it can do, and whether it does.

@@ -1,5 +1,6 @@
 import Administration
 import Foundation
+import HTTPTypes
 
 /// Why somebody was refused, and whether a user can reach a peer.
 struct ExplainPage: ConsolePage {
