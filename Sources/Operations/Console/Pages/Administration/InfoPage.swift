@@ -105,16 +105,16 @@ struct InfoPage: ConsolePage {
     /// What the program was built with.
     private static var build: String {
         #if compiler(>=6.4)
-            let compiler = "Swift 6.4+"
+        let compiler = "Swift 6.4+"
         #elseif compiler(>=6.3)
-            let compiler = "Swift 6.3"
+        let compiler = "Swift 6.3"
         #else
-            let compiler = "Swift 6.2"
+        let compiler = "Swift 6.2"
         #endif
         #if DEBUG
-            return compiler + ", debug"
+        return compiler + ", debug"
         #else
-            return compiler + ", release"
+        return compiler + ", release"
         #endif
     }
 }

@@ -22,7 +22,8 @@ struct LicensePage: ConsolePage {
         + [
             "async-http-client", "hummingbird", "swift-algorithms", "swift-argument-parser", "swift-asn1",
             "swift-async-algorithms", "swift-atomics", "swift-certificates", "swift-collections", "swift-configuration",
-            "swift-crypto", "swift-distributed-tracing", "swift-http-structured-headers", "swift-http-types", "swift-log",
+            "swift-crypto", "swift-distributed-tracing", "swift-http-structured-headers", "swift-http-types",
+            "swift-log",
             "swift-metrics", "swift-mustache", "swift-nio", "swift-nio-extras", "swift-nio-http2", "swift-nio-ssl",
             "swift-nio-transport-services", "swift-numerics", "swift-service-context", "swift-service-lifecycle",
             "swift-system", "Swift",

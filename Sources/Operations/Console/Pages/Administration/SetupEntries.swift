@@ -52,7 +52,8 @@ struct SetupEntries: Sendable {
             } else if field.isSecret {
                 let text = form[Self.field(field.name)]
                 if !text.isEmpty, field.name != Self.passwordKey { secrets[field.name] = text }
-            } else if let text = form.optional(Self.field(field.name))?.trimmingCharacters(in: .whitespacesAndNewlines) {
+            } else if let text = form.optional(Self.field(field.name))?.trimmingCharacters(in: .whitespacesAndNewlines)
+            {
                 typed[field.name] = text
                 // A browser does not send what a flag fixes; whoever does is told.
                 if text != field.value || !isWhole { values.updateValue(text.isEmpty ? nil : text, forKey: field.name) }

@@ -73,7 +73,8 @@ extension UsersModel {
                     port = String(place[place.index(after: colon)...])
                 }
                 let address = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
-                return "turnutils_uclient -s -y -c -p \(port) -u \(quoted(name)) -w \(quoted(password)) \(quoted(address))"
+                return
+                    "turnutils_uclient -s -y -c -p \(port) -u \(quoted(name)) -w \(quoted(password)) \(quoted(address))"
             }
             return nil
         }

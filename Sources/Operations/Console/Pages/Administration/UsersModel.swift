@@ -76,15 +76,17 @@ struct UsersModel: Sendable {
         canEdit = request.isAdmin
         self.made = made
         self.problem = problem
-        typed = command.map { command in
-            let names = ["name", "realm", "comment", "id", "user", "hours", "host", "days"]
-            return [command.action: Dictionary(uniqueKeysWithValues: names.map { ($0, command[$0]) })]
-        } ?? [:]
+        typed =
+            command.map { command in
+                let names = ["name", "realm", "comment", "id", "user", "hours", "host", "days"]
+                return [command.action: Dictionary(uniqueKeysWithValues: names.map { ($0, command[$0]) })]
+            } ?? [:]
         let search = request.query["search"]
         self.search = search
         isSearching = !search.isEmpty
         let found = accounts.users.filter { user in
-            search.isEmpty || [user.name, user.realm, user.comment].contains { $0.localizedCaseInsensitiveContains(search) }
+            search.isEmpty
+                || [user.name, user.realm, user.comment].contains { $0.localizedCaseInsensitiveContains(search) }
         }
         hasUsers = !accounts.users.isEmpty
         users = found.prefix(Self.shown).map { User($0, texts) }

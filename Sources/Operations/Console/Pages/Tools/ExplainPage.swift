@@ -104,7 +104,11 @@ struct ExplainPage: ConsolePage {
                     name: TerminalText.visible(row.user),
                     client: row.client,
                     relay: row.relays.joined(separator: ", "),
-                    traffic: texts("explain_traffic", HumanText.bytes(row.toPeers.bytes), HumanText.bytes(row.toClient.bytes))
+                    traffic: texts(
+                        "explain_traffic",
+                        HumanText.bytes(row.toPeers.bytes),
+                        HumanText.bytes(row.toClient.bytes)
+                    )
                 )
             },
             hasRefusals: !explanation.refusals.isEmpty,
