@@ -39,6 +39,7 @@ struct OverviewPage: ConsolePage {
         /// `good`, `warn` or `bad`.
         let weight: String
         let facts: String
+        let listens: String
         let problems: [String]
         let warnings: [String]
         /// Commands to try, before anything was received.
@@ -82,6 +83,7 @@ struct OverviewPage: ConsolePage {
                 ShownText(status.version).text,
                 HumanText.duration(status.uptime)
             ),
+            listens: request.texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text),
             problems: state.problems,
             warnings: state.warnings,
             tries: state.isFirstStart ? state.tries : [],

@@ -21,24 +21,21 @@ struct OverviewState: Sendable {
         warnings = status.warnings.prefix(Self.mostWarnings).map { ShownText($0, most: 600).text }
         let requests = status.counters.filter { $0.name.hasPrefix("requests-") }.reduce(0) { $0 &+ $1.value }
         isFirstStart = requests == 0 && sources == 0
-        let addresses = status.listeners.map { $0.split(separator: " ").last.map(String.init) ?? $0 }
-        tries = addresses.first.map { Self.commands(ShownText($0).text) } ?? []
-        weight = addresses.isEmpty || !problems.isEmpty ? "bad" : warnings.isEmpty ? "good" : "warn"
+        let place = Self.place(status)
+        tries = place.map { ["stun \($0)"] } ?? []
+        weight = place == nil || !problems.isEmpty ? "bad" : warnings.isEmpty ? "good" : "warn"
         let count = problems.count + status.warnings.count
         let parts = [
             Self.counted("overview_calls", status.relay?.sessions, texts),
             Self.counted("overview_clients", sources, texts), Self.counted("overview_wrong", count, texts),
         ]
         let work = texts(status.relay == nil ? "overview_stun" : "overview_stun_turn")
-        sentence =
-            addresses.isEmpty
-            ? texts("overview_answers_nobody")
-            : texts(
-                problems.isEmpty ? "overview_answers" : "overview_not_ready",
-                work,
-                Self.listed(addresses, texts),
-                parts.compactMap(\.self).joined(separator: ", ")
-            )
+        guard let place else {
+            sentence = texts("overview_answers_nobody")
+            return
+        }
+        let facts = parts.compactMap(\.self).joined(separator: ", ")
+        sentence = texts(problems.isEmpty ? "overview_answers" : "overview_not_ready", work, place, facts)
     }
 
     /// The text for none, one or several.
@@ -48,17 +45,15 @@ struct OverviewState: Sendable {
         return texts(count == 0 ? "\(key)_0" : count == 1 ? "\(key)_1" : "\(key)_n", number)
     }
 
-    /// The first addresses, and how many more there are.
-    private static func listed(_ addresses: [String], _ texts: Texts) -> String {
-        let first = addresses.prefix(2).map { ShownText($0).text }.joined(separator: ", ")
-        let left = addresses.count - 2
-        return left > 0 ? texts("overview_and_more", first, "\(left)") : first
-    }
-
-    /// Commands of clients that Linux distributions have, for an address such as `192.0.2.1:3478`.
-    private static func commands(_ address: String) -> [String] {
-        guard let colon = address.lastIndex(of: ":") else { return [] }
-        let host = address[..<colon].filter { $0 != "[" && $0 != "]" }
-        return ["turnutils_stunclient -p \(address[address.index(after: colon)...]) \(host)"]
+    /// The address to tell clients: that of the first listener, without `udp`; nil when there is none.
+    ///
+    /// Where the server listens on all addresses of the host, the one that relays stands for them.
+    private static func place(_ status: ServerStatus) -> String? {
+        guard let address = status.listeners.first?.split(separator: " ").last, let colon = address.lastIndex(of: ":")
+        else { return nil }
+        let host = address[..<colon]
+        guard host == "0.0.0.0" || host == "[::]" else { return ShownText(String(address)).text }
+        let relay = status.relay?.addresses.first?.address ?? "127.0.0.1"
+        return ShownText((relay.contains(":") ? "[\(relay)]" : relay) + address[colon...]).text
     }
 }
