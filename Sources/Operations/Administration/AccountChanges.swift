@@ -101,7 +101,8 @@ public struct AccountChanges: Sendable {
     }
 
     /// `text` after OpaqueString; `what` begins the complaint.
-    static func prepared(_ text: String, _ what: String, atMost limit: Int) throws(AdministrationError) -> OpaqueString {
+    static func prepared(_ text: String, _ what: String, atMost limit: Int) throws(AdministrationError) -> OpaqueString
+    {
         let result: OpaqueString
         do throws(OpaqueStringError) {
             result = try OpaqueString(text)

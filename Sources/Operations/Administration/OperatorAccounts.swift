@@ -80,7 +80,9 @@ public struct OperatorAccounts: Sendable {
 
     private static func check(password: String) throws(AdministrationError) {
         guard password.count >= passwordLength.lowerBound else {
-            throw AdministrationError("the password is too short: take at least \(passwordLength.lowerBound) characters")
+            throw AdministrationError(
+                "the password is too short: take at least \(passwordLength.lowerBound) characters"
+            )
         }
         guard password.utf8.count <= passwordLength.upperBound else {
             throw AdministrationError("the password is longer than \(passwordLength.upperBound) bytes")

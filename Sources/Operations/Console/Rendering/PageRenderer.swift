@@ -23,7 +23,7 @@ struct PageRenderer: Sendable {
         self.version = version
         var library = MustacheLibrary()
         for (name, text) in EmbeddedTexts.files where name.hasSuffix(".mustache") {
-            try library.register(text, named: String(name.dropLast(".mustache".count)))
+            try library.register(HTMLText.template(text), named: String(name.dropLast(".mustache".count)))
         }
         self.library = library
     }
