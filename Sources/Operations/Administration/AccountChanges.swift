@@ -151,6 +151,8 @@ public struct AccountChanges: Sendable {
 
     /// Refuses credentials of this secret from now on; the log tells who still uses it.
     public func retireSecret(id: String, at time: Int64) throws {
+        // SQLite reads a text up to its first zero byte.
+        guard SecretSetting.isID(id) else { throw AccountStoreError.noSecret(id) }
         do throws(AccountStoreError) {
             try store.retireSecret(id: id, at: time)
         } catch {
@@ -163,6 +165,7 @@ public struct AccountChanges: Sendable {
 
     /// Forgets a secret.
     public func removeSecret(id: String) throws {
+        guard SecretSetting.isID(id) else { throw AccountStoreError.noSecret(id) }
         do throws(AccountStoreError) {
             try store.removeSecret(id: id)
         } catch {

@@ -91,8 +91,7 @@ public struct OperatorAccounts: Sendable {
 
     /// Removes somebody of the store.
     public func remove(name: String) throws {
-        // As it was prepared when they were added; what cannot be prepared is nobody's name.
-        let prepared = (try? OpaqueString(name))?.text ?? name
+        let prepared = try Self.known(name, else: .noOperator(name))
         do throws(AccountStoreError) {
             try store.removeOperator(name: prepared)
         } catch {
@@ -112,16 +111,22 @@ public struct OperatorAccounts: Sendable {
     }
 
     private func candidate(_ name: String) -> (person: Operator, hash: PasswordHash)? {
-        let prepared = (try? OpaqueString(name))?.text ?? name
+        let prepared = (try? OpaqueString(name))?.text
         if let text = settings.httpPasswordHash, name == settings.httpUser || prepared == settings.httpUser {
             return (try? PasswordHash(parsing: text)).map { hash in
                 (Operator(name: settings.httpUser, role: .admin, way: .console), hash)
             }
         }
-        guard let stored = try? store.storedOperator(name: prepared) else { return nil }
+        guard let prepared, let stored = try? store.storedOperator(name: prepared) else { return nil }
         return (try? PasswordHash(parsing: stored.hash)).map { hash in
             (Operator(name: stored.name, role: Self.role(stored.role), way: .console), hash)
         }
+    }
+
+    /// The name as it was prepared when it was added; one that cannot be prepared, with a zero byte say, is nobody's.
+    private static func known(_ name: String, else error: AccountStoreError) throws(AccountStoreError) -> String {
+        guard let prepared = try? OpaqueString(name) else { throw error }
+        return prepared.text
     }
 
     /// A role of a later version may mean less than any that is known here.
@@ -152,7 +157,7 @@ public struct OperatorAccounts: Sendable {
 
     /// Removes a token.
     public func removeToken(name: String) throws {
-        try store.removeToken(name: (try? OpaqueString(name))?.text ?? name)
+        try store.removeToken(name: try Self.known(name, else: .noToken(name)))
     }
 
     /// Whose token this is at `time`; nil when it is none, or has ended.

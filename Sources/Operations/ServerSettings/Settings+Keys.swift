@@ -199,8 +199,8 @@ extension Settings {
             .addresses(allowsUnspecified: true),
             example: "192.0.2.1 2001:db8::1",
             help: """
-                The addresses that the web console listens on. Empty means this host alone (127.0.0.1 and ::1) until a \
-                password is set, then all addresses.
+                The addresses that the web console listens on. Empty means all addresses. Until a password is set it listens \
+                on this host alone, whatever stands here.
                 """
         ),
         SettingKey(

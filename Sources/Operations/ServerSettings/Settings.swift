@@ -74,8 +74,6 @@ public struct Settings: Sendable, Equatable {
     public var logFile: String?
     /// How many recent log messages are kept in memory.
     public var logRows = 200
-    /// The addresses that the web console listens on; empty means this host alone until a password is set, then all.
-    public var httpAddress: [IPAddress] = []
     /// The TCP port of the web console.
     public var httpPort: UInt16 = 80
     /// The user name of the web console.

@@ -147,7 +147,10 @@ struct TokenCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "List the tokens by their names.")
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List the tokens by their names."
+        )
 
         @OptionGroup var file: FileOption
 

@@ -56,7 +56,9 @@ struct UserCommand: AsyncParsableCommand {
                 )
                 print("The user \"\(user.name)\" of the realm \"\(user.realm)\" is in \(accounts.place) now.")
                 if let made = user.password { print("password: \(made)   (not shown again)") }
-                for warning in try Credentials(accounts.settings, accounts.store()).warnings { print("note: \(warning)") }
+                for warning in try Credentials(accounts.settings, accounts.store()).warnings {
+                    print("note: \(warning)")
+                }
             } catch {
                 throw Failure(error)
             }

@@ -15,18 +15,34 @@ struct AccountChangeTests {
     func users() async throws {
         let host = try AdministeredServer("turn-users: alice:wonderland\n")
         let who = host.administrator
-        let made = try await who.addUser(name: "bob", realm: nil, password: nil, comment: "desk", replacing: false, by: admin)
+        let made = try await who.addUser(
+            name: "bob",
+            realm: nil,
+            password: nil,
+            comment: "desk",
+            replacing: false,
+            by: admin
+        )
         #expect(made.name == "bob" && made.secret.wholeMatch(of: /[A-Za-z0-9_-]{22}/) != nil)
         var report = try await who.accounts()
-        #expect(report.users.map { [$0.name, $0.realm, $0.origin, $0.comment] } == [
-            ["alice", "stund", "settings", ""], ["bob", "stund", "store", "desk"],
-        ])
+        #expect(
+            report.users.map { [$0.name, $0.realm, $0.origin, $0.comment] } == [
+                ["alice", "stund", "settings", ""], ["bob", "stund", "store", "desk"],
+            ]
+        )
         #expect(report.users[0].created == nil && report.users[1].created?.hasSuffix("Z") == true)
         #expect(report.realms == ["stund"])
         await refuses("there is a user \"bob\" in the realm \"stund\" already") {
             _ = try await who.addUser(name: "bob", realm: nil, password: "x", comment: "", replacing: false, by: admin)
         }
-        let given = try await who.addUser(name: "bob", realm: "stund", password: "pass-word", comment: "", replacing: true, by: admin)
+        let given = try await who.addUser(
+            name: "bob",
+            realm: "stund",
+            password: "pass-word",
+            comment: "",
+            replacing: true,
+            by: admin
+        )
         #expect(given == NewSecret(name: "bob", secret: ""))
         #expect(host.server.reloads.withLock { $0 } == 2)
         try await who.removeUser(name: "bob", realm: nil, by: admin)
@@ -41,25 +57,40 @@ struct AccountChangeTests {
         }
     }
 
-    @Test("Names, passwords and notes are those that clients can send (row 26)", arguments: ["", "a:b", "\u{1B}[2J", "a\r\nb"])
+    @Test(
+        "Names, passwords and notes are those that clients can send (row 26)",
+        arguments: ["", "a:b", "\u{1B}[2J", "a\r\nb"]
+    )
     func names(_ text: String) async throws {
         let host = try AdministeredServer()
         await refuses("") {
             _ = try await host.administrator.addUser(
-                name: text, realm: nil, password: nil, comment: "", replacing: false, by: admin
+                name: text,
+                realm: nil,
+                password: nil,
+                comment: "",
+                replacing: false,
+                by: admin
             )
         }
         if text != "a:b" {
             await refuses("") {
                 _ = try await host.administrator.addUser(
-                    name: "a", realm: nil, password: text, comment: "", replacing: false, by: admin
+                    name: "a",
+                    realm: nil,
+                    password: text,
+                    comment: "",
+                    replacing: false,
+                    by: admin
                 )
             }
         }
         #expect(try await host.administrator.accounts().users.isEmpty && host.told.isEmpty)
     }
 
-    @Test("A secret is changed without a gap: both are right until the old one is retired, then it is told whose it was")
+    @Test(
+        "A secret is changed without a gap: both are right until the old one is retired, then it is told whose it was"
+    )
     func rotation() async throws {
         let host = try AdministeredServer("turn-secrets: web=0123456789abcdef\n")
         let who = host.administrator
@@ -73,6 +104,7 @@ struct AccountChangeTests {
         secrets = try await who.accounts().secrets
         #expect(secrets.last?.id == "new" && secrets.last?.isRetired == true && secrets.last?.retired != nil)
         await refuses("is retired already") { try await who.retireSecret(id: "new", by: admin) }
+        await refuses("there is no secret called") { try await who.removeSecret(id: "new\0", by: admin) }
         try await who.removeSecret(id: "new", by: admin)
         await refuses("there is no secret called \"new\"") { try await who.removeSecret(id: "new", by: admin) }
         await refuses("stands in the settings") { try await who.retireSecret(id: "web", by: admin) }
@@ -80,7 +112,9 @@ struct AccountChangeTests {
         await refuses("there is a secret called") { _ = try await who.addSecret(id: "web", secret: nil, by: admin) }
         await refuses("fewer than 16 bytes") { _ = try await who.addSecret(id: "x", secret: "short", by: admin) }
         await refuses("up to 32 letters") { _ = try await who.addSecret(id: "a b", secret: nil, by: admin) }
-        await refuses("control character") { _ = try await who.addSecret(id: "x", secret: "0123456789\nabcdefg", by: admin) }
+        await refuses("control character") {
+            _ = try await who.addSecret(id: "x", secret: "0123456789\nabcdefg", by: admin)
+        }
         #expect(host.told.count == 4 && !"\(host.told)".contains(made.secret) && !"\(host.told)".contains("0123456789"))
     }
 

@@ -62,7 +62,10 @@ struct FailingWriteTests {
             for number in 1...2000 where refusal == nil {
                 let value = "http-user: " + String(repeating: "u", count: 200) + "\(number)"
                 do {
-                    _ = try await administrator.apply(SettingsChange(["http-user": String(value.dropFirst(11))]), by: admin)
+                    _ = try await administrator.apply(
+                        SettingsChange(["http-user": String(value.dropFirst(11))]),
+                        by: admin
+                    )
                 } catch let error as SettingsRefusal {
                     refusal = error
                 }

@@ -37,6 +37,7 @@ struct OperatorTests {
         try await who.removeOperator(name: "eve", by: admin)
         #expect(await who.authenticate(name: "eve", password: "another one") == nil)
         await refuses("there is no operator \"eve\"") { try await who.removeOperator(name: "eve", by: admin) }
+        await refuses("there is no operator") { try await who.removeOperator(name: "eve\0", by: admin) }
         await refuses("is http-user") { try await who.removeOperator(name: "root", by: admin) }
         #expect(host.told.count == 3 && !"\(host.told)".contains("of-the-store"))
         #expect(try !host.holds("another one") && !host.holds("of-the-store"))
@@ -102,7 +103,9 @@ struct OperatorTests {
         #expect(token.secret.wholeMatch(of: /stund_[A-Za-z0-9_-]{43}/) != nil)
         let expected = Operator(name: "grafana", role: .viewer, way: .token)
         #expect(await who.authenticate(token: token.secret) == expected)
-        for wrong in ["", "stund_", token.secret + "x", String(token.secret.dropLast()), token.secret.uppercased(), "grafana"] {
+        for wrong in [
+            "", "stund_", token.secret + "x", String(token.secret.dropLast()), token.secret.uppercased(), "grafana",
+        ] {
             #expect(await who.authenticate(token: wrong) == nil)
         }
         await refuses("there is a token called \"grafana\"") {
@@ -117,6 +120,7 @@ struct OperatorTests {
         #expect(tokens.map(\.name) == ["grafana", "short"])
         #expect(tokens[0].expires == nil && tokens[1].expires != nil)
         #expect(try !host.holds(token.secret) && !"\(host.told)".contains(token.secret))
+        await refuses("there is no token") { try await who.removeToken(name: "grafana\0", by: admin) }
         try await who.removeToken(name: "grafana", by: admin)
         #expect(await who.authenticate(token: token.secret) == nil)
         await refuses("there is no token called \"grafana\"") { try await who.removeToken(name: "grafana", by: admin) }

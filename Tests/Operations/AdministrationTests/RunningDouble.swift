@@ -75,6 +75,7 @@ final class RunningDouble: RunningServer {
     func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }
     func selfTest() async -> [Check] { [] }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { AsyncStream { $0.finish() } }
     func metrics() async throws -> [MetricFamily] { throw NotAsked() }
 }
 

@@ -21,7 +21,8 @@ struct SettingsChangeTests {
         var report = await host.administrator.settings()
         #expect(
             report.fields.prefix(9).map(\.name) == [
-                "other-stun-servers", "stun-port-1", "stun-port-2", "default-binding-duration", "log-level", "http-port",
+                "other-stun-servers", "stun-port-1", "stun-port-2", "default-binding-duration", "log-level",
+                "http-port",
                 "http-user", "http-password-hash", "stun-port-2-reads",
             ]
         )
@@ -91,14 +92,18 @@ struct SettingsChangeTests {
             (["log-rows": "8"], ["log-rows"], "fixed by the environment variable STUND_LOG_ROWS"),
             (["stun-port-2": "3480"], ["stun-port-2"], "stun-port-1 and stun-port-2 are both 3480"),
             (["max-lifetime": "1"], ["max-lifetime"], "default-binding-duration"),
-            (["log-level": "8", "workers": "0", "turn": "x"], ["log-level", "turn", "workers"], "workers: \"0\" is too low"),
+            (
+                ["log-level": "8", "workers": "0", "turn": "x"], ["log-level", "turn", "workers"],
+                "workers: \"0\" is too low"
+            ),
             (["nonsense": "1"], ["nonsense"], "unknown setting"),
         ]
         for (values, keys, words) in cases {
             for isPreview in [true, false] {
                 let refusal = try await #require(throws: SettingsRefusal.self) {
                     let change = SettingsChange(values)
-                    _ = try await isPreview
+                    _ =
+                        try await isPreview
                         ? host.administrator.preview(change) : host.administrator.apply(change, by: admin)
                 }
                 #expect(refusal.problems.map(\.key) == keys, "\(refusal)")
@@ -146,7 +151,10 @@ struct SettingsChangeTests {
     @Test("A change is undone by its number, but no secret comes back")
     func undo() async throws {
         let host = try AdministeredServer("log-level: 7\nhttp-user: me\n")
-        _ = try await host.administrator.apply(SettingsChange(["log-level": "8", "log-rows": "5", "http-user": nil]), by: admin)
+        _ = try await host.administrator.apply(
+            SettingsChange(["log-level": "8", "log-rows": "5", "http-user": nil]),
+            by: admin
+        )
         let id = try #require(try await host.administrator.settingsHistory(limit: 1).first?.id)
         let undoing = try await host.administrator.changeUndoing(id)
         #expect(undoing == SettingsChange(["log-level": "7", "log-rows": nil, "http-user": "me"]))
@@ -165,10 +173,13 @@ struct SettingsChangeTests {
     @Test("No secret stands in a preview, the history, the log or the store")
     func secrets() async throws {
         let host = try AdministeredServer("turn-users: alice:wonderland-1\nlog-level: 5\n")
-        let change = SettingsChange(["turn-users": "alice:wonderland-2", "nonce-key": String(repeating: "ab", count: 32)])
+        let change = SettingsChange([
+            "turn-users": "alice:wonderland-2", "nonce-key": String(repeating: "ab", count: 32),
+        ])
         let shown = "\(try await host.administrator.preview(change))"
         _ = try await host.administrator.apply(change, by: admin)
-        let texts = [shown, "\(try await host.administrator.settingsHistory(limit: 9))", "\(host.told)"]
+        let texts =
+            [shown, "\(try await host.administrator.settingsHistory(limit: 9))", "\(host.told)"]
             + ["\(await host.administrator.settings())"]
         for secret in ["wonderland-1", "wonderland-2", "abababab"] {
             for text in texts { #expect(!text.contains(secret), "\(text)") }

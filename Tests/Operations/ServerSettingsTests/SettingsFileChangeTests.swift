@@ -27,8 +27,12 @@ struct SettingsFileChangeTests {
         Edit(before: "log-level: 1\nhttp-user: me\n", values: ["log-level": nil], after: "http-user: me\n"),
         Edit(before: "log-level: 1\r\nhttp-user: me\r\n", values: ["http-user": nil], after: "log-level: 1\r\n"),
         Edit(before: "http-user: me", values: ["http-user": nil], after: ""),
-        Edit(before: "\u{FEFF}http-user: me\nlog-level: 1\n", values: ["http-user": nil], after: "\u{FEFF}log-level: 1\n"),
-        Edit(before: "  \"log-level\" : '1'  # why\n  log-rows: 2\n", values: ["log-level": nil], after: "  # why\n  log-rows: 2\n"),
+        Edit(before: "\u{FEFF}http-user: me\n", values: ["http-user": nil], after: "\u{FEFF}"),
+        Edit(
+            before: "  \"log-level\" : '1'  # why\n  log-rows: 2\n",
+            values: ["log-level": nil],
+            after: "  # why\n  log-rows: 2\n"
+        ),
         Edit(before: "address:\nlog-level: 1\n", values: ["address": nil], after: "log-level: 1\n"),
         Edit(before: "address: [192.0.2.1] # x\n", values: ["address": nil], after: "# x\n"),
         Edit(
@@ -36,7 +40,11 @@ struct SettingsFileChangeTests {
             values: ["deny-peers": "198.51.100.0/24 2001:db8::/48"],
             after: "deny-peers: [198.51.100.0/24, '2001:db8::/48'] # x\n"
         ),
-        Edit(before: "{deny-peers: [192.0.2.1], log-level: 1}\n", values: ["deny-peers": ""], after: "{deny-peers: [], log-level: 1}\n"),
+        Edit(
+            before: "{deny-peers: [192.0.2.1], log-level: 1}\n",
+            values: ["deny-peers": ""],
+            after: "{deny-peers: [], log-level: 1}\n"
+        ),
         Edit(
             before: "turn-users: [\"a:b]\", c:d'e, 'f:''g']\nlog-level: 1\n",
             values: ["turn-users": "a:[b"],
@@ -44,7 +52,11 @@ struct SettingsFileChangeTests {
         ),
         Edit(before: "log-level: 1\n", values: ["log-rows": nil, "log-level": "1"], after: "log-level: 1\n"),
         // What is wrong and replaced is no reason to refuse.
-        Edit(before: "log-level: [1]\nlog-rows: x\n", values: ["log-level": "2", "log-rows": nil], after: "log-level: 2\n"),
+        Edit(
+            before: "log-level: [1]\nlog-rows: x\n",
+            values: ["log-level": "2", "log-rows": nil],
+            after: "log-level: 2\n"
+        ),
     ]
 
     @Test("Only the texts of the values change, and lines without a value go", arguments: edits)
@@ -75,14 +87,39 @@ struct SettingsFileChangeTests {
     }
 
     static let refusals = [
-        Refusal("log-level: 1\n", ["log-level": "10", "log-rows": "0", "http-user": "a"], ["log-level", "log-rows"], "is too low"),
+        Refusal(
+            "log-level: 1\n",
+            ["log-level": "10", "log-rows": "0", "http-user": "a"],
+            ["log-level", "log-rows"],
+            "is too low"
+        ),
         Refusal("log-level: 1\n", ["log-levle": "1"], ["log-levle"], "did you mean \"log-level\""),
-        Refusal("{log-level: 1, log-rows: 2}\n", ["log-level": nil], ["log-level"], ":1: log-level: does not stand on a line of its own"),
+        Refusal(
+            "{log-level: 1, log-rows: 2}\n",
+            ["log-level": nil],
+            ["log-level"],
+            ":1: log-level: does not stand on a line of its own"
+        ),
         Refusal("{log-level: 1}\n", ["log-level": nil], ["log-level"], "does not stand on a line of its own"),
         Refusal("log-level:\n  1\n", ["log-level": nil], ["log-level"], "does not stand on a line of its own"),
-        Refusal("deny-peers:\n- 192.0.2.1\n", ["deny-peers": nil], ["deny-peers"], "does not stand on a line of its own"),
-        Refusal("deny-peers:\n- 192.0.2.1\n", ["deny-peers": "192.0.2.2"], ["deny-peers"], "is written over several lines"),
-        Refusal("deny-peers: [192.0.2.1,\n  192.0.2.3]\n", ["deny-peers": ""], ["deny-peers"], "is written over several lines"),
+        Refusal(
+            "deny-peers:\n- 192.0.2.1\n",
+            ["deny-peers": nil],
+            ["deny-peers"],
+            "does not stand on a line of its own"
+        ),
+        Refusal(
+            "deny-peers:\n- 192.0.2.1\n",
+            ["deny-peers": "192.0.2.2"],
+            ["deny-peers"],
+            "is written over several lines"
+        ),
+        Refusal(
+            "deny-peers: [192.0.2.1,\n  192.0.2.3]\n",
+            ["deny-peers": ""],
+            ["deny-peers"],
+            "is written over several lines"
+        ),
         Refusal("log-rows: x\n", ["log-level": "1"], ["log-rows"], "stund.yaml:1: log-rows: \"x\" is not"),
         Refusal("log-level: 1\n", ["http-user": "a\u{1}"], ["http-user"], "control character"),
     ]
@@ -124,7 +161,10 @@ struct SettingsFileChangeTests {
         let old = try folder.file(".stund-1a.tmp", "turn-secrets: x")
         let others = [try folder.file(".stund-2b.tmp", "x"), try folder.file(".stund-mine", "x")]
         try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -120)], ofItemAtPath: old)
-        try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -120)], ofItemAtPath: others[1])
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -120)],
+            ofItemAtPath: others[1]
+        )
         try SettingsFile.setScalar(key: "log-level", value: "1", in: path)
         #expect(!FileManager.default.fileExists(atPath: old))
         for file in others { #expect(FileManager.default.fileExists(atPath: file)) }
@@ -150,7 +190,10 @@ struct SettingsFileChangeTests {
             """.replacing("a-last: 1", with: "workers: 1\n")
         let path = try folder.file("stund.yaml", before)
         let change = try SettingsFileChange(
-            ["log-level": "2", "nonce-key": String(repeating: "ab", count: 32), "turn-users": "alice:0123456789abcdei"],
+            [
+                "log-level": "2", "nonce-key": String(repeating: "ab", count: 32),
+                "turn-users": "alice:0123456789abcdei",
+            ],
             in: path
         )
         #expect(
@@ -187,5 +230,8 @@ struct SettingsFileChangeTests {
         #expect(Settings.key(named: "log-format")?.kind.choices == ["text", "json"])
     }
 
-    private func content(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    private func content(_ path: String) throws -> String {
+        // Not `String(contentsOfFile:)`, which would hide a byte order mark.
+        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    }
 }
