@@ -2,9 +2,9 @@
 /// quotes, emphasis and links.
 ///
 /// What is not one of these is text; HTML is none of them, so nothing in a document is ever markup of its own.
-struct MarkdownDocument: Equatable {
+struct MarkdownDocument: Equatable, Sendable {
     /// A part of a document.
-    indirect enum Block: Equatable {
+    indirect enum Block: Equatable, Sendable {
         case heading(level: Int, text: String, id: String)
         case paragraph(String)
         case code([String])
@@ -70,7 +70,9 @@ private struct MarkdownReader {
         let text = line.drop { $0 == "#" }.trimmed
         // As GitHub makes them, so that links within documents work in both places.
         let plain = MarkdownSpans.plain(text).lowercased()
-        let name = String(plain.filter { $0.isLetter || $0.isNumber || " -_".contains($0) }.map { $0 == " " ? "-" : $0 })
+        let name = String(
+            plain.filter { $0.isLetter || $0.isNumber || " -_".contains($0) }.map { $0 == " " ? "-" : $0 }
+        )
         let count = ids[name, default: 0]
         ids[name] = count + 1
         return .heading(level: level, text: text, id: count == 0 ? name : "\(name)-\(count)")

@@ -20,7 +20,8 @@ struct MarkdownHTML {
             let titles = head.map { "<th scope=\"col\">\(spans($0))</th>" }.joined()
             let body = rows.map { row in "<tr>" + row.map { "<td>\(spans($0))</td>" }.joined() + "</tr>" }
             // Can be reached by keyboard, as it is wider than a phone.
-            return "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(HTMLText.escaped(head.joined(separator: ", ")))\">"
+            return
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(HTMLText.escaped(head.joined(separator: ", ")))\">"
                 + "<table><thead><tr>\(titles)</tr></thead><tbody>\(body.joined(separator: "\n"))</tbody></table></div>"
         case .quote(let blocks): return "<blockquote>\(html(blocks))</blockquote>"
         }
