@@ -180,6 +180,7 @@ extension RunningServer {
         }
         return defaults
     }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { AsyncStream { $0.finish() } }
     func tell(_ code: MessageCode, _ text: String) {}
 }
 

@@ -162,19 +162,18 @@ struct SessionChoiceTests {
         #expect(SessionChoice(subject).means(session, worker: 0) == isMeant)
     }
 
-    @Test("a session is shown with its peers, its traffic and its realm; the newest comes first, and a limit is kept")
+    @Test("a session is shown with its peers, its traffic and its realm")
     func report() throws {
         let permission = (address: try address("192.0.2.7"), expiresIn: UInt64(240))
         let channel = (
             number: UInt16(0x4000), peer: SocketAddress(try address("192.0.2.7"), port: 9), expiresIn: UInt64(1)
         )
-        let old = SessionDetail(session: try makeSession(user: "bob", age: 500), permissions: [], channels: [])
         let new = SessionDetail(
             session: try makeSession(user: "alice", age: 3),
             permissions: [permission],
             channels: [channel]
         )
-        let report = SessionsReport([(0, old), (3, new)], limit: 1)
+        let report = SessionsReport([(3, new)], found: 1, total: 2)
         #expect(report.totalSessions == 2 && report.rows.count == 1)
         let row = try #require(report.rows.first)
         #expect(row.id == "3-15" && row.user == "alice" && row.realm == "stund" && row.age == 3)

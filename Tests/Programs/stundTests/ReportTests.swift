@@ -191,5 +191,6 @@ extension RunningServer {
         }
         return defaults
     }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { AsyncStream { $0.finish() } }
     func tell(_ code: MessageCode, _ text: String) {}
 }
