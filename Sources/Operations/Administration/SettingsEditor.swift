@@ -123,7 +123,10 @@ public struct SettingsEditor: Sendable {
         if let value = sources.flags[name] {
             let flag = sources.flagSpellings[name] ?? "--\(name)"
             let shown = key.isSecret ? "" : flag.hasPrefix("--set ") ? "=\(value)" : " \(value)"
-            return .init(key: name, "\(name) is fixed by \(flag)\(shown): start the server without it to change it here")
+            return .init(
+                key: name,
+                "\(name) is fixed by \(flag)\(shown): start the server without it to change it here"
+            )
         }
         guard sources.environment[key.environmentName] != nil else { return nil }
         return .init(

@@ -420,15 +420,16 @@ extension MessageCode {
             .settingChanged,
             .notice,
             "Setting changed",
-            meaning: "Somebody changed a setting; the entry says who, which, from what and to what. Secrets are not told.",
+            meaning:
+                "Somebody changed a setting; the entry says who, which, from what and to what. Secrets are not told.",
             remedy: "Nothing; `stund setting history` has all changes, and `stund setting undo` takes one back."
         ),
         Definition(
             .accountChanged,
             .notice,
             "Account changed",
-            meaning: "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and "
-                + "what.",
+            meaning:
+                "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and what.",
             remedy: "Nothing, if you know of it."
         ),
         Definition(
