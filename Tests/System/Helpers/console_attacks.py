@@ -437,10 +437,16 @@ def look_for_text(what, data, failures):
 
 
 def secrets(options):
-    """Every page, download and API answer, the log and the files of the state folder."""
+    """Uses everything that is secret once, and then looks for it: on pages and downloads, in API and log."""
     failures, site, looked = Failures(), Site(options.url), 0
+    hidden = list(options.secret)
+    use_secrets(site, hidden, failures)
+    console_stun.Client(options.stun).allocate("alice", hidden[0])
+    answer = site.ask("GET", "/", Authorization="Basic " + base64.b64encode(b"admin:mistyped-Password-3").decode())
+    failures.check(answer.status in (200, 401), f"Basic: {answer.status}")
+    hidden.append("mistyped-Password-3")
     places = {}
-    for path in list(site.pages()) + extra_paths(site):
+    for path in list(site.pages()) + extra_paths(site) + ["/api/v1/settings", "/api/v1/accounts", "/api/v1/log"]:
         places[path] = site.ask("GET", path, Accept="*/*").body
     log = subprocess.run([options.stund, "log", "--config", options.settings], capture_output=True).stdout
     places["stund log"] = log
@@ -448,12 +454,36 @@ def secrets(options):
         places["the log file"] = pathlib.Path(options.log).read_bytes()
     for place, data in places.items():
         looked += len(data)
-        for secret in options.secret:
+        for secret in hidden:
             failures.check(secret.encode() not in data, f"{place} has the secret {secret!r}")
-            encoded = base64.b64encode(secret.encode()).rstrip(b"=")
+            encoded = base64.b64encode(secret.encode()).rstrip(b"=")[:-1]
             failures.check(encoded not in data, f"{place} has the secret {secret!r} in base64")
-    failures.check(looked > 10_000 and options.secret, "nothing was looked at")
-    return failures.end(bytes=looked, places=len(places))
+    failures.check(looked > 10_000 and len(hidden) > 6, f"little was looked at: {hidden}")
+    return failures.end(bytes=looked, places=len(places), secrets=len(hidden))
+
+
+def use_secrets(site, hidden, failures):
+    """Every form that takes or makes a secret; those that were made are told once, in the answer."""
+    typed = [
+        ("do=addUser", {"name": "carol", "password": "typed-User-password-1"}),
+        ("do=addSecret", {"id": "second", "secret": "typed-shared-Secret-2-typed-shared"}),
+        ("do=addUser", {"name": "dave"}),
+        ("do=addSecret", {"id": "third"}),
+        ("do=addToken", {"name": "script"}),
+        ("do=credential", {"user": "guest", "hours": "1"}),
+    ]
+    for button, fields in typed:
+        answer = site.act("/users.htm", button, **fields)
+        failures.check(answer.status == 200, f"{button} {fields}: {answer.status} {answer.text[-600:]}")
+        made = [element.text for element in answer.document.all("pre") if element["id"] == "made"]
+        word = fields.get("password") or fields.get("secret")
+        failures.check(word or made or button == "do=credential", f"{button} {fields} makes nothing")
+        hidden += made + ([word] if word else [])
+    answer = site.act("/admin.htm", "do=preview", **{"s-turn-secrets": "typed-Setting-secret-4-typed"})
+    failures.check("typed-Setting-secret-4" not in answer.text, "the preview of Setup shows a secret")
+    answer = site.submit(answer, "do=save")
+    failures.check(answer.status == 200, f"saving a secret: {answer.status}")
+    hidden.append("typed-Setting-secret-4-typed")
 
 
 KINDS = {"requests": requests, "slow": slow, "idle": idle, "brake": brake, "names": names, "secrets": secrets}
