@@ -1,4 +1,5 @@
 // Unsafe: a message's bytes seen as raw memory, which is not kept; the codec reads it within its bounds.
+import Addresses
 import STUNCodec
 
 /// A STUN message in words: a line for its header and one for each attribute.

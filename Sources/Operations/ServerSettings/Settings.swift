@@ -76,6 +76,8 @@ public struct Settings: Sendable, Equatable {
     public var logRows = 200
     /// The TCP port of the web console.
     public var httpPort: UInt16 = 80
+    /// The addresses that the web console listens on; empty means loopback until a password is set, then all.
+    public var httpAddress: [IPAddress] = []
     /// The user name of the web console.
     public var httpUser = "admin"
     /// The scrypt hash of the console's password, as `stund password` writes it; nil means no password is set.
