@@ -245,7 +245,10 @@ let package = Package(
         ),
         .testTarget(
             name: "AdministrationTests",
-            dependencies: ["Administration", "ServerSettings", "Observability", "COpenSSL"],
+            dependencies: [
+                "Administration", "AccountStore", "STUNAuthentication", "ServerSettings", "Observability", "Addresses",
+                "COpenSSL",
+            ],
             path: "Tests/Operations/AdministrationTests",
             swiftSettings: swiftSettings
         ),

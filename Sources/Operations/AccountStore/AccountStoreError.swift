@@ -24,6 +24,16 @@ public enum AccountStoreError: Error, Hashable {
     case noSecret(String)
     /// The secret was retired before.
     case alreadyRetired(String)
+    /// There is nobody of this name who may use the console.
+    case noOperator(String)
+    /// So many people may use the console already, which is the most.
+    case tooManyOperators(Int)
+    /// There is a token of this name already.
+    case tokenExists(String)
+    /// There are so many tokens already, which is the most.
+    case tooManyTokens(Int)
+    /// There is no token of this name.
+    case noToken(String)
 
     init(_ error: any Error, path: String) {
         if let error = error as? AccountStoreError {
@@ -64,6 +74,12 @@ extension AccountStoreError: CustomStringConvertible {
             "\(most) secrets are in use, and each may be tried for a request: retire or remove one first"
         case .noSecret(let id): "there is no secret called \"\(id)\": see `stund secret list`"
         case .alreadyRetired(let id): "the secret \"\(id)\" is retired already"
+        case .noOperator(let name): "there is no operator \"\(name)\": see `stund operator list`"
+        case .tooManyOperators(let most): "\(most) operators are the most there can be: remove one first"
+        case .tokenExists(let name):
+            "there is a token called \"\(name)\" already: choose another name, or remove that one first"
+        case .tooManyTokens(let most): "\(most) tokens are the most there can be: remove one first"
+        case .noToken(let name): "there is no token called \"\(name)\": see `stund token list`"
         }
     }
 }

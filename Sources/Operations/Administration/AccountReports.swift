@@ -75,7 +75,7 @@ public struct AccountsReport: Codable, Hashable, Sendable {
 public struct NewSecret: Codable, Hashable, Sendable {
     /// What it is called: a user's, secret's or token's name.
     public var name: String
-    /// The password, secret or token.
+    /// The password, secret or token that was made; empty when whoever asked gave one.
     public var secret: String
 
     /// Joins the facts.

@@ -50,87 +50,12 @@ public final class Administrator: Sendable {
 public struct AdministrationError: Error, Hashable, CustomStringConvertible {
     /// What happened and what to do.
     public let description: String
+    /// Whether what was named does not exist.
+    public let isMissing: Bool
 
     /// Takes the sentence.
-    public init(_ description: String) { self.description = description }
-}
-
-// MARK: Users and secrets of TURN
-
-extension Administrator {
-    /// The users and secrets.
-    public func accounts() async throws -> AccountsReport { AccountsReport(realms: [], users: [], secrets: []) }
-
-    /// Adds a user; without a password one is made.
-    ///
-    /// - `realm`: nil means the default realm.
-    /// - `replacing`: a user of this name and realm gets the new password.
-    public func addUser(
-        name: String,
-        realm: String?,
-        password: String?,
-        comment: String,
-        replacing: Bool,
-        by person: Operator
-    ) async throws -> NewSecret { throw AdministrationError("not written") }
-
-    /// Removes a user of the store; its sessions end at their next refresh.
-    public func removeUser(name: String, realm: String?, by person: Operator) async throws {}
-
-    /// Adds a secret, which makes new credentials from now on; without a text one is made.
-    public func addSecret(id: String, secret: String?, by person: Operator) async throws -> NewSecret {
-        throw AdministrationError("not written")
+    public init(_ description: String, isMissing: Bool = false) {
+        self.description = description
+        self.isMissing = isMissing
     }
-
-    /// Refuses credentials of this secret from now on; the log tells who still uses it.
-    public func retireSecret(id: String, by person: Operator) async throws {}
-
-    /// Forgets a secret.
-    public func removeSecret(id: String, by person: Operator) async throws {}
-
-    /// Makes a time-limited credential.
-    ///
-    /// - `seconds`: how long it is right.
-    /// - `host`: how clients reach the server, with a port if need be; nil means what the server knows of itself.
-    public func makeCredential(user: String, seconds: Int, host: String?) async throws -> CredentialReport {
-        throw AdministrationError("not written")
-    }
-}
-
-// MARK: Who may use the console
-
-extension Administrator {
-    /// The people and tokens.
-    public func operators() async throws -> OperatorsReport {
-        OperatorsReport(isPasswordSet: false, people: [], tokens: [])
-    }
-
-    /// Adds somebody, or gives them a new password and role.
-    public func setOperator(
-        name: String,
-        password: String,
-        role: OperatorRole,
-        by person: Operator
-    ) async throws {}
-
-    /// Removes somebody of the store.
-    public func removeOperator(name: String, by person: Operator) async throws {}
-
-    /// Makes an API token; only its hash is kept.
-    ///
-    /// - `days`: how long it is right; nil means for ever.
-    public func addToken(name: String, role: OperatorRole, days: Int?, by person: Operator) async throws -> NewSecret {
-        throw AdministrationError("not written")
-    }
-
-    /// Removes a token.
-    public func removeToken(name: String, by person: Operator) async throws {}
-
-    /// Whose password this is; nil when it is wrong.
-    ///
-    /// Takes about a tenth of a second whether the name exists or not: whoever calls holds back those who guess.
-    public func authenticate(name: String, password: String) async -> Operator? { nil }
-
-    /// Whose token this is; nil when it is none, or has ended.
-    public func authenticate(token: String) async -> Operator? { nil }
 }

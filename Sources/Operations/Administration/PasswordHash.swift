@@ -48,6 +48,19 @@ public struct PasswordHash: Hashable, Sendable {
         password.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
+    /// The hash of no password: whoever checks a name that nobody has takes as long as for any other.
+    static let nobody = PasswordHash(
+        cost: .standard,
+        salt: [UInt8](repeating: 0, count: saltLength),
+        hash: [UInt8](repeating: 0, count: hashLength)
+    )
+
+    private init(cost: Scrypt.Cost, salt: [UInt8], hash: [UInt8]) {
+        self.cost = cost
+        self.salt = salt
+        self.hash = hash
+    }
+
     private static let saltLength = 16
     private static let hashLength = 32
 }

@@ -90,7 +90,7 @@ public struct SettingsEditor: Sendable {
     /// What it would take to undo the change of this number; throws `AdministrationError` when that is not known.
     public func changeUndoing(_ id: Int64) throws -> SettingsChange {
         guard let change = try store.settingsChange(id: id) else {
-            throw AdministrationError("there is no change with the number \(id) in the history")
+            throw AdministrationError("there is no change with the number \(id) in the history", isMissing: true)
         }
         var values: [String: String?] = [:]
         for row in change.rows {
@@ -123,7 +123,10 @@ public struct SettingsEditor: Sendable {
         if let value = sources.flags[name] {
             let flag = sources.flagSpellings[name] ?? "--\(name)"
             let shown = key.isSecret ? "" : flag.hasPrefix("--set ") ? "=\(value)" : " \(value)"
-            return .init(key: name, "\(name) is fixed by \(flag)\(shown): start the server without it to change it here")
+            return .init(
+                key: name,
+                "\(name) is fixed by \(flag)\(shown): start the server without it to change it here"
+            )
         }
         guard sources.environment[key.environmentName] != nil else { return nil }
         return .init(

@@ -38,4 +38,11 @@ struct ConsoleAddress: Hashable, Sendable {
         }
         return "http://\(place)\(port == 80 ? "" : ":\(port)")/"
     }
+
+    /// The port of such an address.
+    static func port(of url: String) -> Int? {
+        let place = url.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first ?? ""
+        guard let colon = place.lastIndex(of: ":"), !place.hasSuffix("]") else { return place.isEmpty ? nil : 80 }
+        return Int(place[place.index(after: colon)...])
+    }
 }

@@ -429,8 +429,7 @@ extension MessageCode {
             .notice,
             "Account changed",
             meaning:
-                "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and "
-                + "what.",
+                "Somebody changed the users or secrets of TURN, or who may use the console; the entry says who and what.",
             remedy: "Nothing, if you know of it."
         ),
         Definition(

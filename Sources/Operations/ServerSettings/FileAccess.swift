@@ -119,8 +119,11 @@ enum FileAccess {
     }
 
     /// A new file beside `path` with these bytes, on the disk, owned as `old` is; the path of it.
-    private static func make(_ bytes: [UInt8], like old: FileContent?, beside path: String) throws(SettingsError) -> String
-    {
+    private static func make(
+        _ bytes: [UInt8],
+        like old: FileContent?,
+        beside path: String
+    ) throws(SettingsError) -> String {
         let name = leftoverPrefix + String(UInt64.random(in: .min ... .max), radix: 16) + leftoverSuffix
         let temporary = folder(of: path) + name
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)

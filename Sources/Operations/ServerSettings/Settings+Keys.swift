@@ -188,15 +188,27 @@ extension Settings {
             \.httpPort,
             .integer(1...65535),
             example: "8080",
-            needsRestart: true,
-            help: "The TCP port of the web console, which this version does not have: it has no effect yet."
+            help: """
+                The TCP port of the web console. When it cannot be opened the console takes 5068 or the next free one; the \
+                log says which.
+                """
+        ),
+        SettingKey(
+            "http-address",
+            \.httpAddress,
+            .addresses(allowsUnspecified: true),
+            example: "192.0.2.1 2001:db8::1",
+            help: """
+                The addresses that the web console listens on. Empty means all addresses. Until a password is set it listens \
+                on this host alone, whatever stands here.
+                """
         ),
         SettingKey(
             "http-user",
             \.httpUser,
             .userName,
             example: "operator",
-            help: "The user name of the web console, which this version does not have: it has no effect yet."
+            help: "Who logs in to the web console with the password of http-password-hash, as an admin."
         ),
         SettingKey(
             "http-password-hash",
@@ -205,9 +217,16 @@ extension Settings {
             example: "$scrypt$ln=15,r=8,p=1$Xwsi1Y2N3aLZ7dh9Zxq6Uw$lzia4FP2YgCAvsgUS5kkuTjwikCm0UX4x35EIr4W0JI",
             isSecret: true,
             help: """
-                The hash of the console's password. `stund password` writes it; without it no password is set. This \
-                version does not have the console: it has no effect yet.
+                The hash of the console's password. `stund password` writes it; without it no password is set, and whoever \
+                uses this host may use the console.
                 """
+        ),
+        SettingKey(
+            "http-metrics-open",
+            \.httpMetricsOpen,
+            .onOff,
+            example: "on",
+            help: "Whether /metrics is told to everybody who reaches the console's port, without login."
         ),
     ]
 }

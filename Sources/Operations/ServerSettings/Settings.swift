@@ -82,6 +82,8 @@ public struct Settings: Sendable, Equatable {
     public var httpUser = "admin"
     /// The scrypt hash of the console's password, as `stund password` writes it; nil means no password is set.
     public var httpPasswordHash: String?
+    /// Whether `/metrics` is told without login.
+    public var httpMetricsOpen = false
     /// How many sources the statistics keep.
     public var statisticsRows = 100
     /// The number of worker threads; nil means one for each core.

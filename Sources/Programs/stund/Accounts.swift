@@ -5,10 +5,10 @@ import ArgumentParser
 import Foundation
 import ServerSettings
 
-/// The users and secrets that belong to a settings file, whether its server runs or not.
-struct Accounts {
-    /// The settings as a server with this file reads them, but for its flags.
-    let settings: Settings
+/// The store that belongs to a settings file, whether its server runs or not.
+struct StorePlace {
+    /// Where the settings are read from, as a server with this file reads them, but for its flags.
+    let sources: SettingsSources
     /// The path of the store.
     private let path: String
     private let file: FileOption
@@ -17,14 +17,15 @@ struct Accounts {
     init(_ option: FileOption) throws(Failure) {
         let file = try RunningServerAddress(option).fileMeant(by: option)
         self.file = file
-        do {
-            settings = try Settings.load(
-                from: SettingsSources(file: file.config, environment: FileOption.environment)
-            ).settings
-            let running = try RunningServerAddress(file).status(ifItUses: file.config)?.stateFolder
-            path = StatePaths.database(in: try running ?? file.paths().stateFolder)
-        } catch {
-            throw Failure(error)
+        sources = SettingsSources(
+            file: file.config,
+            environment: FileOption.environment,
+            faultOfPasswordHash: SettingsOptions.faultOfPasswordHash
+        )
+        if let running = try RunningServerAddress(file).status(ifItUses: file.config)?.stateFolder {
+            path = StatePaths.database(in: running)
+        } else {
+            path = StatePaths.database(in: try file.paths().stateFolder)
         }
     }
 
@@ -47,53 +48,80 @@ struct Accounts {
     }
 
     /// The file of the store, for a person.
-    var place: String { TerminalText.visible(absolute(path)) }
+    var description: String { TerminalText.visible(absolute(path)) }
 
-    /// The realm of this name, prepared; the default realm for nil.
-    func realm(_ name: String?) throws(Failure) -> OpaqueString {
-        try prepared(name ?? settings.realm.first?.name ?? "", "the realm", atMost: RealmSetting.longestName)
+    /// Has the running server read everything again.
+    func reload() throws(Failure) -> RunningServerAddress.Reload {
+        try RunningServerAddress(file).reload(ifItUses: file.config)
     }
+
+    /// The relay address of the server that runs with the file, as its clients are told; nil when there is none to ask.
+    func runningRelayAddress() throws(Failure) -> IPAddress? {
+        try RunningServerAddress(file).status(ifItUses: file.config)?.relay?.mainAddress
+    }
+
+    /// The settings as they would be in force.
+    func settings() throws(Failure) -> LoadedSettings {
+        do throws(SettingsError) {
+            return try Settings.load(from: sources)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// The time in Unix seconds.
+    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+
+    /// Who runs this program, for the history.
+    static var person: Operator { Operator(name: NSUserName(), role: .admin, way: .command) }
+}
+
+/// The users and secrets that belong to a settings file, whether its server runs or not.
+struct Accounts {
+    /// The settings as a server with this file reads them, but for its flags.
+    let settings: Settings
+    private let storePlace: StorePlace
+
+    /// Finds the store, and reads the settings.
+    init(_ option: FileOption) throws(Failure) {
+        storePlace = try StorePlace(option)
+        settings = try storePlace.settings().settings
+    }
+
+    /// Opens the store, made when it is not there.
+    func store() throws(Failure) -> AccountStore { try storePlace.store() }
+
+    /// Opens the store; nil when it is not there, as whoever only looks leaves nothing behind.
+    func storeIfThere() throws(Failure) -> AccountStore? { try storePlace.storeIfThere() }
+
+    /// What may be changed; the store is made when it is not there.
+    func changes() throws(Failure) -> AccountChanges { AccountChanges(settings, store: try store()) }
+
+    /// Who may use the console; the store is made when it is not there.
+    func operators() throws(Failure) -> OperatorAccounts { OperatorAccounts(settings, store: try store()) }
+
+    /// The file of the store, for a person.
+    var place: String { storePlace.description }
 
     /// Has the running server take the change over, and tells whether it did.
     func takeOver() throws(Failure) -> String {
         do throws(Failure) {
-            return try RunningServerAddress(file).reload(ifItUses: file.config).sentence
+            return try storePlace.reload().sentence
         } catch {
             throw Failure(error.status, "the change is stored, but the running server did not take it over: \(error)")
         }
     }
 
     /// The relay address of the server that runs with the file, as its clients are told; nil when there is none to ask.
-    func runningRelayAddress() throws(Failure) -> IPAddress? {
-        let relay: ServerStatus.Relay?
-        do {
-            relay = try RunningServerAddress(file).status(ifItUses: file.config)?.relay
-        } catch {
-            throw Failure(error)
-        }
-        let addresses = (relay?.addresses ?? []).compactMap { IPAddress($0.address) }
-        return addresses.first { $0.family == .v4 } ?? addresses.first
-    }
+    func runningRelayAddress() throws(Failure) -> IPAddress? { try storePlace.runningRelayAddress() }
 
     /// The time in Unix seconds.
-    static var now: Int64 { Int64(Date().timeIntervalSince1970) }
+    static var now: Int64 { StorePlace.now }
 
     /// The day of a time, in UTC.
     static func day(_ time: Int64) -> String {
         Date(timeIntervalSince1970: Double(time)).formatted(.iso8601.year().month().day())
     }
-}
-
-/// `text` after OpaqueString; `what` begins the complaint.
-func prepared(_ text: String, _ what: String, atMost limit: Int) throws(Failure) -> OpaqueString {
-    let result: OpaqueString
-    do throws(OpaqueStringError) {
-        result = try OpaqueString(text)
-    } catch {
-        throw Failure(.dataError, "\(what) \(error)")
-    }
-    guard result.text.utf8.count <= limit else { throw Failure(.dataError, "\(what) is longer than \(limit) bytes") }
-    return result
 }
 
 extension RunningServerAddress.Reload {

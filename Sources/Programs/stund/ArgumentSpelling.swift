@@ -5,7 +5,7 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "comment", "config", "host", "html-port", "limit", "log", "realm", "set", "ttl", "user",
+        "comment", "config", "days", "host", "html-port", "limit", "log", "realm", "role", "set", "ttl", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
@@ -13,12 +13,14 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "help", "log", "password", "secret", "serve", "sessions",
-        "statistics", "status", "user",
+        "check", "credentials", "disconnect", "explain", "help", "log", "operator", "password", "secret", "serve",
+        "sessions", "setting", "statistics", "status", "token", "user",
     ]
     /// The names of the commands that stand below others.
     static let subcommands: [String: Set<String>] = [
-        "secret": ["add", "list", "remove", "retire"], "user": ["add", "list", "remove"],
+        "operator": ["add", "list", "remove"], "secret": ["add", "list", "remove", "retire"],
+        "setting": ["get", "history", "list", "set", "undo", "unset"], "token": ["add", "list", "remove"],
+        "user": ["add", "list", "remove"],
     ]
 
     /// The arguments, without the program's name, respelled; values and all that follows `--` stay as they are.

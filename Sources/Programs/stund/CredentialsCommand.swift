@@ -1,8 +1,6 @@
-import AccountStore
-import Addresses
+import Administration
 import ArgumentParser
 import Foundation
-import STUNAuthentication
 import ServerSettings
 
 /// `stund credentials`: what a browser needs to use this server as its TURN server.
@@ -35,12 +33,9 @@ struct CredentialsCommand: AsyncParsableCommand {
     @Flag(help: "Print nothing but JSON.")
     var json = false
 
-    /// A hundred years: what is more is mistyped, and the server refuses an expiry of more than ten digits.
-    private static let longestTTL = 3_155_760_000
-
     func validate() throws {
-        guard (1...Self.longestTTL).contains(ttl) else {
-            throw ValidationError("--ttl takes a number of seconds from 1 to \(Self.longestTTL).")
+        guard (1...AccountChanges.longestCredential).contains(ttl) else {
+            throw ValidationError("--ttl takes a number of seconds from 1 to \(AccountChanges.longestCredential).")
         }
         if let host, OtherServer(host) == nil {
             throw ValidationError(
@@ -50,95 +45,37 @@ struct CredentialsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let user = try UserCommand.prepared(user)
         let accounts = try Accounts(file)
-        let secret = try secret(of: accounts)
-        guard let shared = SharedSecret(name: secret.id, secret: Array(secret.secret.utf8)) else {
-            throw Failure(.software, "the secret \"\(secret.id)\" is empty")
-        }
-        let expiry = Accounts.now + Int64(ttl)
-        let credential = TimedCredential(expiry: UInt64(expiry), user: user.text, secret: shared)
-        let found = host == nil ? try accounts.runningRelayAddress() : nil
-        let servers = IceServers(credential, at: IceServers.place(host, accounts.settings, found: found))
-        print(try jsonText(servers), terminator: "")
-        if !json { print(servers.explanation(expiry: expiry, secret: secret.id, isNamed: host != nil)) }
-    }
-
-    private func secret(of accounts: Accounts) throws(Failure) -> Credentials.Secret {
-        let isNew: Bool
-        let secret: Credentials.Secret?
-        let store = try accounts.store()
-        do throws(AccountStoreError) {
-            isNew = try store.makeFirstSecret(for: accounts.settings, now: Accounts.now)
-            secret = try Credentials(accounts.settings, store).secretInUse
+        let made: AccountChanges.MadeCredential
+        do {
+            try AccountChanges.userName(user)
+            let found = host == nil ? try accounts.runningRelayAddress() : nil
+            made = try accounts.changes().makeCredential(
+                user: user,
+                seconds: ttl,
+                host: host,
+                found: found,
+                at: Accounts.now
+            )
         } catch {
             throw Failure(error)
         }
-        guard let secret else {
-            throw Failure(
-                .dataError,
-                """
-                there is no secret to make a credential of: `stund secret add NAME` makes one; users log in with their own \
-                password
-                """
-            )
-        }
-        if isNew {
-            let sentence = "there was no user and no secret: the secret \"\(secret.id)\" is made now"
+        if made.madeSecret {
+            let sentence = "there was no user and no secret: the secret \"\(made.secret)\" is made now"
             StandardError.write("stund: \(sentence). \(try accounts.takeOver())\n")
         }
-        return secret
+        print(try jsonText(made.servers), terminator: "")
+        if !json { print(made.servers.explanation(expiry: made.expiry, secret: made.secret, isNamed: host != nil)) }
     }
 }
 
-/// The `iceServers` of `RTCPeerConnection`'s configuration (W3C WebRTC section 4.2.4).
-struct IceServers: Encodable, Equatable {
-    struct Server: Encodable, Equatable {
-        var urls: [String]
-        var username: String?
-        var credential: String?
-    }
-
-    let iceServers: [Server]
-    private let place: OtherServer
-    private let credential: TimedCredential
-
-    private enum CodingKeys: CodingKey {
-        case iceServers
-    }
-
-    /// URIs after RFC 7064 and RFC 7065.
-    init(_ credential: TimedCredential, at place: OtherServer) {
-        self.place = place
-        self.credential = credential
-        iceServers = [
-            Server(urls: ["stun:\(place)"]),
-            Server(
-                urls: ["turn:\(place)?transport=udp"],
-                username: credential.username,
-                credential: credential.password
-            ),
-        ]
-    }
-
-    /// Where clients reach a server with these settings: what they say, else what the running server found out, else
-    /// `127.0.0.1`.
-    static func place(_ host: String?, _ settings: Settings, found: IPAddress? = nil) -> OtherServer {
-        if let host, let place = OtherServer(host) {
-            let hasPort = IPAddress(host) == nil && !host.hasSuffix("]") && host.contains(":")
-            return hasPort ? place : place.with(port: settings.stunPort1)
-        }
-        let known = settings.externalIp.map(\.external) + settings.address.filter { !$0.isUnspecified }
-        let address = known.first { $0.family == .v4 } ?? known.first ?? found ?? IPAddress(v4: 0x7F00_0001)
-        return OtherServer(address: address, port: settings.stunPort1)
-    }
-
+extension IceServers {
     /// What a person needs beside the JSON.
     func explanation(expiry: Int64, secret: String, isNamed: Bool) -> String {
         let time = Date(timeIntervalSince1970: Double(expiry)).formatted(.iso8601)
         let words =
-            ["turnutils_uclient", "-s", "-y", "-c", "-p", "\(place.port)", "-u", credential.username] + [
-                "-w", credential.password, place.host,
+            ["turnutils_uclient", "-s", "-y", "-c", "-p", "\(place.port)", "-u", username] + [
+                "-w", password, place.host,
             ]
         var lines = [
             "",

@@ -15,6 +15,8 @@ extension Failure {
         case let error as ControlClientError: self.init(Self.status(of: error), error.description)
         case let error as PasswordHashError: self.init(Self.status(of: error), error.description)
         case let error as AccountStoreError: self.init(Self.status(of: error), error.description)
+        case let error as AdministrationError: self.init(.dataError, error.description)
+        case let error as SettingsRefusal: self.init(.configuration, error.description)
         default: self.init(.software, "\(error)")
         }
     }
@@ -23,7 +25,8 @@ extension Failure {
         switch error {
         case .notPermitted: .noPermission
         case .busy: .unavailable
-        case .newerVersion, .damaged, .userExists, .noUser, .secretExists, .tooManySecrets, .noSecret, .alreadyRetired:
+        case .newerVersion, .damaged, .userExists, .noUser, .secretExists, .tooManySecrets, .noSecret, .alreadyRetired,
+            .noOperator, .tooManyOperators, .tokenExists, .tooManyTokens, .noToken:
             .dataError
         case .system: .cantCreate
         }

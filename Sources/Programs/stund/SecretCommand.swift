@@ -33,19 +33,17 @@ struct SecretCommand: AsyncParsableCommand {
         var secretStdin = false
 
         func run() async throws {
-            guard SecretSetting.isID(id) else {
-                throw Failure(
-                    .dataError,
-                    "a secret is called by up to 32 letters, digits, dots, hyphens and underscores"
-                )
+            do {
+                // Before somebody is asked for a secret.
+                try AccountChanges.check(id: id)
+            } catch {
+                throw Failure(error)
             }
             let given = secretStdin ? try Self.read(from: Terminal()) : nil
-            let secret = StoredSecret(id: id, secret: given ?? StoredSecret.random(), created: Accounts.now)
-            let shown = given == nil ? "\nsecret: \(secret.secret)" : ""
-            try change(file, "The secret \"\(id)\" is in", shown) {
-                accounts,
-                store throws(AccountStoreError) in
-                try store.add(secret, beside: accounts.settings)
+            try change(file) { changes, place in
+                let added = try changes.addSecret(id: id, secret: given, at: Accounts.now)
+                let shown = given == nil ? "\nsecret: \(added.secret)" : ""
+                return "The secret \"\(id)\" is in \(place) now.\(shown)"
             }
         }
 
@@ -53,12 +51,6 @@ struct SecretCommand: AsyncParsableCommand {
             let line = source.isInteractive ? try source.askSecretly("Secret: ") : try source.readLine()
             guard let line, !line.isEmpty else {
                 throw Failure(.dataError, "no secret was entered: nothing is changed")
-            }
-            guard line.utf8.count >= 16 else {
-                throw Failure(
-                    .dataError,
-                    "a secret of fewer than 16 bytes can be guessed from one credential: take a longer one"
-                )
             }
             return line
         }
@@ -76,10 +68,9 @@ struct SecretCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            try change(file, "The secret \"\(TerminalText.visible(id))\" is retired in") {
-                _,
-                store throws(AccountStoreError) in
-                try store.retireSecret(id: id, at: Accounts.now)
+            try change(file) { changes, place in
+                try changes.retireSecret(id: id, at: Accounts.now)
+                return "The secret \"\(TerminalText.visible(id))\" is retired in \(place) now."
             }
         }
     }
@@ -96,10 +87,9 @@ struct SecretCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            try change(file, "The secret \"\(TerminalText.visible(id))\" is no longer in") {
-                _,
-                store throws(AccountStoreError) in
-                try store.removeSecret(id: id)
+            try change(file) { changes, place in
+                try changes.removeSecret(id: id)
+                return "The secret \"\(TerminalText.visible(id))\" is no longer in \(place) now."
             }
         }
     }
@@ -134,18 +124,14 @@ struct SecretCommand: AsyncParsableCommand {
     /// Changes the store, says so, and has a running server take it over.
     private static func change(
         _ file: FileOption,
-        _ sentence: String,
-        _ addition: String = "",
-        _ work: (Accounts, AccountStore) throws(AccountStoreError) -> Void
+        _ work: (AccountChanges, String) throws -> String
     ) throws(Failure) {
         let accounts = try Accounts(file)
-        let store = try accounts.store()
-        do throws(AccountStoreError) {
-            try work(accounts, store)
+        do {
+            print(try work(accounts.changes(), accounts.place))
         } catch {
             throw Failure(error)
         }
-        print("\(sentence) \(accounts.place) now.\(addition)")
         print(try accounts.takeOver())
     }
 }

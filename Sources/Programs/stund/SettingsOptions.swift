@@ -44,7 +44,8 @@ struct SettingsOptions: ParsableArguments {
         }
     }
 
-    @Sendable private static func faultOfPasswordHash(_ text: String) -> String? {
+    /// Why a text is no hash that this program can use; nil when it is one.
+    @Sendable static func faultOfPasswordHash(_ text: String) -> String? {
         do throws(PasswordHashError) {
             _ = try PasswordHash(parsing: text)
             return nil

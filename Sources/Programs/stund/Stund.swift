@@ -22,7 +22,7 @@ struct Stund: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
             SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, UserCommand.self, SecretCommand.self,
-            CredentialsCommand.self, PasswordCommand.self,
+            CredentialsCommand.self, SettingCommand.self, PasswordCommand.self, OperatorCommand.self, TokenCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

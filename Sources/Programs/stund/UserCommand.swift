@@ -41,25 +41,24 @@ struct UserCommand: AsyncParsableCommand {
 
         func run() async throws {
             let accounts = try Accounts(file)
-            let name = try UserCommand.prepared(name)
-            let realm = try accounts.realm(realm)
-            let comment = comment.isEmpty ? "" : try stund.prepared(comment, "the comment", atMost: 1024).text
-            let generated = passwordStdin ? nil : StoredSecret.random(bytes: 16)
-            let entered = try generated ?? NewPassword.read(environment: [:], from: Terminal())
-            let password = try stund.prepared(entered, "the password", atMost: UserSetting.longestPassword)
-            let user = StoredUser(
-                name: name,
-                realm: realm,
-                password: password,
-                created: Accounts.now,
-                comment: comment
-            )
-            let store = try accounts.store()
             do {
-                try store.add(user, replacing: replace)
-                print("The user \"\(name)\" of the realm \"\(realm)\" is in \(accounts.place) now.")
-                if let generated { print("password: \(generated)   (not shown again)") }
-                for warning in try Credentials(accounts.settings, store).warnings { print("note: \(warning)") }
+                // Before somebody is asked for a password.
+                try AccountChanges.userName(name)
+                try AccountChanges.comment(comment)
+                let entered = passwordStdin ? try NewPassword.read(environment: [:], from: Terminal()) : nil
+                let user = try accounts.changes().addUser(
+                    name: name,
+                    realm: realm,
+                    password: entered,
+                    comment: comment,
+                    replacing: replace,
+                    at: Accounts.now
+                )
+                print("The user \"\(user.name)\" of the realm \"\(user.realm)\" is in \(accounts.place) now.")
+                if let made = user.password { print("password: \(made)   (not shown again)") }
+                for warning in try Credentials(accounts.settings, accounts.store()).warnings {
+                    print("note: \(warning)")
+                }
             } catch {
                 throw Failure(error)
             }
@@ -80,22 +79,13 @@ struct UserCommand: AsyncParsableCommand {
 
         func run() async throws {
             let accounts = try Accounts(file)
-            let name = try UserCommand.prepared(name)
-            let realm = try accounts.realm(realm)
-            let store = try accounts.store()
-            do throws(AccountStoreError) {
-                try store.removeUser(name: name.text, realm: realm.text)
+            do {
+                try AccountChanges.userName(name)
+                let user = try accounts.changes().removeUser(name: name, realm: realm)
+                print("The user \"\(user.name)\" of the realm \"\(user.realm)\" is no longer in \(accounts.place).")
             } catch {
-                let isInSettings = accounts.settings.turnUsers.contains { user in
-                    user.name == name.text && user.realm ?? accounts.settings.realm.first?.name == realm.text
-                }
-                guard case .noUser = error, isInSettings else { throw Failure(error) }
-                throw Failure(
-                    .dataError,
-                    "the user \"\(name)\" stands in the settings: take it out of turn-users there"
-                )
+                throw Failure(error)
             }
-            print("The user \"\(name)\" of the realm \"\(realm)\" is no longer in \(accounts.place).")
             print(try accounts.takeOver())
         }
     }
@@ -122,13 +112,6 @@ struct UserCommand: AsyncParsableCommand {
                 throw Failure(error)
             }
         }
-    }
-
-    /// A user name; one with a colon could not be told from a time-limited one, which is `expiry:user`.
-    static func prepared(_ name: String) throws(Failure) -> OpaqueString {
-        let name = try stund.prepared(name, "the user name", atMost: UserSetting.longestName)
-        guard !name.text.contains(":") else { throw Failure(.dataError, "a user name may not have a colon") }
-        return name
     }
 }
 

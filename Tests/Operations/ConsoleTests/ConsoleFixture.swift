@@ -1,6 +1,5 @@
 import Administration
 import Foundation
-import FoundationNetworking
 import ServerSettings
 import Synchronization
 import Testing
@@ -14,6 +13,19 @@ final class ConsoleFixture: Sendable {
         let status: Int
         let headers: [String: String]
         let text: String
+
+        /// Reads what curl prints: the head of the answer, an empty line, the body.
+        init(_ data: Data) throws {
+            let end = try #require(data.range(of: Data("\r\n\r\n".utf8)))
+            let lines = String(decoding: data[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
+            status = try #require(lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+            headers = Dictionary(
+                lines.dropFirst().compactMap { line in
+                    line.firstRange(of: ": ").map { (line[..<$0.lowerBound].lowercased(), String(line[$0.upperBound...])) }
+                }
+            ) { $1 }
+            text = String(decoding: data[end.upperBound...], as: UTF8.self)
+        }
 
         /// The JSON in it.
         func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
@@ -36,7 +48,6 @@ final class ConsoleFixture: Sendable {
     let server: CannedServer
     let administrator: Administrator
     let console: ConsoleServer
-    private let session: URLSession
 
     /// Starts a console; `settings` are lines of its settings file.
     init(hasPassword: Bool = false, settings: String = "", flags: [String: String] = [:]) async throws {
@@ -58,17 +69,12 @@ final class ConsoleFixture: Sendable {
             version: "0.0.0",
             urlFile: folder.appending(path: "http.url").path()
         ) { _ in }
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.httpShouldSetCookies = false
-        configuration.httpCookieAcceptPolicy = .never
-        session = URLSession(configuration: configuration, delegate: NoRedirect(), delegateQueue: nil)
         await console.start()
     }
 
     /// Ends it and removes its files.
     func stop() async {
         await console.stop()
-        session.invalidateAndCancel()
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -87,23 +93,27 @@ final class ConsoleFixture: Sendable {
         return try #require(URL(string: "http://127.0.0.1\(port)\(path)"))
     }
 
-    /// Sends a request.
+    /// Sends a request with curl, which follows nothing and remembers nothing.
     func send(
         _ method: String,
         _ path: String,
         headers: [String: String] = [:],
         body: Data? = nil
     ) async throws -> Answer {
-        var request = URLRequest(url: try url(path))
-        request.httpMethod = method
-        request.httpBody = body
-        request.timeoutInterval = 30
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let (data, response) = try await session.data(for: request)
-        let http = try #require(response as? HTTPURLResponse)
-        var fields: [String: String] = [:]
-        for (name, value) in http.allHeaderFields { fields["\(name)".lowercased()] = "\(value)" }
-        return Answer(status: http.statusCode, headers: fields, text: String(decoding: data, as: UTF8.self))
+        var arguments = ["--silent", "--show-error", "--include", "--max-time", "30", "--request", method]
+        if method == "HEAD" { arguments.append("--head") }
+        for (name, value) in headers { arguments += ["--header", "\(name): \(value)"] }
+        if body != nil { arguments += ["--data-binary", "@-", "--header", "Expect:"] }
+        let process = Process()
+        let (input, output) = (Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
+        process.arguments = arguments + [try url(path).absoluteString]
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        input.fileHandleForWriting.write(body ?? Data())
+        try input.fileHandleForWriting.close()
+        return try Answer(output.fileHandleForReading.readDataToEndOfFile())
     }
 
     /// Gets a page in a language.
@@ -131,18 +141,5 @@ final class ConsoleFixture: Sendable {
     /// The header of HTTP Basic.
     static func basic(_ name: String = "admin", _ password: String = ConsoleFixture.password) -> [String: String] {
         ["Authorization": "Basic " + Data("\(name):\(password)".utf8).base64EncodedString()]
-    }
-}
-
-/// Redirections are looked at, not followed.
-private final class NoRedirect: NSObject, URLSessionTaskDelegate {
-    func urlSession(
-        _ session: URLSession,
-        task: URLSessionTask,
-        willPerformHTTPRedirection response: HTTPURLResponse,
-        newRequest request: URLRequest,
-        completionHandler: @escaping @Sendable (URLRequest?) -> Void
-    ) {
-        completionHandler(nil)
     }
 }

@@ -53,7 +53,15 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         .integer("binding-rate-limit", 1...10_000_000), .integer("binding-rate-burst", 1...10_000_000),
         .integer("challenge-rate-limit", 1...10_000_000), .integer("challenge-rate-burst", 1...10_000_000),
         .integer("log-level", 0...9), .integer("log-rows", 1...100_000), .integer("statistics-rows", 1...100_000),
-        .integer("http-port", 1...65535),
+        .integer("http-port", 1...65535), .onOff("http-metrics-open"),
+        KeyCase(
+            "http-address",
+            right: [("127.0.0.1", "127.0.0.1"), ("'::1 0.0.0.0'", "::1 0.0.0.0"), ("2001:db8::1", "2001:db8::1")],
+            wrong: [
+                ("localhost", "is not an IP address (names are not looked up here)"),
+                ("192.0.2.1 192.0.2.2", "is a second address of its family"), ("224.0.0.1", "is a multicast address"),
+            ]
+        ),
         KeyCase(
             "address",
             right: [
@@ -247,7 +255,9 @@ struct EveryKeyTests {
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",
             "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
-            "http-user": "admin", "http-password-hash": "", "turn": "on", "max-lifetime": "3600",
+            "http-address": "",
+            "http-user": "admin", "http-password-hash": "", "http-metrics-open": "off", "turn": "on",
+            "max-lifetime": "3600",
             "strict-expiry": "off", "rfc5766-channels": "off", "realm": "stund", "realm-lifetimes": "",
             "turn-users": "", "turn-secrets": "", "retired-turn-secrets": "", "nonce-lifetime": "3600",
             "nonce-key": "", "relay-address": "", "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",

@@ -95,7 +95,7 @@ struct SettingsFileTests {
         "What cannot be changed safely stays as it is",
         arguments: [
             "http-user: |\n  me\n", "http-user: a\n  b\n", "{}\n", "log-level: 1\n...\n", "log-level: 10\n", "nonsense",
-            "http-user: me\nhttp-user: you\n", "http-user: [a]\n",
+            "http-user: me\nhttp-user: you\n", "http-user:\n- a\n",
         ]
     )
     func refusals(_ content: String) throws {

@@ -1,4 +1,5 @@
 import AccountStore
+import Administration
 import ArgumentParser
 import Foundation
 import STUNAuthentication

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Holds back those who guess passwords: after five wrong ones in a row a client waits for half a minute.
 ///
-/// A client is an IPv4 address or an IPv6 /64. Memory is bounded: of too many clients the one that failed longest ago is
+/// A client is an IPv4 address or an IPv6 /64. Memory is bounded: of too many clients those that failed longest ago are
 /// forgotten.
 final class LoginBrake: Sendable {
     private struct Failures {
@@ -46,10 +46,10 @@ final class LoginBrake: Sendable {
                 failures.lockedUntil = now + Self.pause
                 failures.count = 0
             }
-            if clients.count >= Self.mostClients, clients[key] == nil,
-                let oldest = clients.min(by: { $0.value.last < $1.value.last })?.key
-            {
-                clients[oldest] = nil
+            if clients.count >= Self.mostClients, clients[key] == nil {
+                // Half of them at once: one by one each new client would cost a look at all.
+                let newest = clients.sorted { $0.value.last > $1.value.last }.prefix(Self.mostClients / 2)
+                clients = Dictionary(uniqueKeysWithValues: newest.map { ($0.key, $0.value) })
             }
             clients[key] = failures
             return isLocked

@@ -77,7 +77,7 @@ struct PageRoutes: Sendable {
             let location = done.isEmpty ? address : "\(address)\(separator)done=\(Fields.encoded(done))"
             return Response(status: .seeOther, headers: [.location: location, .cacheControl: "no-store"])
         case .show(let body):
-            return try renderer.page(body, pageRequest)
+            return try renderer.page(body, pageRequest, status: body.status)
         }
     }
 

@@ -30,6 +30,8 @@ struct PageBody: Sendable {
     var isLive = false
     /// An own script beside the common one, by its file name in `Assets`.
     var script: String?
+    /// What the answer says of itself: 422 where fields are wrong.
+    var status = HTTPResponse.Status.ok
 }
 
 /// What follows a form.

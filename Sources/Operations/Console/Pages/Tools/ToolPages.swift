@@ -2,5 +2,7 @@ import Administration
 
 /// The pages that help people: test, explain, help.
 enum ToolPages {
-    static func make(_ administrator: Administrator) -> [any ConsolePage] { [] }
+    static func make(_ administrator: Administrator) -> [any ConsolePage] {
+        [TestPage(administrator: administrator), HelpPage()]
+    }
 }

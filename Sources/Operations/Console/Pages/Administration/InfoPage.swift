@@ -1,0 +1,120 @@
+import Administration
+import Foundation
+import HTTPTypes
+import ServerSettings
+
+/// The manual's "Version" (section 4.5): which server this is, what it can do, and whether it does.
+struct InfoPage: ConsolePage {
+    let name = "info"
+    let administrator: Administrator
+    let version: String
+
+    private struct Fact: Sendable {
+        let term: String
+        let values: [String]
+    }
+
+    private struct Outcome: Sendable {
+        let check: String
+        let isGood: Bool
+        let finding: String
+    }
+
+    private struct Model: Sendable {
+        let action: String
+        let canEdit: Bool
+        let licensePath: String
+        let version: String
+        let facts: [Fact]
+        let features: [Fact]
+        let readiness: [Outcome]
+        let isReady: Bool
+        let hasSelfTest: Bool
+        let selfTest: [Outcome]
+        let isSelfTestGood: Bool
+        let warnings: [String]
+    }
+
+    func show(_ request: PageRequest) async throws -> PageBody { try await body(request, selfTest: nil) }
+
+    func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
+        guard form["do"] == "selftest" else { throw ConsoleError(.badRequest, .badRequest, "do") }
+        return .show(try await body(request, selfTest: await administrator.server.selfTest()))
+    }
+
+    private func body(_ request: PageRequest, selfTest: [Check]?) async throws -> PageBody {
+        let status = try await administrator.server.status()
+        let readiness = await administrator.server.readiness()
+        return PageBody(
+            template: "info",
+            model: Model(
+                action: request.path(name),
+                canEdit: request.isAdmin,
+                licensePath: request.path("license"),
+                version: version,
+                facts: facts(status, request.texts),
+                features: features(status, request.texts),
+                readiness: readiness.checks.map(Self.outcome),
+                isReady: readiness.isReady,
+                hasSelfTest: selfTest != nil,
+                selfTest: (selfTest ?? []).map(Self.outcome),
+                isSelfTestGood: selfTest?.allSatisfy(\.isGood) ?? false,
+                warnings: status.warnings
+            )
+        )
+    }
+
+    private static func outcome(_ check: Check) -> Outcome {
+        Outcome(check: check.name, isGood: check.isGood, finding: check.text)
+    }
+
+    private func facts(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
+        [
+            Fact(term: texts("info_uptime"), values: [HumanText.duration(status.uptime)]),
+            Fact(term: texts("info_build"), values: [Self.build]),
+            Fact(term: texts("info_system"), values: [ProcessInfo.processInfo.operatingSystemVersionString]),
+            Fact(term: texts("info_process"), values: [String(status.pid)]),
+            Fact(term: texts("info_workers"), values: [String(status.workers)]),
+            Fact(term: texts("info_listeners"), values: status.listeners),
+            Fact(term: texts("info_console"), values: [status.consoleURL ?? texts("info_console_closed")]),
+            Fact(term: texts("info_file"), values: [status.settingsFile]),
+            Fact(term: texts("info_folder"), values: [status.stateFolder]),
+        ]
+    }
+
+    private func features(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
+        let settings = administrator.server.settings.settings
+        func state(_ isOn: Bool) -> String { texts(isOn ? "info_on" : "info_off") }
+        let relays = status.relay?.addresses.map { address in
+            let local = address.localAddress.map { " (\($0))" } ?? ""
+            return address.address + local + ": " + texts("info_ports", "\(address.portsFree)", "\(address.portsTotal)")
+        }
+        let hasIPv6 = status.listeners.contains { $0.contains("[") }
+        let discovery = settings.secondAddress.isEmpty ? "info_discovery_port" : "info_discovery_both"
+        return [
+            Fact(term: texts("info_dialects"), values: [texts("info_dialects_all")]),
+            Fact(term: texts("info_discovery"), values: [texts(discovery)]),
+            Fact(term: texts("info_turn"), values: [state(status.relay != nil)]),
+            Fact(term: texts("info_relays"), values: relays ?? [texts("info_none")]),
+            Fact(term: "IPv6", values: [state(hasIPv6)]),
+            Fact(term: texts("info_encryption"), values: [texts("info_encryption_none")]),
+            Fact(term: texts("info_login"), values: [state(administrator.asksForLogin)]),
+        ]
+    }
+
+    /// What the program was built with.
+    private static var build: String {
+        #if compiler(>=6.4)
+        let compiler = "Swift 6.4+"
+        #elseif compiler(>=6.3)
+        let compiler = "Swift 6.3"
+        #else
+        let compiler = "Swift 6.2"
+        #endif
+        #if DEBUG
+        return compiler + ", debug"
+        #else
+        return compiler + ", release"
+        #endif
+    }
+}

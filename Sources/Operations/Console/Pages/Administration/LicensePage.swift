@@ -1,0 +1,50 @@
+import Administration
+
+/// The manual's "Licensing" (section 4.3): this edition needs no key, and what it is made of.
+struct LicensePage: ConsolePage {
+    let name = "license"
+    let administrator: Administrator
+
+    private struct Package: Sendable {
+        let package: String
+        let license: String
+    }
+
+    private struct Model: Sendable {
+        let address: String
+        let text: String
+        let packages: [Package]
+    }
+
+    /// What Package.swift builds in, directly or by one of these.
+    private static let packages: [(String, String)] =
+        [("GRDB.swift", "MIT"), ("Yams", "MIT")]
+        + [
+            "async-http-client", "hummingbird", "swift-algorithms", "swift-argument-parser", "swift-asn1",
+            "swift-async-algorithms", "swift-atomics", "swift-certificates", "swift-collections", "swift-configuration",
+            "swift-crypto", "swift-distributed-tracing", "swift-http-structured-headers", "swift-http-types",
+            "swift-log",
+            "swift-metrics", "swift-mustache", "swift-nio", "swift-nio-extras", "swift-nio-http2", "swift-nio-ssl",
+            "swift-nio-transport-services", "swift-numerics", "swift-service-context", "swift-service-lifecycle",
+            "swift-system", "Swift",
+        ].map { ($0, "Apache-2.0") } + [("OpenSSL", "Apache-2.0"), ("SQLite", "Public domain")]
+
+    func show(_ request: PageRequest) async throws -> PageBody {
+        let status = try await administrator.server.status()
+        return PageBody(
+            template: "license",
+            model: Model(
+                address: Self.address(status),
+                text: EmbeddedTexts.files["LICENSE"] ?? "",
+                packages: Self.packages.map { Package(package: $0, license: $1) }
+            )
+        )
+    }
+
+    /// The address that clients know the server by, as far as it knows that itself.
+    private static func address(_ status: ServerStatus) -> String {
+        if let address = status.relay?.addresses.first?.address { return address }
+        let listener = status.listeners.first?.split(separator: " ").last ?? ""
+        return listener.lastIndex(of: ":").map { String(listener[..<$0]) } ?? String(listener)
+    }
+}

@@ -1,0 +1,127 @@
+// Unsafe: fileExists tells whether something is a folder through a pointer.
+
+import AccountStore
+import Foundation
+import Observability
+import ServerSettings
+import Synchronization
+
+@testable import Administration
+
+/// What of a running server matters for its settings: it reads them from a real file, again when told to, and logs.
+final class RunningDouble: RunningServer {
+    let sources: SettingsSources
+    let told = Mutex<[String]>([])
+    let reloads = Mutex(0)
+    /// Whether the server refuses what it reads, as it does when a listening port cannot be opened, say.
+    let refuses = Mutex(false)
+    private let loaded: Mutex<LoadedSettings>
+    private let relayAddresses: [String]
+
+    init(_ sources: SettingsSources, relayAddresses: [String] = []) throws {
+        self.sources = sources
+        self.relayAddresses = relayAddresses
+        loaded = Mutex(try Settings.load(from: sources))
+    }
+
+    var settings: LoadedSettings { loaded.withLock { $0 } }
+
+    func reload() async throws {
+        // Whoever comes meanwhile must wait for its turn.
+        await Task.yield()
+        reloads.withLock { $0 += 1 }
+        if refuses.withLock({ $0 }) { throw Refused() }
+        let new = try Settings.load(from: sources)
+        loaded.withLock { $0 = new }
+    }
+
+    func tell(_ code: MessageCode, _ text: String) { told.withLock { $0.append("\(code.rawValue) \(text)") } }
+
+    func status() async throws -> ServerStatus {
+        ServerStatus(
+            version: "1",
+            pid: 1,
+            uptime: 1,
+            settingsFile: sources.file,
+            stateFolder: "/",
+            listeners: [],
+            workers: 1,
+            relay: ServerStatus.Relay(
+                addresses: relayAddresses.map { .init(address: $0, portsFree: 1, portsTotal: 1) },
+                realms: ["stund"],
+                users: 0,
+                secrets: 0,
+                sessions: 0
+            ),
+            counters: [],
+            warnings: []
+        )
+    }
+
+    struct Refused: Error, CustomStringConvertible {
+        let description = "the port is taken"
+    }
+
+    struct NotAsked: Error {}
+
+    func overview() async throws -> OverviewReport { throw NotAsked() }
+    func log(_ query: LogQuery) async throws -> LogReport { throw NotAsked() }
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport { throw NotAsked() }
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport { throw NotAsked() }
+    func clearLog() async throws { throw NotAsked() }
+    func clearStatistics() async throws { throw NotAsked() }
+    func disconnect(_ subject: String) async throws -> Int { throw NotAsked() }
+    func explain(_ subject: String) async throws -> Explanation { throw NotAsked() }
+    func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
+    func readiness() async -> ReadinessReport { ReadinessReport([]) }
+    func selfTest() async -> [Check] { [] }
+    func settingsChanges() -> AsyncStream<LoadedSettings> { AsyncStream { $0.finish() } }
+    func metrics() async throws -> [MetricFamily] { throw NotAsked() }
+}
+
+/// A server with a settings file and a store in a folder of its own, and who administers it.
+struct AdministeredServer {
+    let folder: TemporaryFolder
+    let server: RunningDouble
+    let administrator: Administrator
+    static let admin = Operator(name: "admin", role: .admin, way: .console)
+
+    init(
+        _ text: String = "",
+        flags: [String: String] = [:],
+        environment: [String: String] = [:],
+        spellings: [String: String] = [:],
+        relayAddresses: [String] = []
+    ) throws {
+        folder = try TemporaryFolder()
+        try text.write(toFile: folder.path + "/stund.yaml", atomically: false, encoding: .utf8)
+        let sources = SettingsSources(
+            file: folder.path + "/stund.yaml",
+            environment: environment,
+            flags: flags,
+            flagSpellings: spellings
+        )
+        server = try RunningDouble(sources, relayAddresses: relayAddresses)
+        administrator = try Administrator(server, settingsFrom: sources, database: folder.path + "/state/stund.sqlite")
+    }
+
+    var database: String { folder.path + "/state/stund.sqlite" }
+    var file: String { folder.path + "/stund.yaml" }
+    var told: [String] { server.told.withLock { $0 } }
+
+    func content() throws -> String { try String(contentsOfFile: file, encoding: .utf8) }
+
+    func edit(_ text: String) throws { try text.write(toFile: file, atomically: false, encoding: .utf8) }
+
+    /// Whether a text stands in any file of the server but `except`.
+    func holds(_ text: String, except: String? = nil) throws -> Bool {
+        let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+        return try files.contains { name in
+            let path = folder.path + "/" + name
+            var isFolder: ObjCBool = false
+            _ = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            guard !isFolder.boolValue, name != except else { return false }
+            return try Data(contentsOf: URL(fileURLWithPath: path)).range(of: Data(text.utf8)) != nil
+        }
+    }
+}
