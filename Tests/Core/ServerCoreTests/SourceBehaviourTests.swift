@@ -132,8 +132,8 @@ struct SourceBehaviourTests {
         _ = harness.send(Wire.message(as: dialect), on: role)
     }
 
-    private mutating func change(ip: Bool = false, port: Bool = false, as dialect: Dialect = .classic, id: UInt64) {
-        let id = TransactionID(high: dialect == .cookie ? 0x2112_A442 << 32 | id : id, low: 0)
+    private mutating func change(ip: Bool = false, port: Bool = false, as dialect: Dialect = .classic, id: UInt8) {
+        let id = [UInt8](repeating: id, count: 16)
         _ = harness.send(Wire.message(0x0001, as: dialect, id: id, [.change(ip: ip, port: port, as: dialect)]))
     }
 

@@ -10,9 +10,9 @@ struct MarkdownHTML {
         switch block {
         case .heading(let level, let text, let id):
             let level = min(level + 1, 6)
-            return "<h\(level) id=\"\(HTMLText.escaped(id))\">\(spans(text))</h\(level)>"
+            return "<h\(level) id=\"\(ScalarHTML.escaped(id))\">\(spans(text))</h\(level)>"
         case .paragraph(let text): return "<p>\(spans(text))</p>"
-        case .code(let lines): return "<pre><code>\(HTMLText.escaped(lines.joined(separator: "\n")))</code></pre>"
+        case .code(let lines): return "<pre><code>\(ScalarHTML.escaped(lines.joined(separator: "\n")))</code></pre>"
         case .list(let isNumbered, let items):
             let name = isNumbered ? "ol" : "ul"
             return "<\(name)>" + items.map { "<li>\(item($0))</li>" }.joined() + "</\(name)>"
@@ -21,7 +21,7 @@ struct MarkdownHTML {
             let body = rows.map { row in "<tr>" + row.map { "<td>\(spans($0))</td>" }.joined() + "</tr>" }
             // Can be reached by keyboard, as it is wider than a phone.
             return
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(HTMLText.escaped(head.joined(separator: ", ")))\">"
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"\(ScalarHTML.escaped(head.joined(separator: ", ")))\">"
                 + "<table><thead><tr>\(titles)</tr></thead><tbody>\(body.joined(separator: "\n"))</tbody></table></div>"
         case .quote(let blocks): return "<blockquote>\(html(blocks))</blockquote>"
         }
@@ -38,8 +38,8 @@ struct MarkdownHTML {
     private func spans(_ spans: [MarkdownSpans.Span]) -> String {
         spans.map { span in
             switch span {
-            case .text(let text): HTMLText.escaped(text)
-            case .code(let text): "<code>\(HTMLText.escaped(text))</code>"
+            case .text(let text): ScalarHTML.escaped(text)
+            case .code(let text): "<code>\(ScalarHTML.escaped(text))</code>"
             case .strong(let inner): "<strong>\(self.spans(inner))</strong>"
             case .emphasis(let inner): "<em>\(self.spans(inner))</em>"
             case .link(let inner, let address): link(self.spans(inner), address)
@@ -49,13 +49,13 @@ struct MarkdownHTML {
 
     private func link(_ html: String, _ target: String) -> String {
         if target.hasPrefix("https://") {
-            return "<a href=\"\(HTMLText.escaped(target))\" rel=\"noreferrer\">\(html)</a>"
+            return "<a href=\"\(ScalarHTML.escaped(target))\" rel=\"noreferrer\">\(html)</a>"
         }
         let parts = target.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let id = parts.count > 1 ? parts[1] : nil
         let file = parts[0].split(separator: "/").last.map(String.init) ?? ""
         // Only a name of ours, so neither another scheme nor another host.
         guard let address = address(file, id) else { return html }
-        return "<a href=\"\(HTMLText.escaped(address))\">\(html)</a>"
+        return "<a href=\"\(ScalarHTML.escaped(address))\">\(html)</a>"
     }
 }
