@@ -91,7 +91,7 @@ def pages(browser, options):
     found = Site(options.url).pages()
     for path, answer in found.items():
         failures.check(answer.status == 200, f"{path}: {answer.status}")
-    paths = [path for path, answer in found.items() if is_page(answer)]
+    paths = [path for path, answer in found.items() if is_page(answer) and answer.status == 200]
     for language in ("en", "de"):
         for path in paths:
             read(Site(options.url), in_language(path, language), language, failures)
