@@ -6,7 +6,7 @@ public enum TerminalText {
     public static func visible(_ text: String) -> String { escaped(text, but: "\n") }
 
     /// The text on one line: the line end is written as an escape too.
-    static func oneLine(_ text: String) -> String { escaped(text, but: nil) }
+    public static func oneLine(_ text: String) -> String { escaped(text, but: nil) }
 
     private static func escaped(_ text: String, but kept: Unicode.Scalar?) -> String {
         var result = ""

@@ -36,12 +36,8 @@ struct Visitor: Sendable {
 extension IPAddress {
     static let loopbackV4 = IPAddress(v4: 0x7F00_0001)
 
-    /// An IPv4 client of a socket for both families is an IPv4 client.
+    /// An IPv4 client of a socket for both families is an IPv4 client (RFC 4291 section 2.5.5.2).
     var withoutMapping: IPAddress {
-        let text = description
-        guard family == .v6, text.hasPrefix("::ffff:"), let v4 = IPAddress(String(text.dropFirst(7))) else {
-            return self
-        }
-        return v4
+        family == .v6 && high == 0 && low >> 32 == 0xFFFF ? IPAddress(v4: v4Bits) : self
     }
 }

@@ -216,6 +216,8 @@ extension ConsoleServer {
         version: String
     ) -> Router<ConsoleContext> {
         let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
+        let times = RequestTimes()
+        router.add(middleware: RequestTimesMiddleware(times: times))
         router.add(middleware: ErrorMiddleware(renderer: renderer, administrator: administrator))
         for name in ["/assets/:version/:file", "/favicon.ico"] {
             router.get(RouterPath(name)) { _, context in
@@ -228,7 +230,7 @@ extension ConsoleServer {
             middleware: AccessMiddleware(gatekeeper: gatekeeper)
         )
         LoginRoutes(gatekeeper: gatekeeper, renderer: renderer).add(to: router, guarded: guarded)
-        APIRoutes(administrator: administrator).add(to: router, guarded: guarded)
+        APIRoutes(administrator: administrator, times: times).add(to: router, guarded: guarded)
         PageRoutes(
             pages: AllPages.make(administrator, version: version),
             renderer: renderer,

@@ -21,8 +21,11 @@ struct PageRenderer: Sendable {
     /// Reads all templates.
     init(version: String) throws {
         self.version = version
+        MustacheContentTypes.register(ScalarHTML(), named: ScalarHTML.name)
         var library = MustacheLibrary()
         for (name, text) in EmbeddedTexts.files where name.hasSuffix(".mustache") {
+            // Each template says it of itself: a partial does not inherit it.
+            let text = "{{% CONTENT_TYPE: \(ScalarHTML.name)}}\n" + text
             try library.register(text, named: String(name.dropLast(".mustache".count)))
         }
         self.library = library

@@ -6,19 +6,155 @@ struct OverviewPage: ConsolePage {
     let administrator: Administrator
 
     private struct Model: Sendable {
+        struct Span: Sendable {
+            let title: String
+            let path: String
+            let isCurrent: Bool
+        }
+        struct Share: Sendable {
+            let name: String
+            let count: String
+            let share: String
+            /// The length of its bar, of 100.
+            let length: Int
+        }
+        struct Refusal: Sendable {
+            let title: String
+            let count: String
+            let time: String
+            let cause: ShownText
+            let cure: ShownText
+            let subject: ShownText
+            let explain: String
+        }
+        struct RelayAddress: Sendable {
+            let address: String
+            let local: String?
+            let free: String
+            let total: String
+            let length: Int
+        }
+
         let sentence: String
+        /// `good`, `warn` or `bad`.
+        let weight: String
+        let facts: String
+        let listens: String
+        let problems: [String]
         let warnings: [String]
+        /// Commands to try, before anything was received.
+        let tries: [String]
+        let isFirstStart: Bool
+        let test: String
+        let spans: [Span]
+        let charts: [OverviewCharts.Shown]
+        let dialects: [Share]
+        let hasDialects: Bool
+        let natKinds: [Share]
+        let hasNAT: Bool
+        let refusals: [Refusal]
+        let hasRefusals: Bool
+        let relays: [RelayAddress]
+        let hasRelays: Bool
     }
 
     func show(_ request: PageRequest) async throws -> PageBody {
-        let status = try await administrator.server.status()
-        return PageBody(
-            template: "overview",
-            model: Model(
-                sentence: request.texts("overview_runs", status.version, HumanText.duration(status.uptime)),
-                warnings: status.warnings
+        let server = administrator.server
+        let status = try await server.status()
+        let report = try await server.overview()
+        let readiness = await server.readiness()
+        let sources = try await server.statistics(StatisticsQuery(limit: 1)).totalSources
+        let state = OverviewState(status, readiness, sources: sources, request.texts)
+        let quantities = Quantities(request.texts.language)
+        let isDay = request.query["span"] == "day"
+        let charts = OverviewCharts(
+            samples: isDay ? report.history.day : report.history.hour,
+            isDay: isDay,
+            texts: request.texts
+        )
+        let dialects = Self.shares(report.dialects, quantities) { StatusNames.dialect($0, request.texts) }
+        let natKinds = Self.shares(report.natKinds, quantities) { StatusNames.nat($0, request.texts) }
+        let relays = (status.relay?.addresses ?? []).map { Self.relay($0, quantities) }
+        let model = Model(
+            sentence: state.sentence,
+            weight: state.weight,
+            facts: request.texts(
+                "overview_runs",
+                ShownText(status.version).text,
+                HumanText.duration(status.uptime)
             ),
-            isLive: true
+            listens: request.texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text),
+            problems: state.problems,
+            warnings: state.warnings,
+            tries: state.isFirstStart ? state.tries : [],
+            isFirstStart: state.isFirstStart,
+            test: request.path("test"),
+            spans: spans(isDay, request),
+            charts: charts.shown,
+            dialects: dialects,
+            hasDialects: !dialects.isEmpty,
+            natKinds: natKinds,
+            hasNAT: !natKinds.isEmpty,
+            refusals: report.refusals.prefix(10).map { Self.refusal($0, quantities, request) },
+            hasRefusals: !report.refusals.isEmpty,
+            relays: relays,
+            hasRelays: !relays.isEmpty
+        )
+        return PageBody(template: "overview", model: model, isLive: true)
+    }
+
+    private func spans(_ isDay: Bool, _ request: PageRequest) -> [Model.Span] {
+        [
+            .init(title: request.texts("overview_hour"), path: request.path(name), isCurrent: !isDay),
+            .init(title: request.texts("overview_day"), path: request.path(name, [("span", "day")]), isCurrent: isDay),
+        ]
+    }
+
+    /// The rows of a small table; nothing when nothing was counted.
+    private static func shares(
+        _ counters: [ServerStatus.Counter],
+        _ quantities: Quantities,
+        name: (String) -> String
+    ) -> [Model.Share] {
+        let sum = counters.reduce(0) { $0 &+ $1.value }
+        return counters.filter { $0.value > 0 }.sorted { $0.value > $1.value }.prefix(12).map { counter in
+            Model.Share(
+                name: name(counter.name),
+                count: quantities.number(counter.value),
+                share: quantities.share(counter.value, of: sum),
+                length: percent(Double(counter.value), of: Double(sum))
+            )
+        }
+    }
+
+    private static func percent(_ part: Double, of whole: Double) -> Int {
+        guard whole > 0, part.isFinite, whole.isFinite else { return 0 }
+        return Int(min(100, max(0, part / whole * 100)).rounded(.up))
+    }
+
+    private static func refusal(
+        _ refusal: OverviewReport.TopRefusal,
+        _ quantities: Quantities,
+        _ request: PageRequest
+    ) -> Model.Refusal {
+        Model.Refusal(
+            title: "\(ShownText(refusal.method, most: 40).text) \(refusal.code)",
+            count: request.texts("overview_times", quantities.number(refusal.count)),
+            time: ShownText(refusal.time, most: 40).text,
+            cause: ShownText(refusal.cause, most: 300),
+            cure: ShownText(refusal.cure, most: 300),
+            subject: ShownText(refusal.subject, most: 60),
+            explain: request.path("explain", [("subject", String(refusal.subject.prefix(128)))])
+        )
+    }
+
+    private static func relay(_ address: ServerStatus.Relay.Address, _ quantities: Quantities) -> Model.RelayAddress {
+        Model.RelayAddress(
+            address: ShownText(address.address).text,
+            local: address.localAddress.map { ShownText($0).text },
+            free: quantities.number(address.portsFree),
+            total: quantities.number(address.portsTotal),
+            length: percent(Double(address.portsTotal - address.portsFree), of: Double(address.portsTotal))
         )
     }
 }

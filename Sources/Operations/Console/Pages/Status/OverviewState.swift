@@ -1,0 +1,59 @@
+import Administration
+
+/// How the server does, in one plain sentence, and what is to be done about it.
+struct OverviewState: Sendable {
+    let sentence: String
+    /// `good`, `warn` or `bad`.
+    let weight: String
+    /// What keeps the server from doing its work.
+    let problems: [String]
+    /// What is allowed but unwise, or did not work.
+    let warnings: [String]
+    /// Whether nobody has sent anything yet.
+    let isFirstStart: Bool
+    /// Commands that ask the server something.
+    let tries: [String]
+
+    private static let mostWarnings = 20
+
+    init(_ status: ServerStatus, _ readiness: ReadinessReport, sources: Int, _ texts: Texts) {
+        problems = readiness.checks.filter { !$0.isGood }.map { ShownText($0.text, most: 600).text }
+        warnings = status.warnings.prefix(Self.mostWarnings).map { ShownText($0, most: 600).text }
+        let requests = status.counters.filter { $0.name.hasPrefix("requests-") }.reduce(0) { $0 &+ $1.value }
+        isFirstStart = requests == 0 && sources == 0
+        let place = Self.place(status)
+        tries = place.map { ["stun \($0)"] } ?? []
+        weight = place == nil || !problems.isEmpty ? "bad" : warnings.isEmpty ? "good" : "warn"
+        let count = problems.count + status.warnings.count
+        let parts = [
+            Self.counted("overview_calls", status.relay?.sessions, texts),
+            Self.counted("overview_clients", sources, texts), Self.counted("overview_wrong", count, texts),
+        ]
+        let work = texts(status.relay == nil ? "overview_stun" : "overview_stun_turn")
+        guard let place else {
+            sentence = texts("overview_answers_nobody")
+            return
+        }
+        let facts = parts.compactMap(\.self).joined(separator: ", ")
+        sentence = texts(problems.isEmpty ? "overview_answers" : "overview_not_ready", work, place, facts)
+    }
+
+    /// The text for none, one or several.
+    private static func counted(_ key: String, _ count: Int?, _ texts: Texts) -> String? {
+        guard let count else { return nil }
+        let number = Quantities(texts.language).number(count)
+        return texts(count == 0 ? "\(key)_0" : count == 1 ? "\(key)_1" : "\(key)_n", number)
+    }
+
+    /// The address to tell clients: that of the first listener, without `udp`; nil when there is none.
+    ///
+    /// Where the server listens on all addresses of the host, the one that relays stands for them.
+    private static func place(_ status: ServerStatus) -> String? {
+        guard let address = status.listeners.first?.split(separator: " ").last, let colon = address.lastIndex(of: ":")
+        else { return nil }
+        let host = address[..<colon]
+        guard host == "0.0.0.0" || host == "[::]" else { return ShownText(String(address)).text }
+        let relay = status.relay?.addresses.first?.address ?? "127.0.0.1"
+        return ShownText((relay.contains(":") ? "[\(relay)]" : relay) + address[colon...]).text
+    }
+}

@@ -1,0 +1,131 @@
+import Administration
+import Foundation
+import ServerSettings
+import Testing
+
+@testable import Console
+
+@Suite("The status pages")
+struct StatusPagesTests {
+    private static let pages = ["index", "stat", "alloc", "log"]
+    /// The largest page, in bytes.
+    private static let largest = 60_000
+
+    private func fixture(_ fill: @Sendable (inout sending CannedServer.State) -> Void) async throws -> ConsoleFixture {
+        let fixture = try await ConsoleFixture()
+        fixture.server.set(fill)
+        return fixture
+    }
+
+    @Test("every page is whole in both languages, in time of need and when there is nothing", arguments: ["en", "de"])
+    func languages(language: String) async throws {
+        let fixture = try await ConsoleFixture()
+        for isFilled in [false, true] {
+            if isFilled { fixture.server.set { StatusData.fill(&$0) } }
+            for page in Self.pages {
+                let answer = try await fixture.get("/\(page)_\(language).htm")
+                #expect(answer.status == 200, "\(page)")
+                #expect(answer.text.contains("<html lang=\"\(language)\">"))
+                #expect(!answer.text.contains("{{"), "\(page)")
+                #expect(!answer.text.contains("{0}") && !answer.text.contains("{1}"), "\(page)")
+                #expect(answer.text.contains("data-live=\"/live/\(page)_\(language).htm\""))
+                #expect(answer.text.utf8.count < Self.largest, "\(page): \(answer.text.utf8.count)")
+                // A text without words would be shown as its key.
+                let keys = answer.text.matches(of: /\b(overview|stat|alloc|log|status)_[a-z_]+/).map { $0.output.0 }
+                #expect(keys.allSatisfy { "\($0)".hasSuffix("_en") || "\($0)".hasSuffix("_de") }, "\(page): \(keys)")
+            }
+        }
+        await fixture.stop()
+    }
+
+    @Test("both languages have the same texts, with the same places to fill")
+    func texts() {
+        let english = Texts.read(.english)
+        let german = Texts.read(.german)
+        for (key, text) in english {
+            let other = german[key] ?? ""
+            #expect(!other.isEmpty, "\(key)")
+            for place in ["{0}", "{1}", "{2}"] { #expect(text.contains(place) == other.contains(place), "\(key)") }
+        }
+        #expect(Set(german.keys) == Set(english.keys))
+    }
+
+    @Test("templates use no text that is not there")
+    func templateTexts() {
+        let texts = Texts.of(.english)
+        for (name, template) in EmbeddedTexts.files where name.hasSuffix(".mustache") {
+            for match in template.matches(of: /\{\{t\.([a-z0-9_]+)\}\}/) {
+                #expect(texts["\(match.output.1)"] != nil, "\(name): \(match.output.1)")
+            }
+        }
+    }
+
+    @Test("what strangers send is shown literally, cut, and never makes a page large (row 26)")
+    func hostile() async throws {
+        // U+0D4E joins what follows it to one character, and so does an accent what precedes it.
+        let joined = ["\u{0D4E}<script>alert(1)</script>", "\"\u{301} onmouseover=\"alert(1)", "<\u{301}script>"]
+        let texts = HostileTexts.all + joined
+        let fixture = try await fixture { state in
+            let text: @Sendable (Int) -> String = { texts[$0 % texts.count] }
+            state.rows = StatusData.rows(60, source: text)
+            state.sessions = StatusData.sessions(60, user: text, peers: 120)
+            for index in state.sessions.indices {
+                state.sessions[index].realm = text(index)
+                state.sessions[index].client = text(index + 1)
+            }
+            state.log = StatusData.log(60, text: text)
+            for index in state.log.indices {
+                state.log[index].remark = text(index)
+                state.log[index].address = text(index + 1)
+                state.log[index].decoded = [text(index + 2), text(index + 3)]
+                state.log[index].pdu = String(repeating: "0f", count: 1500)
+            }
+            state.status.warnings = texts
+            state.overview = StatusData.overview
+            state.overview.natKinds = texts.map { .init(name: $0, value: 3) }
+            state.overview.dialects = state.overview.natKinds
+            state.overview.history.hour[7].drops = Dictionary(uniqueKeysWithValues: texts.map { ($0, 1000) })
+            state.overview.refusals = texts.map {
+                .init(code: 401, method: $0, cause: $0, cure: $0, count: 1, time: $0, subject: $0)
+            }
+        }
+        for page in Self.pages {
+            for language in ["en", "de"] {
+                let answer = try await fixture.get("/\(page)_\(language).htm?search=\(Fields.encoded(texts[1]))")
+                let all = try await fixture.get("/\(page)_\(language).htm")
+                for text in [answer.text, all.text] {
+                    #expect(text.utf8.count < Self.largest, "\(page): \(text.utf8.count)")
+                    for markup in HostileTexts.markup + ["<\u{301}", "\u{0D4E}<", "=\"alert"] {
+                        #expect(!text.unicodeScalars.contains(markup.unicodeScalars), "\(page): \(markup)")
+                    }
+                    #expect(!text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" || $0 == "\0" }, "\(page)")
+                }
+            }
+            #expect(try await fixture.get("/\(page).htm").text.contains("&lt;script&gt;alert(1)"), "\(page)")
+        }
+        await fixture.stop()
+    }
+
+    @Test("a viewer sees every page, has no buttons, and is refused")
+    func viewer() async throws {
+        let fixture = try await ConsoleFixture(hasPassword: true)
+        fixture.server.set { StatusData.fill(&$0) }
+        let admin = Operator(name: "admin", role: .admin, way: .console)
+        try await fixture.administrator.setOperator(name: "eve", password: "looks only 1", role: .viewer, by: admin)
+        let header = ConsoleFixture.basic("eve", "looks only 1")
+        for page in Self.pages {
+            let answer = try await fixture.get("/\(page).htm", headers: header)
+            #expect(answer.status == 200, "\(page)")
+            #expect(!answer.text.contains("class=\"danger\"") && !answer.text.contains("name=\"do\""), "\(page)")
+        }
+        #expect(try await fixture.post("/stat.htm", ["do": "clear", "token": "x"], headers: header).status == 403)
+        #expect(fixture.server.calls.isEmpty)
+        await fixture.stop()
+    }
+}
+
+extension String.UnicodeScalarView {
+    fileprivate func contains(_ part: String.UnicodeScalarView) -> Bool {
+        Array(self).firstRange(of: Array(part)) != nil
+    }
+}
