@@ -96,7 +96,7 @@ let package = Package(
         ),
         .target(
             name: "Observability",
-            dependencies: ["Addresses"],
+            dependencies: ["STUNCodec", "Addresses"],
             path: "Sources/Operations/Observability",
             swiftSettings: lifetimes
         ),
@@ -239,7 +239,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ObservabilityTests",
-            dependencies: ["Observability", "Addresses"],
+            dependencies: ["Observability", "STUNCodec", "WireFixtures", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
             swiftSettings: lifetimes
         ),
