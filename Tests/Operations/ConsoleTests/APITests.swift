@@ -1,5 +1,7 @@
 import Administration
 import Foundation
+import HTTPTypes
+import ServerSettings
 import Testing
 
 @testable import Console
