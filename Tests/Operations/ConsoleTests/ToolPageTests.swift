@@ -49,7 +49,7 @@ struct ToolMarkdownTests {
             "javascript:alert(1)", "http://x.example", "//x.example", "data:text/html,x", "JaVaScRiPt:alert(1)",
             "https:javascript", "/logout", "other.md", " javascript:alert(1)",
         ] {
-            #expect(html("[a](\(address))") == "<p>a</p>", "\(address)")
+            #expect(!html("[a](\(address))").contains("<a"), "\(address)")
         }
     }
 
