@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--stund", help="the program")
     parser.add_argument("--examples", type=int, default=8)
     options = parser.parse_args()
-    return KINDS[options.kind](options)
+    return console_site.run(KINDS[options.kind], options)
 
 
 def basic(password):

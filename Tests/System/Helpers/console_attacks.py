@@ -33,7 +33,8 @@ def main():
     parser.add_argument("--password", default="")
     parser.add_argument("--secret", action="append", default=[])
     parser.add_argument("--log", help="the server's log file")
-    return (options := parser.parse_args()) and KINDS[options.kind](options)
+    options = parser.parse_args()
+    return console_site.run(KINDS[options.kind], options)
 
 
 def connect(options, limit=10.0, source=None):

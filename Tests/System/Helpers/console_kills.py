@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--count", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="stund-test-") as folder:
-        return KINDS[options.kind](options, pathlib.Path(folder))
+        return console_site.run(KINDS[options.kind], options, pathlib.Path(folder))
 
 
 class Server:

@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import time
+import traceback
 import urllib.parse
 
 # Of the texts `key = text`: a key that stands on a page was not found in the language's file.
@@ -18,8 +19,11 @@ KEY = re.compile(r"^[a-z0-9]+(_[a-z0-9]+)+$")
 class Failures:
     """What went wrong; a test shows all of it, not only the first."""
 
+    newest = None
+
     def __init__(self):
         self.found = []
+        Failures.newest = self
 
     def check(self, holds, text):
         if not holds:
@@ -30,6 +34,18 @@ class Failures:
         """Writes one line of JSON and gives the exit code."""
         print(json.dumps({"ok": not self.found, **facts, "failures": self.found[:40]}, ensure_ascii=False), flush=True)
         return 1 if self.found else 0
+
+
+def run(kind, *more):
+    """Does the work and gives the exit code; what breaks it off is told with what was found before."""
+    try:
+        return kind(*more)
+    except Exception as error:
+        lines = traceback.format_exc().splitlines()
+        own = [line.strip() for line in lines if "Helpers/console_" in line]
+        failures = Failures.newest or Failures()
+        failures.check(False, f"{type(error).__name__}: {error}"[:1500] + f" {own[-2:]}")
+        return failures.end()
 
 
 def arguments(description, kinds):

@@ -13,7 +13,7 @@ from console_stun import attribute, message
 def main():
     parser = console_site.arguments(__doc__, KINDS)
     options = parser.parse_args()
-    return KINDS[options.kind](options)
+    return console_site.run(KINDS[options.kind], options)
 
 
 def some(options):

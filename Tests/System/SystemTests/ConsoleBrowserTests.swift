@@ -62,7 +62,7 @@ struct ConsoleBrowserTests {
         // Chromium is heavy: one at a time, beside everything else that runs.
         try await browsers.withPlace {
             let port = try Ports.free().second
-            let flags = isFixed ? ["--stun-port-2", "\(port)"] : []
+            let flags = isFixed ? ["--set", "stun-port-2=\(port)"] : []
             try await ConsoleServing.running(more, text: "# Written by hand.\n", flags: flags) { server in
                 try await server.expect("console_traffic", "some")
                 try await body(server)
