@@ -423,7 +423,7 @@ def fixed(page, failures):
     """What a flag fixes is shown so, and refused from whoever sends it all the same."""
     place = page.locator("[id='s-stun-port-2']")
     failures.check(place.is_disabled() or place.evaluate("one => one.tagName") == "OUTPUT", "it can be edited")
-    failures.check("stun-port-2=" in page.locator("#s-stun-port-2-h").inner_text(), "its flag is not named")
+    failures.check("--set stun-port-2" in page.locator("#s-stun-port-2-h").inner_text(), "its flag is not named")
     site = Site(page.url)
     form = console_site.form_with(site.get("/admin.htm").document, "do=preview")
     for button in ("preview", "save"):
