@@ -209,12 +209,12 @@ struct AdministrationSetupTests {
         for key in Settings.keys {
             #expect(english["label_\(key.name)"] != nil, "\(key.name)")
             #expect(german["label_\(key.name)"] != nil, "\(key.name)")
-            #expect(german["help_\(key.name)"] != nil, "\(key.name)")
+            #expect(german["about_\(key.name)"] != nil, "\(key.name)")
             #expect(english["settings_group_\(key.group)"] != nil, "\(key.group)")
         }
         let names = Set(Settings.keys.map(\.name))
-        for key in german.keys where key.hasPrefix("help_") {
-            #expect(names.contains(String(key.dropFirst(5))), "\(key)")
+        for key in german.keys where key.hasPrefix("about_") {
+            #expect(names.contains(String(key.dropFirst("about_".count))), "\(key)")
         }
     }
 }

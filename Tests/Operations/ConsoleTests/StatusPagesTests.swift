@@ -98,7 +98,10 @@ struct StatusPagesTests {
                     for markup in HostileTexts.markup + ["<\u{301}", "\u{0D4E}<", "=\"alert"] {
                         #expect(!text.unicodeScalars.contains(markup.unicodeScalars), "\(page): \(markup)")
                     }
-                    #expect(!text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" || $0 == "\0" }, "\(page)")
+                    #expect(
+                        !text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" || $0 == "\0" },
+                        "\(page)"
+                    )
                 }
             }
             #expect(try await fixture.get("/\(page).htm").text.contains("&lt;script&gt;alert(1)"), "\(page)")

@@ -11,9 +11,10 @@ struct APIRoutes: Sendable {
     static let base = "/api/v1"
 
     /// Those that are told apart; with others there is no such address.
-    private static let methods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .trace,
-    ]
+    private static let methods: [HTTPRequest.Method] =
+        [
+            .get, .head, .post, .put, .patch, .delete, .options, .trace,
+        ] + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
     /// Everything that the API can do.
     static func endpoints(_ administrator: Administrator) -> [APIEndpoint] {

@@ -83,7 +83,10 @@ struct OverviewPage: ConsolePage {
                 ShownText(status.version).text,
                 HumanText.duration(status.uptime)
             ),
-            listens: request.texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text),
+            listens: request.texts(
+                "overview_listens",
+                ShownText(status.listeners.joined(separator: ", "), most: 600).text
+            ),
             problems: state.problems,
             warnings: state.warnings,
             tries: state.isFirstStart ? state.tries : [],
