@@ -254,7 +254,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ConsoleTests",
-            dependencies: ["Console", "Administration", "ServerSettings", "Observability", "Addresses"],
+            dependencies: [
+                "Console", "Administration", "ServerSettings", "Observability", "Addresses",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             path: "Tests/Operations/ConsoleTests",
             swiftSettings: swiftSettings
         ),

@@ -1,5 +1,8 @@
 import Administration
 import Foundation
+import HTTPTypes
+import Observability
+import ServerSettings
 import Testing
 
 @testable import Console

@@ -1,5 +1,6 @@
 import Administration
 import Foundation
+import ServerSettings
 import Testing
 
 @testable import Console
