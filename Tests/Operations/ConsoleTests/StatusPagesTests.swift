@@ -47,7 +47,8 @@ struct StatusPagesTests {
             #expect(!other.isEmpty, "\(key)")
             for place in ["{0}", "{1}", "{2}"] { #expect(text.contains(place) == other.contains(place), "\(key)") }
         }
-        #expect(Set(german.keys) == Set(english.keys))
+        // What messages mean in English stands in their own table.
+        #expect(Set(german.keys.filter { !$0.hasPrefix("message_") }) == Set(english.keys))
     }
 
     @Test("templates use no text that is not there")
