@@ -28,7 +28,8 @@ enum StatusData {
     static let overview = OverviewReport(
         history: TrafficHistory(hour: samples(360), day: samples(360, seconds: 240)),
         dialects: [
-            .init(name: "rosenberg", value: 3), .init(name: "rfc3489", value: 812), .init(name: "rfc8489", value: 91204),
+            .init(name: "rosenberg", value: 3), .init(name: "rfc3489", value: 812),
+            .init(name: "rfc8489", value: 91204),
         ],
         natKinds: [
             .init(name: "mapping-endpoint-independent", value: 31), .init(name: "filtering-restricted", value: 12),
@@ -39,7 +40,8 @@ enum StatusData {
                 code: 401,
                 method: "Allocate",
                 cause: "the password of user bob in realm example.org is not the one of this server",
-                cure: "give the client the password that the server has, or set another one with stund user add --replace",
+                cure:
+                    "give the client the password that the server has, or set another one with stund user add --replace",
                 count: 1204,
                 time: "2026-11-24T14:00:00.000Z",
                 subject: "bob"
@@ -57,7 +59,10 @@ enum StatusData {
     )
 
     /// Sources of which every third is silent.
-    static func rows(_ count: Int, source: (Int) -> String = { "192.0.2.\($0 % 250):\(20000 + $0)" })
+    static func rows(
+        _ count: Int,
+        source: (Int) -> String = { "192.0.2.\($0 % 250):\(20000 + $0)" }
+    )
         -> [StatisticsReport.Row]
     {
         (0..<count).map { index in
@@ -78,7 +83,8 @@ enum StatusData {
     }
 
     /// Allocations of one user each.
-    static func sessions(_ count: Int, user: (Int) -> String = { "user\($0)" }, peers: Int = 2) -> [SessionsReport.Row] {
+    static func sessions(_ count: Int, user: (Int) -> String = { "user\($0)" }, peers: Int = 2) -> [SessionsReport.Row]
+    {
         (0..<count).map { index in
             SessionsReport.Row(
                 id: "\(index % 2)-\(index)",
@@ -100,7 +106,10 @@ enum StatusData {
     }
 
     /// Messages as at level 8: a packet, then its answer.
-    static func log(_ count: Int, text: (Int) -> String = { $0 % 2 == 0 ? "Received pdu" : "Send response" })
+    static func log(
+        _ count: Int,
+        text: (Int) -> String = { $0 % 2 == 0 ? "Received pdu" : "Send response" }
+    )
         -> [LogReport.Entry]
     {
         (0..<count).map { index in

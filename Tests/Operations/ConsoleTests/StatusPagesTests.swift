@@ -17,7 +17,7 @@ struct StatusPagesTests {
         return fixture
     }
 
-    @Test("every page is whole in both languages, in time of need and when there is nothing", arguments: ["en", "de"])
+    @Test("every page is whole in both languages, with much to show and with nothing", arguments: ["en", "de"])
     func languages(language: String) async throws {
         let fixture = try await ConsoleFixture()
         for isFilled in [false, true] {
@@ -47,7 +47,9 @@ struct StatusPagesTests {
             #expect(!other.isEmpty, "\(key)")
             for place in ["{0}", "{1}", "{2}"] { #expect(text.contains(place) == other.contains(place), "\(key)") }
         }
-        #expect(Set(german.keys) == Set(english.keys))
+        // English words about settings are those of the settings themselves.
+        let extra = german.keys.filter { english[$0] == nil && !$0.hasPrefix("help_") && !$0.hasPrefix("allowed_") }
+        #expect(extra.isEmpty, "\(extra)")
     }
 
     @Test("templates use no text that is not there")
@@ -98,7 +100,10 @@ struct StatusPagesTests {
                     for markup in HostileTexts.markup + ["<\u{301}", "\u{0D4E}<", "=\"alert"] {
                         #expect(!text.unicodeScalars.contains(markup.unicodeScalars), "\(page): \(markup)")
                     }
-                    #expect(!text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" || $0 == "\0" }, "\(page)")
+                    #expect(
+                        !text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{202E}" || $0 == "\0" },
+                        "\(page)"
+                    )
                 }
             }
             #expect(try await fixture.get("/\(page).htm").text.contains("&lt;script&gt;alert(1)"), "\(page)")
