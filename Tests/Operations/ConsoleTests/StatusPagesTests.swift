@@ -17,7 +17,7 @@ struct StatusPagesTests {
         return fixture
     }
 
-    @Test("every page is whole in both languages, in time of need and when there is nothing", arguments: ["en", "de"])
+    @Test("every page is whole in both languages, with much to show and with nothing", arguments: ["en", "de"])
     func languages(language: String) async throws {
         let fixture = try await ConsoleFixture()
         for isFilled in [false, true] {
