@@ -151,6 +151,11 @@ struct AdministrationSetupTests {
             let old = try fixture.url("/")
             let port = UInt16.random(in: 20000...29999)
             let preview = try await fixture.post("/admin.htm", fixture.form(["s-http-port": String(port)]))
+            // The answer comes when the port is being closed.
+            let url = fixture.console.url
+            fixture.server.set { [console = fixture.console] in
+                $0.afterReload = { while console.url == url { await Task.yield() } }
+            }
             let saved = try await fixture.post("/admin.htm", fixture.hidden(preview.text, "save"))
             #expect(saved.status == 200)
             #expect(saved.text.contains("<a href=\"http://127.0.0.1:\(port)/\">"))
