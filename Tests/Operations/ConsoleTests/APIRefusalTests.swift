@@ -19,7 +19,7 @@ struct APIRefusalTests {
             "statistics?limit=99999999999999999999999", "statistics?offset=-1", "statistics?limit=",
             "statistics?limit=+5",
             "statistics?limit=5.0", "statistics?limit=%D9%A5", "statistics?sort=name", "statistics?reversed=yes",
-            "statistics?serach=x", "statistics?search=%zz", "statistics?search=%FF", "sessions?sort=hits",
+            "statistics?serach=x", "statistics?search=%FF", "sessions?sort=hits",
             "log?level=10",
             "log?level=-1", "log?code=65536", "log?limit=x", "settings/history?limit=0", "status?x=1", "explain",
             "explain?user=alice", "explain?peer=example.org", "explain?subject=a&peer=192.0.2.1", "explain?peer=",

@@ -49,7 +49,7 @@ struct ToolMarkdownTests {
             "javascript:alert(1)", "http://x.example", "//x.example", "data:text/html,x", "JaVaScRiPt:alert(1)",
             "https:javascript", "/logout", "other.md", " javascript:alert(1)",
         ] {
-            #expect(html("[a](\(address))") == "<p>a</p>", "\(address)")
+            #expect(!html("[a](\(address))").contains("<a"), "\(address)")
         }
     }
 
@@ -125,7 +125,7 @@ struct ToolHelpTests {
         let fixture = try await ConsoleFixture()
         for code in MessageCode.allCases {
             let english = try await fixture.get("/help_en.htm?code=\(code.rawValue)").text
-            #expect(english.contains(HTMLText.escaped(code.definition.remedy)), "\(code.rawValue)")
+            #expect(english.contains(ScalarHTML.escaped(code.definition.remedy)), "\(code.rawValue)")
             let german = Texts.of(.german)
             for part in ["meaning", "remedy"] {
                 #expect(german["message_\(code.rawValue)_\(part)"] != nil, "\(code.rawValue) \(part)")
@@ -182,6 +182,6 @@ struct ToolTestPageTests {
 
     @Test("a text with a quote and a combining mark stays within its attribute")
     func attribute() throws {
-        #expect(HTMLText.escaped("\"\u{301}<\u{338}&\u{200D}'") == "&quot;\u{301}&lt;\u{338}&amp;\u{200D}&#39;")
+        #expect(ScalarHTML.escaped("\"\u{301}<\u{338}&\u{200D}'") == "&quot;\u{301}&lt;\u{338}&amp;\u{200D}&#39;")
     }
 }

@@ -175,7 +175,7 @@ def metrics(options):
 
     with call(options) as running:
         try:
-            wait_for("figures of a call that runs", watch, 15)
+            wait_for("figures of a call that runs", watch, 40)
         except TimeoutError as error:
             moved = [name for name in during.values if during.values[name] != before.values.get(name)]
             failures.check(False, f"{error}; what moved: {moved[:30]}")
@@ -230,7 +230,7 @@ class call:
         self.peer = subprocess.Popen(["turnutils_peer", "-L", "127.0.0.1", "-p", peer_port], **quiet)
         self.client = subprocess.Popen(
             ["turnutils_uclient", "-u", "alice", "-w", "wonderland-of-the-tests", "-p", port, "-e", "127.0.0.1", "-r",
-             peer_port, "-n", "1000", "-c", "-z", "20", "-l", "200", host], **quiet,
+             peer_port, "-n", "3000", "-c", "-z", "20", "-l", "200", host], **quiet,
         )
         return self.client
 

@@ -36,6 +36,7 @@ realm: example.org
 turn-users: alice:wonderland bob:builder
 turn-secrets: shared-secret-of-the-documents
 allow-peers: 203.0.113.0/24 198.51.100.0/24 192.0.2.0/24
+rfc5766-channels: on
 log-level: 8
 log-file: {HOME}/log
 """

@@ -8,7 +8,7 @@ import Testing
 struct ConsoleBrowserTests {
     @Test(
         "Every page that a link leads to: with and without script, three widths, light and dark, English and German",
-        .timeLimit(.minutes(4))
+        .timeLimit(.minutes(8))
     )
     func pages() async throws {
         try await Self.running { try await $0.expect("console_browser", "pages", python: Partners.python) }
@@ -17,20 +17,20 @@ struct ConsoleBrowserTests {
     @Test(
         "Axe finds nothing serious on any page, light or dark",
         .enabled(if: Partners.hasPython("axe_playwright_python"), "needs axe-playwright-python of PyPI"),
-        .timeLimit(.minutes(4))
+        .timeLimit(.minutes(8))
     )
     func axe() async throws {
         try await Self.running { try await $0.expect("console_browser", "axe", python: Partners.python) }
     }
 
-    @Test("Menus, skip link and focus with the keyboard only", .timeLimit(.minutes(2)))
+    @Test("Menus, skip link and focus with the keyboard only", .timeLimit(.minutes(8)))
     func keyboard() async throws {
         try await Self.running { try await $0.expect("console_browser", "keyboard", python: Partners.python) }
     }
 
     @Test(
         "A newcomer, by clicking only: log level 8, a request that arrives live, a credential, a test that passes",
-        .timeLimit(.minutes(3))
+        .timeLimit(.minutes(8))
     )
     func walk() async throws {
         try await Self.running(["log-level": "5"]) {
@@ -38,7 +38,10 @@ struct ConsoleBrowserTests {
         }
     }
 
-    @Test("Setup: a fault at its field, the preview, saving, comments, history, undo, and what a flag fixes")
+    @Test(
+        "Setup: a fault at its field, the preview, saving, comments, history, undo, and what a flag fixes",
+        .timeLimit(.minutes(8))
+    )
     func setup() async throws {
         try await Self.running(isFixed: true) {
             try await $0.expect("console_browser", "setup", python: Partners.python)
@@ -47,7 +50,7 @@ struct ConsoleBrowserTests {
 
     @Test(
         "A password set on the page: the login form, the brake, and a viewer who changes nothing",
-        .timeLimit(.minutes(3))
+        .timeLimit(.minutes(8))
     )
     func password() async throws {
         try await Self.running { try await $0.expect("console_browser", "password", python: Partners.python) }

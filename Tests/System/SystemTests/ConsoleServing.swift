@@ -36,6 +36,8 @@ struct ConsoleServing: Sendable {
             settings["turn-secrets"] = Relay.secret
             settings["relay-address"] = "127.0.0.1"
             settings["allow-peers"] = "127.0.0.0/8"
+            // The client that makes calls uses channels of the old range.
+            settings["rfc5766-channels"] = "on"
             settings.merge(more) { $1 }
             let command = try StundCommand(folder: folder, settings: settings, flags: ["--no-daemon"] + flags)
             let written = try String(contentsOfFile: command.settingsFile, encoding: .utf8)

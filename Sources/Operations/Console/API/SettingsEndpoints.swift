@@ -38,10 +38,10 @@ struct SettingsEndpoints: Sendable {
                 return try JSONAnswer.make(History(changes: try await administrator.settingsHistory(limit: limit)))
             },
             APIEndpoint(method: .post, path: "/settings/history/{id}/undo") { call in
+                try await call.expectNoBody()
                 guard let id = Int64(try call.parameter("id")), id >= 0 else {
                     throw ConsoleError(.notFound, .notFound)
                 }
-                try await call.expectNoBody()
                 let change = try await administrator.changeUndoing(id)
                 return try JSONAnswer.make(try await administrator.apply(change, by: call.visitor.person))
             },

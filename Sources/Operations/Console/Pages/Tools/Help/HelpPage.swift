@@ -63,7 +63,7 @@ struct HelpPage: ConsolePage {
             },
             messages: MessageCode.allCases.map { Self.message($0, request) },
             action: request.path(name),
-            unknown: unknown.map { request.texts("help_no_code", $0) }
+            unknown: unknown.map { request.texts("docs_no_code", $0) }
         )
         return PageBody(template: "help", model: model)
     }
