@@ -17,7 +17,7 @@ struct StatusPagesTests {
         return fixture
     }
 
-    @Test("every page is whole in both languages, in time of need and when there is nothing", arguments: ["en", "de"])
+    @Test("every page is whole in both languages, with much to show and with nothing", arguments: ["en", "de"])
     func languages(language: String) async throws {
         let fixture = try await ConsoleFixture()
         for isFilled in [false, true] {
@@ -47,8 +47,11 @@ struct StatusPagesTests {
             #expect(!other.isEmpty, "\(key)")
             for place in ["{0}", "{1}", "{2}"] { #expect(text.contains(place) == other.contains(place), "\(key)") }
         }
-        // What messages mean in English stands in their own table.
-        #expect(Set(german.keys.filter { !$0.hasPrefix("message_") }) == Set(english.keys))
+        // The English of these stands where the settings and the log messages are defined.
+        let elsewhere = ["about_", "allowed_", "message_"]
+        for key in german.keys where english[key] == nil {
+            #expect(elsewhere.contains { key.hasPrefix($0) }, "\(key)")
+        }
     }
 
     @Test("templates use no text that is not there")

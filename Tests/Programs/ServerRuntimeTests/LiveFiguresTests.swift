@@ -103,6 +103,22 @@ struct LiveFiguresTests {
         #expect(stopped.map(\.name).contains(first) && stopped.first?.text.contains("second") == true)
     }
 
+    @Test("a user and a peer are looked at together, and what is no address is refused with an example")
+    func explainPeer() async throws {
+        let host = try ServerUnderTest(RelayClient.settings + "relay-address: 127.0.0.1\nworkers: 2\n")
+        let client = try RelayClient(asking: host.address())
+        // Not 127.0.0.1, which is a relay address here.
+        let peer = SocketAddress(IPAddress(v4: 0x7F00_0002), port: 9)
+        try client.allocate()
+        #expect(try client.permit(peer).isSuccess)
+        let explanation = try await host.server.explain(user: "alice", peer: "\(peer)")
+        #expect(explanation.findings.first?.text.hasPrefix("yes") == true, "\(explanation.findings)")
+        #expect(explanation.findings.contains { $0.text.contains("127.0.0.0/8 of allow-peers") })
+        #expect(explanation.findings.last?.text == "1 session may exchange packets with 127.0.0.2 now")
+        #expect(explanation.sessions.count == 1)
+        await #expect(throws: UnreadablePeer.self) { try await host.server.explain(user: nil, peer: "example.org") }
+    }
+
     @Test("a clock that shows a time before 2026 is told")
     func clock() {
         #expect(LiveServer.clockCheck(1_767_225_600).isGood && !LiveServer.clockCheck(1_767_225_599).isGood)
