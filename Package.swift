@@ -96,7 +96,7 @@ let package = Package(
         ),
         .target(
             name: "Observability",
-            dependencies: ["Addresses"],
+            dependencies: ["STUNCodec", "Addresses"],
             path: "Sources/Operations/Observability",
             swiftSettings: lifetimes
         ),
@@ -121,6 +121,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Operations/Console",
@@ -239,7 +240,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ObservabilityTests",
-            dependencies: ["Observability", "Addresses"],
+            dependencies: ["Observability", "STUNCodec", "WireFixtures", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
             swiftSettings: lifetimes
         ),
@@ -254,7 +255,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ConsoleTests",
-            dependencies: ["Console", "Administration", "ServerSettings", "Observability", "Addresses"],
+            dependencies: [
+                "Console", "Administration", "ServerSettings", "Observability", "Addresses",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             path: "Tests/Operations/ConsoleTests",
             swiftSettings: swiftSettings
         ),

@@ -162,6 +162,20 @@ class InstallPackages(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertTrue(calls[-1].endswith("Scripts/install-packages as-root libssl-dev"), calls)
 
+    def test_each_client_of_pypi_has_its_exact_version_and_is_never_compiled(self):
+        self.missing = ""
+        (self.bin / "mkdir").symlink_to(shutil.which("mkdir"))
+        (self.bin / "cp").symlink_to(shutil.which("cp"))
+        self.stand_in("pip-stand-in", '#!/bin/sh\necho "pip $@" >>"$LOG"\n')
+        self.stand_in("python3", '#!/bin/sh\nmkdir -p "$4/bin"\ncp "${0%/*}/pip-stand-in" "$4/bin/pip"\n')
+        code, text, calls = self.run_script("test")
+        self.assertEqual(code, 0, text)
+        self.assertGreaterEqual(len(calls), 6)
+        for call in calls:
+            self.assertRegex(call, r" --only-binary=:all: [a-z0-9-]+==[0-9.]+$")
+        # What is there already is not fetched again.
+        self.assertEqual(self.run_script("test"), (0, "", []))
+
     def test_usage(self):
         self.assertEqual(self.run_script("everything")[0], 64)
 

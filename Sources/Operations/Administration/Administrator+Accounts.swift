@@ -138,10 +138,13 @@ extension Administrator {
         case AccountStoreError.userExists(let name, let realm):
             AdministrationError("there is a user \"\(name)\" in the realm \"\(realm)\" already")
         case AccountStoreError.noUser(let name, let realm):
-            AdministrationError("there is no user \"\(name)\" in the realm \"\(realm)\"")
-        case AccountStoreError.noSecret(let id): AdministrationError("there is no secret called \"\(id)\"")
-        case AccountStoreError.noOperator(let name): AdministrationError("there is no operator \"\(name)\"")
-        case AccountStoreError.noToken(let name): AdministrationError("there is no token called \"\(name)\"")
+            AdministrationError("there is no user \"\(name)\" in the realm \"\(realm)\"", isMissing: true)
+        case AccountStoreError.noSecret(let id):
+            AdministrationError("there is no secret called \"\(id)\"", isMissing: true)
+        case AccountStoreError.noOperator(let name):
+            AdministrationError("there is no operator \"\(name)\"", isMissing: true)
+        case AccountStoreError.noToken(let name):
+            AdministrationError("there is no token called \"\(name)\"", isMissing: true)
         default: AdministrationError("\(error)")
         }
     }

@@ -50,7 +50,12 @@ public final class Administrator: Sendable {
 public struct AdministrationError: Error, Hashable, CustomStringConvertible {
     /// What happened and what to do.
     public let description: String
+    /// Whether what was named does not exist.
+    public let isMissing: Bool
 
     /// Takes the sentence.
-    public init(_ description: String) { self.description = description }
+    public init(_ description: String, isMissing: Bool = false) {
+        self.description = description
+        self.isMissing = isMissing
+    }
 }

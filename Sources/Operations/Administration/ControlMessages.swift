@@ -1,13 +1,20 @@
 import Foundation
+public import Observability
 
 /// A request on the control socket: one line of JSON such as `{"request":"log","limit":50}`.
 public enum ControlRequest: Hashable, Sendable {
     /// Asks for `ServerStatus`.
     case status
+    /// Asks for `OverviewReport`.
+    case overview
+    /// Asks for `ReadinessReport`.
+    case readiness
+    /// Asks for all figures.
+    case metrics
     /// Asks for `LogReport`.
-    case log(limit: Int?)
+    case log(LogQuery)
     /// Asks for `StatisticsReport`.
-    case statistics(limit: Int?)
+    case statistics(StatisticsQuery)
     /// Forgets the log messages kept in memory.
     case clearLog
     /// Forgets all sources.
@@ -15,16 +22,21 @@ public enum ControlRequest: Hashable, Sendable {
     /// Rereads the settings file.
     case reload
     /// Asks for `SessionsReport`.
-    case sessions(limit: Int?)
+    case sessions(SessionsQuery)
     /// Ends the sessions that have this id, user or client address.
     case disconnect(String)
     /// Asks for `Explanation` of a user name or an address.
     case explain(String)
+    /// Asks for `Explanation` of what keeps a user, or anybody, from a peer.
+    case explainPeer(user: String?, peer: String)
 }
 
 extension ControlRequest: Codable {
     private enum Name: String, Codable {
         case status
+        case overview
+        case readiness
+        case metrics
         case log
         case statistics
         case clearLog = "clear-log"
@@ -38,35 +50,83 @@ extension ControlRequest: Codable {
     private enum CodingKeys: String, CodingKey {
         case request
         case limit
+        case offset
+        case search
+        case sort
+        case isReversed = "reverse"
+        case level
+        case code
         case subject
+        case peer
     }
 
-    /// Reads a request; throws on an unknown name, on a limit below zero and on a subject that is missing or empty.
+    private typealias Fields = KeyedDecodingContainer<CodingKeys>
+
+    /// Reads a request; throws on an unknown name, on a number below zero and on a subject that is missing or empty.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        let limit = try fields.decodeIfPresent(Int.self, forKey: .limit)
-        if let limit, limit < 0 {
-            throw DecodingError.dataCorruptedError(forKey: .limit, in: fields, debugDescription: "is below zero")
-        }
         switch try fields.decode(Name.self, forKey: .request) {
         case .status: self = .status
-        case .log: self = .log(limit: limit)
-        case .statistics: self = .statistics(limit: limit)
+        case .overview: self = .overview
+        case .readiness: self = .readiness
+        case .metrics: self = .metrics
+        case .log: self = .log(try Self.logQuery(in: fields))
+        case .statistics: self = .statistics(try Self.statisticsQuery(in: fields))
         case .clearLog: self = .clearLog
         case .clearStatistics: self = .clearStatistics
         case .reload: self = .reload
-        case .sessions: self = .sessions(limit: limit)
-        case .disconnect: self = .disconnect(try Self.subject(in: fields))
-        case .explain: self = .explain(try Self.subject(in: fields))
+        case .sessions: self = .sessions(try Self.sessionsQuery(in: fields))
+        case .disconnect: self = .disconnect(try Self.text(.subject, in: fields))
+        case .explain:
+            guard fields.contains(.peer) else {
+                self = .explain(try Self.text(.subject, in: fields))
+                return
+            }
+            let user = fields.contains(.subject) ? try Self.text(.subject, in: fields) : nil
+            self = .explainPeer(user: user, peer: try Self.text(.peer, in: fields))
         }
     }
 
-    private static func subject(in fields: KeyedDecodingContainer<CodingKeys>) throws -> String {
-        let subject = try fields.decode(String.self, forKey: .subject)
-        guard !subject.isEmpty else {
-            throw DecodingError.dataCorruptedError(forKey: .subject, in: fields, debugDescription: "is empty")
+    private static func logQuery(in fields: Fields) throws -> LogQuery {
+        var query = LogQuery(limit: try number(.limit, in: fields))
+        query.level = try number(.level, in: fields)
+        query.code = try number(.code, in: fields)
+        query.search = try fields.decodeIfPresent(String.self, forKey: .search) ?? ""
+        return query
+    }
+
+    private static func statisticsQuery(in fields: Fields) throws -> StatisticsQuery {
+        var query = StatisticsQuery(limit: try number(.limit, in: fields))
+        query.offset = try number(.offset, in: fields) ?? 0
+        query.search = try fields.decodeIfPresent(String.self, forKey: .search) ?? ""
+        query.sort = try fields.decodeIfPresent(StatisticsQuery.Column.self, forKey: .sort) ?? query.sort
+        query.isReversed = try fields.decodeIfPresent(Bool.self, forKey: .isReversed) ?? false
+        return query
+    }
+
+    private static func sessionsQuery(in fields: Fields) throws -> SessionsQuery {
+        var query = SessionsQuery(limit: try number(.limit, in: fields))
+        query.offset = try number(.offset, in: fields) ?? 0
+        query.search = try fields.decodeIfPresent(String.self, forKey: .search) ?? ""
+        query.sort = try fields.decodeIfPresent(SessionsQuery.Column.self, forKey: .sort) ?? query.sort
+        query.isReversed = try fields.decodeIfPresent(Bool.self, forKey: .isReversed) ?? false
+        return query
+    }
+
+    private static func number(_ key: CodingKeys, in fields: Fields) throws -> Int? {
+        let number = try fields.decodeIfPresent(Int.self, forKey: key)
+        if let number, number < 0 {
+            throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: "is below zero")
         }
-        return subject
+        return number
+    }
+
+    private static func text(_ key: CodingKeys, in fields: Fields) throws -> String {
+        let text = try fields.decode(String.self, forKey: key)
+        guard !text.isEmpty else {
+            throw DecodingError.dataCorruptedError(forKey: key, in: fields, debugDescription: "is empty")
+        }
+        return text
     }
 
     /// Writes a request.
@@ -74,25 +134,50 @@ extension ControlRequest: Codable {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .status: try fields.encode(Name.status, forKey: .request)
-        case .log(let limit):
-            try fields.encode(Name.log, forKey: .request)
-            try fields.encodeIfPresent(limit, forKey: .limit)
-        case .statistics(let limit):
-            try fields.encode(Name.statistics, forKey: .request)
-            try fields.encodeIfPresent(limit, forKey: .limit)
+        case .overview: try fields.encode(Name.overview, forKey: .request)
+        case .readiness: try fields.encode(Name.readiness, forKey: .request)
+        case .metrics: try fields.encode(Name.metrics, forKey: .request)
         case .clearLog: try fields.encode(Name.clearLog, forKey: .request)
         case .clearStatistics: try fields.encode(Name.clearStatistics, forKey: .request)
         case .reload: try fields.encode(Name.reload, forKey: .request)
-        case .sessions(let limit):
+        case .log(let query):
+            try fields.encode(Name.log, forKey: .request)
+            try Self.encode(query.search, query.limit, to: &fields)
+            try fields.encodeIfPresent(query.level, forKey: .level)
+            try fields.encodeIfPresent(query.code, forKey: .code)
+        case .statistics(let query):
+            try fields.encode(Name.statistics, forKey: .request)
+            try Self.encode(query.search, query.limit, offset: query.offset, query.isReversed, to: &fields)
+            if query.sort != StatisticsQuery().sort { try fields.encode(query.sort, forKey: .sort) }
+        case .sessions(let query):
             try fields.encode(Name.sessions, forKey: .request)
-            try fields.encodeIfPresent(limit, forKey: .limit)
+            try Self.encode(query.search, query.limit, offset: query.offset, query.isReversed, to: &fields)
+            if query.sort != SessionsQuery().sort { try fields.encode(query.sort, forKey: .sort) }
         case .disconnect(let subject):
             try fields.encode(Name.disconnect, forKey: .request)
             try fields.encode(subject, forKey: .subject)
         case .explain(let subject):
             try fields.encode(Name.explain, forKey: .request)
             try fields.encode(subject, forKey: .subject)
+        case .explainPeer(let user, let peer):
+            try fields.encode(Name.explain, forKey: .request)
+            try fields.encodeIfPresent(user, forKey: .subject)
+            try fields.encode(peer, forKey: .peer)
         }
+    }
+
+    /// Writes what queries have in common, where it is not the default.
+    private static func encode(
+        _ search: String,
+        _ limit: Int?,
+        offset: Int = 0,
+        _ isReversed: Bool = false,
+        to fields: inout KeyedEncodingContainer<CodingKeys>
+    ) throws {
+        if !search.isEmpty { try fields.encode(search, forKey: .search) }
+        try fields.encodeIfPresent(limit, forKey: .limit)
+        if offset != 0 { try fields.encode(offset, forKey: .offset) }
+        if isReversed { try fields.encode(true, forKey: .isReversed) }
     }
 }
 
@@ -100,6 +185,12 @@ extension ControlRequest: Codable {
 public enum ControlAnswer: Hashable, Sendable {
     /// The state of the server.
     case status(ServerStatus)
+    /// The last hour and day.
+    case overview(OverviewReport)
+    /// Whether the server is ready for clients.
+    case readiness(ReadinessReport)
+    /// All figures.
+    case metrics([MetricFamily])
     /// The recent log messages.
     case log(LogReport)
     /// The sources.
@@ -119,6 +210,9 @@ public enum ControlAnswer: Hashable, Sendable {
 extension ControlAnswer: Codable {
     private enum CodingKeys: String, CodingKey {
         case status
+        case overview
+        case readiness
+        case metrics
         case log
         case statistics
         case sessions
@@ -135,6 +229,12 @@ extension ControlAnswer: Codable {
             self = .refused(reason)
         } else if let status = try fields.decodeIfPresent(ServerStatus.self, forKey: .status) {
             self = .status(status)
+        } else if let report = try fields.decodeIfPresent(OverviewReport.self, forKey: .overview) {
+            self = .overview(report)
+        } else if let report = try fields.decodeIfPresent(ReadinessReport.self, forKey: .readiness) {
+            self = .readiness(report)
+        } else if let families = try fields.decodeIfPresent([MetricFamily].self, forKey: .metrics) {
+            self = .metrics(families)
         } else if let report = try fields.decodeIfPresent(LogReport.self, forKey: .log) {
             self = .log(report)
         } else if let report = try fields.decodeIfPresent(StatisticsReport.self, forKey: .statistics) {
@@ -157,6 +257,9 @@ extension ControlAnswer: Codable {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .status(let status): try fields.encode(status, forKey: .status)
+        case .overview(let report): try fields.encode(report, forKey: .overview)
+        case .readiness(let report): try fields.encode(report, forKey: .readiness)
+        case .metrics(let families): try fields.encode(families, forKey: .metrics)
         case .log(let report): try fields.encode(report, forKey: .log)
         case .statistics(let report): try fields.encode(report, forKey: .statistics)
         case .sessions(let report): try fields.encode(report, forKey: .sessions)

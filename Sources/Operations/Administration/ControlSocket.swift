@@ -133,8 +133,8 @@ public final class ControlSocket: Sendable {
             return .refused(
                 """
                 the request is not one this server knows: send one line of JSON such as {"request":"status"}; there are \
-                status, log, statistics, clear-log, clear-statistics, reload, sessions, and with a "subject" disconnect \
-                and explain
+                status, overview, readiness, metrics, log, statistics, clear-log, clear-statistics, reload, sessions, and \
+                with a "subject" disconnect and explain
                 """
             )
         }
@@ -162,14 +162,19 @@ public final class ControlSocket: Sendable {
         do {
             switch request {
             case .status: return .status(try await server.status())
-            case .log(let limit): return .log(try await server.log(LogQuery(limit: limit)))
-            case .statistics(let limit): return .statistics(try await server.statistics(StatisticsQuery(limit: limit)))
+            case .overview: return .overview(try await server.overview())
+            case .readiness: return .readiness(await server.readiness())
+            case .metrics: return .metrics(try await server.metrics())
+            case .log(let query): return .log(try await server.log(query))
+            case .statistics(let query): return .statistics(try await server.statistics(query))
             case .clearLog: try await server.clearLog()
             case .clearStatistics: try await server.clearStatistics()
             case .reload: try await server.reload()
-            case .sessions(let limit): return .sessions(try await server.sessions(SessionsQuery(limit: limit)))
+            case .sessions(let query): return .sessions(try await server.sessions(query))
             case .disconnect(let subject): return .disconnected(try await server.disconnect(subject))
             case .explain(let subject): return .explanation(try await server.explain(subject))
+            case .explainPeer(let user, let peer):
+                return .explanation(try await server.explain(user: user, peer: peer))
             }
             return .done
         } catch {

@@ -90,7 +90,7 @@ public struct SettingsEditor: Sendable {
     /// What it would take to undo the change of this number; throws `AdministrationError` when that is not known.
     public func changeUndoing(_ id: Int64) throws -> SettingsChange {
         guard let change = try store.settingsChange(id: id) else {
-            throw AdministrationError("there is no change with the number \(id) in the history")
+            throw AdministrationError("there is no change with the number \(id) in the history", isMissing: true)
         }
         var values: [String: String?] = [:]
         for row in change.rows {

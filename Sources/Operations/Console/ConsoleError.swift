@@ -2,6 +2,7 @@ import Administration
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import ServerSettings
 
 /// Why a request is answered with an error, in a form that page and API can show.
 struct ConsoleError: Error {
@@ -43,6 +44,10 @@ struct ConsoleError: Error {
     var asksForBasic = false
     /// Seconds after which to try again.
     var retryAfter: Int?
+    /// The methods that the address knows, where the one that was used is none of them.
+    var allow: String?
+    /// Which settings are wrong, where some are.
+    var problems: [SettingsRefusal.Problem] = []
 
     init(_ status: HTTPResponse.Status, _ kind: Kind, _ detail: String? = nil) {
         self.status = status
@@ -66,8 +71,14 @@ struct ConsoleError: Error {
     init(_ error: any Error) {
         switch error {
         case let error as ConsoleError: self = error
-        case let error as AdministrationError: self.init(.conflict, .refused, error.description)
-        case let error as SettingsRefusal: self.init(.unprocessableContent, .refused, error.description)
+        case let error as AdministrationError:
+            self.init(error.isMissing ? .notFound : .conflict, .refused, error.description)
+        case let error as SettingsRefusal:
+            self.init(.unprocessableContent, .refused, error.description)
+            problems = error.problems
+        case let error as SettingsError:
+            self.init(.unprocessableContent, .refused, error.description)
+            problems = error.problems.map { .init(key: $0.key, $0.description) }
         case is NIOTooManyBytesError: self.init(.contentTooLarge, .tooLarge)
         case let error as HTTPError where error.status == .notFound: self.init(.notFound, .notFound)
         case let error as HTTPError: self.init(error.status, .badRequest, error.body)

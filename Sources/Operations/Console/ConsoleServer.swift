@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import Observability
 import ServerSettings
+import ServiceLifecycle
 import Synchronization
 
 /// The web console of a running server: opens its ports, follows the settings, and answers until it is stopped.
@@ -65,6 +66,7 @@ public final class ConsoleServer: Sendable {
             return (state.listeners, state.follower)
         }
         follower?.cancel()
+        await hub.endAll()
         for listener in listeners { await listener.stop() }
         try? FileManager.default.removeItem(atPath: urlFile)
         try? await group.shutdownGracefully()
@@ -78,7 +80,6 @@ public final class ConsoleServer: Sendable {
         let address = ConsoleAddress(settings)
         guard state.withLock({ $0.address != address }) else { return }
         await open(address)
-        await hub.endAll()
     }
 
     private func open(_ address: ConsoleAddress) async {
@@ -86,6 +87,8 @@ public final class ConsoleServer: Sendable {
             defer { (state.listeners, state.url) = ([], nil) }
             return state.listeners
         }
+        // Live parts never end by themselves.
+        if !old.isEmpty { await hub.endAll() }
         // The same port may be wanted on other addresses: the old socket has to be gone first.
         for listener in old { await listener.stop() }
         var reason = ""
@@ -153,11 +156,14 @@ public final class ConsoleServer: Sendable {
 /// One open port.
 private final class Listener: Sendable {
     private let task: Task<Void, any Error>
+    private let services: ServiceGroup
 
     /// Connections at once; others wait in the kernel's queue.
     private static let mostConnections = 512
     /// A connection ends that sends nothing, or no whole request, for so long.
     private static let idle = TimeAmount.seconds(30)
+    /// How long answers that are on their way may take when the port is closed.
+    private static let grace = Duration.seconds(5)
 
     /// Listens; throws when the port cannot be opened.
     init(
@@ -187,11 +193,16 @@ private final class Listener: Sendable {
             eventLoopGroupProvider: .shared(group),
             logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
         )
+        let services = ServiceGroup(
+            services: [application],
+            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
         let task = Task {
             // An error before the port is open is thrown by the wait below.
             defer { continuation.finish() }
-            try await application.run()
+            try await services.run()
         }
+        self.services = services
         self.task = task
         guard await opened.first(where: { _ in true }) == true else {
             try await task.value
@@ -199,10 +210,16 @@ private final class Listener: Sendable {
         }
     }
 
-    /// Closes the port and all its connections.
+    /// Closes the port and all its connections, each after the answer that is on its way: whoever moves the console by
+    /// its own page is told where it is now.
     func stop() async {
-        task.cancel()
+        await services.triggerGracefulShutdown()
+        let end = Task { [task] in
+            try await Task.sleep(for: Self.grace)
+            task.cancel()
+        }
         _ = await task.result
+        end.cancel()
     }
 }
 
@@ -216,6 +233,8 @@ extension ConsoleServer {
         version: String
     ) -> Router<ConsoleContext> {
         let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
+        let times = RequestTimes()
+        router.add(middleware: RequestTimesMiddleware(times: times))
         router.add(middleware: ErrorMiddleware(renderer: renderer, administrator: administrator))
         for name in ["/assets/:version/:file", "/favicon.ico"] {
             router.get(RouterPath(name)) { _, context in
@@ -228,7 +247,7 @@ extension ConsoleServer {
             middleware: AccessMiddleware(gatekeeper: gatekeeper)
         )
         LoginRoutes(gatekeeper: gatekeeper, renderer: renderer).add(to: router, guarded: guarded)
-        APIRoutes(administrator: administrator).add(to: router, guarded: guarded)
+        APIRoutes(administrator: administrator, times: times).add(to: router, guarded: guarded)
         PageRoutes(
             pages: AllPages.make(administrator, version: version),
             renderer: renderer,

@@ -69,7 +69,8 @@ public struct MessageDescription: Sendable, Hashable {
             let count = Int(bytes.uint16(at: offset + 2))
             let start = offset + 4
             guard start + count <= end else {
-                let words = start + count > header + claimed ? "reaches over the end of the message" : "its end was not kept"
+                let words =
+                    start + count > header + claimed ? "reaches over the end of the message" : "its end was not kept"
                 lines.append("\(type.words): \(count) bytes, \(words)")
                 return lines
             }
@@ -85,8 +86,10 @@ public struct MessageDescription: Sendable, Hashable {
         let type = MessageType(rawValue: bytes.uint16(at: 0))
         let id = (dialect == .cookie ? 8 : 4)..<dialect.headerLength
         let digits = id.map { LogEscape.hex(UInt32(bytes.uint8(at: $0)), digits: 2) }.joined()
-        let wrong = dialect.headerLength + claimed == length ? "" : " (a wrong length: the datagram has \(length) bytes)"
-        return "\(dialect.name) \(type.method.words) \(type.messageClass.words), \(claimed) bytes after the header\(wrong), "
+        let wrong =
+            dialect.headerLength + claimed == length ? "" : " (a wrong length: the datagram has \(length) bytes)"
+        return
+            "\(dialect.name) \(type.method.words) \(type.messageClass.words), \(claimed) bytes after the header\(wrong), "
             + "transaction \(digits)"
     }
 }
@@ -116,7 +119,8 @@ struct AttributeDescription {
         case 0x000C, 0x0027: value.byteCount >= 2 ? number(value, type) : nil
         case 0x000D: Lifetime(value: value, in: context).map { "\($0.seconds) s" }
         case 0x0017, 0x8000: value.byteCount == 4 ? family(value.uint8(at: 0)) : nil
-        case 0x0018: EvenPort(value: value, in: context).map { $0.reservesNext ? "and keep the next port" : "even only" }
+        case 0x0018:
+            EvenPort(value: value, in: context).map { $0.reservesNext ? "and keep the next port" : "even only" }
         case 0x0019: value.byteCount == 4 ? transport(value.uint8(at: 0)) : nil
         case 0x001D, 0x8002: algorithms(value)
         case 0x0024: value.byteCount == 4 ? "\(value.uint32(at: 0))" : nil

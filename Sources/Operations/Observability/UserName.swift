@@ -38,7 +38,9 @@ public struct UserName: Sendable, Hashable {
     /// time-limited name such as `1700000000:alice` the part after the colon.
     public func isMeant(by subject: String) -> Bool {
         let wanted = Array(subject.utf8)
-        if matches(bytes[...], wanted) || subject == text { return true }
+        if matches(bytes[...], wanted) { return true }
+        // A name that is text is shown as it is, which was just compared: making that of ten thousand names is slow.
+        if isCut || String(validating: bytes, as: UTF8.self) == nil, subject == text { return true }
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0,
             bytes[..<colon].allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
         else { return false }

@@ -1,5 +1,6 @@
 // Long: one row for each cause; parts of the switch would each need a case that never happens.
 import Administration
+import Observability
 import STUNAuthentication
 import STUNCodec
 

@@ -25,6 +25,8 @@ struct ExplanationFacts: Sendable {
     var unixSeconds: UInt64
     /// The requests that were refused.
     var refusals: RefusalHistory
+    /// The setting `allow-peers`.
+    var allowPeers: [IPPrefix] = []
 }
 
 extension Explanation {
@@ -64,7 +66,7 @@ extension Explanation.Refusal {
 // MARK: A user
 
 extension ExplanationFacts {
-    fileprivate func findings(ofUser name: String) -> [Explanation.Finding] {
+    func findings(ofUser name: String) -> [Explanation.Finding] {
         guard let turn = policy.turn else { return [] }
         let context = RefusalContext(turn)
         let bytes = Array(name.utf8)
@@ -176,7 +178,8 @@ extension ExplanationFacts {
         return .init("as a client", "no rate limit holds for it: it is in \(prefix) of rate-limit-exempt")
     }
 
-    private func peer(_ subject: AddressSubject, _ turn: TURNPolicy) -> [Explanation.Finding] {
+    /// What the rules say of a peer, and which of the sessions have a permission for it.
+    func peer(_ subject: AddressSubject, _ turn: TURNPolicy) -> [Explanation.Finding] {
         let topic = "as a peer"
         let decision =
             subject.port.map { turn.peers.check(SocketAddress(subject.address, port: $0)) }
@@ -184,7 +187,8 @@ extension ExplanationFacts {
         var findings: [Explanation.Finding]
         switch decision {
         case .allowed:
-            findings = [.init(topic, "allowed")]
+            let prefix = allowPeers.first { $0.contains(subject.address) }
+            findings = [.init(topic, prefix.map { "allowed: it is in \($0) of allow-peers" } ?? "allowed")]
         case .ownRelayAddress(elsewhere: let rule):
             let elsewhere = rule.map { "; elsewhere not: \($0.text(of: "it").cause)" } ?? ""
             findings = [.init(topic, "our own relay address: allowed at ports of allocations\(elsewhere)")]

@@ -1,4 +1,5 @@
 import AccountStore
+import Addresses
 public import Administration
 import Observability
 import PacketEngine
@@ -70,38 +71,42 @@ extension LiveServer {
     }
 
     /// Whether a user can reach a peer, and what keeps them apart.
-    public func explain(user: String?, peer: String) async throws -> Explanation { try await explain(peer) }
+    public func explain(user: String?, peer: String) async throws -> Explanation {
+        guard let address = AddressSubject(peer) else { throw UnreadablePeer(text: peer) }
+        return Explanation(user: user, peer: address, as: peer, await facts(about: user, address.address))
+    }
 
     /// What is known of a user or an address.
     public func explain(_ subject: String) async throws -> Explanation {
+        Explanation(subject, await facts(about: subject, AddressSubject(subject)?.address))
+    }
+
+    private func facts(about subject: String?, _ peer: IPAddress?) async -> ExplanationFacts {
         // What workers have told but the log's thread has not yet read belongs to the answer.
         pump.pump(now: SystemClock.realtime())
         let sources = await pool.sources()
-        return Explanation(
-            subject,
-            ExplanationFacts(
-                policy: policy.withLock { $0 },
-                users: relay?.credentials.users ?? [],
-                usage: relay?.ledger.snapshot(month: RelayService.month) ?? [],
-                sessions: await sessions(about: subject),
-                sources: sources.flatMap(\.rows),
-                now: sources.map(\.now).max() ?? .start,
-                unixSeconds: UInt64(clamping: RelayService.unixSeconds),
-                refusals: teller.refusals
-            )
+        return ExplanationFacts(
+            policy: policy.withLock { $0 },
+            users: relay?.credentials.users ?? [],
+            usage: relay?.ledger.snapshot(month: RelayService.month) ?? [],
+            sessions: await sessions(about: subject, peer),
+            sources: sources.flatMap(\.rows),
+            now: sources.map(\.now).max() ?? .start,
+            unixSeconds: UInt64(clamping: RelayService.unixSeconds),
+            refusals: teller.refusals,
+            allowPeers: loaded.withLock { $0.settings.allowPeers }
         )
     }
 
     /// The sessions of a user or a client, and those with a permission for a peer's address.
-    func sessions(about subject: String) async -> [(worker: Int, session: SessionDetail)] {
-        let choice = SessionChoice(subject)
-        let peer = AddressSubject(subject)?.address
+    private func sessions(about subject: String?, _ peer: IPAddress?) async -> [(worker: Int, session: SessionDetail)] {
+        let choice = subject.map(SessionChoice.init)
         var wanted: [ListedSession] = []
         for list in await pool.sessionLists(withPeers: peer != nil) {
             let permitting = Set(list.list.peers.filter { $0.address == peer }.map(\.entry))
             for (index, entry) in list.list.entries.enumerated()
             where permitting.contains(Int32(truncatingIfNeeded: index))
-                || choice.means(entry.session, worker: list.worker)
+                || choice?.means(entry.session, worker: list.worker) == true
             {
                 wanted.append(ListedSession(worker: list.worker, entry: entry))
             }

@@ -95,8 +95,13 @@ public final class LiveServer: RunningServer {
             }
             throw error
         }
+        begin()
+    }
+
+    /// What goes on beside the workers from now on.
+    private func begin() {
         pump.start()
-        announce(loaded)
+        announce(settings)
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
     }

@@ -1,4 +1,5 @@
 import Addresses
+import Observability
 import ServerCore
 
 extension PeerRule {

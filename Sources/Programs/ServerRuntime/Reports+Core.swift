@@ -15,7 +15,8 @@ extension LogReport.Entry {
             text: entry.text,
             address: entry.addressText,
             remark: entry.remark,
-            pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+            pdu: entry.pdu.map { pdu in pdu.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() },
+            decoded: entry.pdu.flatMap { MessageDescription($0, length: entry.pduLength)?.lines }
         )
     }
 }

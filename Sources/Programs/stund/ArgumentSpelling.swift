@@ -5,16 +5,19 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "comment", "config", "days", "host", "html-port", "limit", "log", "realm", "role", "set", "ttl", "user",
+        "code", "comment", "config", "days", "host", "html-port", "level", "limit", "log", "peer", "realm", "role",
+        "search",
+        "set", "sort", "ttl", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "clear", "help", "json", "no-daemon", "password-stdin", "replace", "secret-stdin", "show", "version",
+        "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
+        "version",
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "help", "log", "operator", "password", "secret", "serve",
-        "sessions", "setting", "statistics", "status", "token", "user",
+        "check", "credentials", "disconnect", "explain", "help", "log", "metrics", "operator", "password", "secret",
+        "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]
     /// The names of the commands that stand below others.
     static let subcommands: [String: Set<String>] = [

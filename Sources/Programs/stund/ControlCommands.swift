@@ -1,5 +1,5 @@
-import Administration
-import ArgumentParser
+public import Administration
+public import ArgumentParser
 import Foundation
 import ServerSettings
 
@@ -33,6 +33,18 @@ struct LogCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At most so many messages, the newest ones.", valueName: "n"))
     var limit: Int?
 
+    @Option(help: ArgumentHelp("Only messages of this level and more urgent ones, 0 to 9.", valueName: "n"))
+    var level: Int?
+
+    @Option(help: ArgumentHelp("Only messages with this number.", valueName: "n"))
+    var code: Int?
+
+    @Option(help: ArgumentHelp("Only messages that contain this text.", valueName: "text"))
+    var search: String?
+
+    @Flag(help: "Print each STUN message in words below its bytes.")
+    var decode = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -47,13 +59,20 @@ struct LogCommand: AsyncParsableCommand {
             _ = try server.send(.clearLog)
             return
         }
-        guard case .log(let report) = try server.send(.log(limit: limit)) else { throw Self.mismatch }
+        var query = LogQuery(limit: limit)
+        query.level = level
+        query.code = code
+        query.search = search ?? ""
+        guard case .log(let report) = try server.send(.log(query)) else { throw Self.mismatch }
         if json {
             print(try jsonText(report.entries), terminator: "")
         } else if report.lines.isEmpty {
-            print("No messages yet.")
+            print(query == LogQuery() ? "No messages yet." : "No such message.")
         } else {
-            for line in report.lines { print(TerminalText.visible(line)) }
+            for (line, entry) in zip(report.lines, report.entries) {
+                print(TerminalText.visible(line))
+                for words in decode ? entry.decoded ?? [] : [] { print("    " + TerminalText.visible(words)) }
+            }
         }
     }
 }
@@ -70,6 +89,15 @@ struct StatisticsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("At most so many sources.", valueName: "n"))
     var limit: Int?
 
+    @Option(help: ArgumentHelp("Only sources whose address contains this text.", valueName: "text"))
+    var search: String?
+
+    @Option(help: ArgumentHelp("The order: \(StatisticsQuery.Column.names).", valueName: "column"))
+    var sort: StatisticsQuery.Column?
+
+    @Flag(help: "Turn the order round.")
+    var reverse = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -84,7 +112,11 @@ struct StatisticsCommand: AsyncParsableCommand {
             _ = try server.send(.clearStatistics)
             return
         }
-        guard case .statistics(let report) = try server.send(.statistics(limit: limit)) else { throw Self.mismatch }
+        var query = StatisticsQuery(limit: limit)
+        query.search = search ?? ""
+        query.sort = sort ?? query.sort
+        query.isReversed = reverse
+        guard case .statistics(let report) = try server.send(.statistics(query)) else { throw Self.mismatch }
         print(json ? try jsonText(report) : StatisticsTable(report).text, terminator: "")
     }
 }
@@ -98,6 +130,14 @@ extension ParsableCommand {
     static func check(_ limit: Int?) throws {
         if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0 on.") }
     }
+}
+
+extension StatisticsQuery.Column: ExpressibleByArgument {}
+extension SessionsQuery.Column: ExpressibleByArgument {}
+
+extension CaseIterable where Self: RawRepresentable<String> {
+    /// All of them, for help.
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 /// Where the server is asked that uses a settings file.

@@ -14,21 +14,62 @@ struct ControlSocketTests {
         let socket = try ControlSocket.open(at: folder.socket, for: server)
         defer { socket.stop() }
         #expect(try await ask(.status, at: folder.socket) == .status(FakeServer.status))
-        #expect(try await ask(.log(limit: 1), at: folder.socket) == .log(FakeServer.log(rows: 1)))
-        #expect(try await ask(.log(limit: nil), at: folder.socket) == .log(FakeServer.log(rows: 3)))
+        #expect(try await ask(.log(LogQuery(limit: 1)), at: folder.socket) == .log(FakeServer.log(rows: 1)))
+        #expect(try await ask(.log(LogQuery()), at: folder.socket) == .log(FakeServer.log(rows: 3)))
         #expect(
-            try await ask(.statistics(limit: nil), at: folder.socket) == .statistics(FakeServer.statistics)
+            try await ask(.statistics(StatisticsQuery()), at: folder.socket) == .statistics(FakeServer.statistics)
         )
         #expect(try await ask(.clearLog, at: folder.socket) == .done)
         #expect(try await ask(.clearStatistics, at: folder.socket) == .done)
         #expect(server.calls.withLock { $0 } == ["clearLog", "clearStatistics"])
-        #expect(try await ask(.sessions(limit: nil), at: folder.socket) == .sessions(FakeServer.sessions(rows: 2)))
-        #expect(try await ask(.sessions(limit: 1), at: folder.socket) == .sessions(FakeServer.sessions(rows: 1)))
+        #expect(try await ask(.sessions(SessionsQuery()), at: folder.socket) == .sessions(FakeServer.sessions(rows: 2)))
+        #expect(
+            try await ask(.sessions(SessionsQuery(limit: 1)), at: folder.socket)
+                == .sessions(FakeServer.sessions(rows: 1))
+        )
         #expect(try await ask(.disconnect("alice"), at: folder.socket) == .disconnected(5))
         // What a client may call itself comes through as it is (attacks row 26).
         for subject in ["alice", "' ; -- %s%n \0 \r\n <script> \u{1B}[2J", "192.0.2.1:5"] {
             let answer = try await ask(.explain(subject), at: folder.socket)
             #expect(answer == .explanation(FakeServer.explanation(of: subject)))
+        }
+        #expect(try await ask(.metrics, at: folder.socket) == .metrics([]))
+        #expect(try await ask(.readiness, at: folder.socket) == .readiness(ReadinessReport([])))
+        let overview = try await FakeServer().overview()
+        #expect(try await ask(.overview, at: folder.socket) == .overview(overview))
+        for (user, subject) in [("alice", "alice -> 192.0.2.1"), (nil, " -> 192.0.2.1")] {
+            let answer = try await ask(.explainPeer(user: user, peer: "192.0.2.1"), at: folder.socket)
+            guard case .explanation(let explanation) = answer else { return #expect(Bool(false), "\(answer)") }
+            #expect(explanation.subject == subject)
+        }
+    }
+
+    @Test("what is searched, how it is sorted and where a page begins comes through, and a short line is enough")
+    func queries() throws {
+        var log = LogQuery(limit: 5)
+        (log.level, log.code, log.search) = (4, 1006, "\u{1B}<x>\"")
+        var statistics = StatisticsQuery(limit: 0)
+        (statistics.search, statistics.sort, statistics.isReversed, statistics.offset) = ("a", .keepAlive, true, 20)
+        var sessions = SessionsQuery(limit: 9)
+        (sessions.search, sessions.sort, sessions.isReversed, sessions.offset) = ("b", .bytes, true, 1)
+        for request in [
+            .log(log), .statistics(statistics), .sessions(sessions), .explainPeer(user: nil, peer: "x"),
+        ] as [ControlRequest] {
+            let bytes = try ControlProtocol.encode(request)
+            #expect(try ControlProtocol.decode(ControlRequest.self, from: bytes) == request)
+        }
+        func read(_ line: String) throws -> ControlRequest {
+            try ControlProtocol.decode(ControlRequest.self, from: Array(line.utf8))
+        }
+        #expect(try read(#"{"request":"statistics"}"#) == .statistics(StatisticsQuery()))
+        #expect(try read(#"{"request":"log","limit":3}"#) == .log(LogQuery(limit: 3)))
+        #expect(try read(#"{"request":"explain","peer":"::1"}"#) == .explainPeer(user: nil, peer: "::1"))
+        for line in [
+            #"{"request":"statistics","sort":"nonsense"}"#, #"{"request":"sessions","offset":-1}"#,
+            #"{"request":"explain","peer":""}"#, #"{"request":"explain","subject":"","peer":"::1"}"#,
+            #"{"request":"log","level":-1}"#,
+        ] {
+            #expect(throws: DecodingError.self) { try read(line) }
         }
     }
 
@@ -37,7 +78,7 @@ struct ControlSocketTests {
         let folder = try TemporaryFolder()
         let socket = try ControlSocket.open(at: folder.socket, for: FakeServer())
         defer { socket.stop() }
-        let answer = try await ask(.log(limit: 20_000), at: folder.socket)
+        let answer = try await ask(.log(LogQuery(limit: 20_000)), at: folder.socket)
         #expect(answer == .log(FakeServer.log(rows: 20_000)))
     }
 
@@ -75,7 +116,7 @@ struct ControlSocketTests {
         let answers = try await withThrowingTaskGroup(of: ControlAnswer.self) { group in
             for _ in 0..<50 {
                 group.addTask {
-                    try await ask(.statistics(limit: nil), at: path)
+                    try await ask(.statistics(StatisticsQuery()), at: path)
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }

@@ -124,6 +124,8 @@ struct AdministrationSetupTests {
         let refused = try await fixture.post("/admin.htm", fixture.form(differing))
         #expect(refused.status == 422)
         #expect(refused.text.contains("The two passwords differ"))
+        let both = try await fixture.post("/admin.htm", fixture.form(differing.merging(["s-log-level": "99"]) { $1 }))
+        #expect(both.text.contains("The two passwords differ") && both.text.contains("is too high"))
         let short = try await fixture.post("/admin.htm", fixture.form(["password": "short", "password-2": "short"]))
         #expect(short.status == 422)
         let right = ["password": "correct horse", "password-2": "correct horse"]
@@ -133,14 +135,32 @@ struct AdministrationSetupTests {
             #expect(!page.contains("correct ho"))
             #expect(!page.contains("$scrypt"))
         }
-        let person = Operator(name: "anybody on this host", role: .admin, way: .console)
         #expect(await fixture.administrator.authenticate(name: "admin", password: "correct horse") == nil)
-        _ = person
         let saved = try await fixture.post("/admin.htm", fixture.hidden(preview.text, "save"))
         #expect(saved.status == 200)
         #expect(saved.text.contains("The console moves now"))
         #expect(try fixture.file().contains("http-password-hash: "))
         #expect(await fixture.administrator.authenticate(name: "admin", password: "correct horse") != nil)
+        await fixture.stop()
+    }
+
+    @Test("whoever moves the console gets the page that says where it is now, however often")
+    func moves() async throws {
+        let fixture = try await ConsoleFixture()
+        for _ in 1...4 {
+            let old = try fixture.url("/")
+            let port = UInt16.random(in: 20000...29999)
+            let preview = try await fixture.post("/admin.htm", fixture.form(["s-http-port": String(port)]))
+            // The answer comes when the port is being closed.
+            let url = fixture.console.url
+            fixture.server.set { [console = fixture.console] in
+                $0.afterReload = { while console.url == url { await Task.yield() } }
+            }
+            let saved = try await fixture.post("/admin.htm", fixture.hidden(preview.text, "save"))
+            #expect(saved.status == 200)
+            #expect(saved.text.contains("<a href=\"http://127.0.0.1:\(port)/\">"))
+            while try fixture.console.url == nil || fixture.url("/") == old { await Task.yield() }
+        }
         await fixture.stop()
     }
 
@@ -170,7 +190,7 @@ struct AdministrationSetupTests {
         let fixture = try await ConsoleFixture(settings: "log-level: 5\n")
         let preview = try await fixture.post("/admin.htm", fixture.form(["s-log-level": "8"]))
         let fields = fixture.hidden(preview.text, "save")
-        // Also root cannot write through a link to nowhere that is a folder.
+        // Root too cannot write a file where a folder is.
         let file = fixture.folder.appending(path: "stund.yaml")
         try FileManager.default.removeItem(at: file)
         try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
@@ -193,12 +213,15 @@ struct AdministrationSetupTests {
     @Test("a hostile text in every field is shown literally (row 26)")
     func hostile() async throws {
         let fixture = try await ConsoleFixture()
-        for text in HostileTexts.all where text.utf8.count < 1000 {
+        // U+0D4E joins what follows it to one character.
+        for text in HostileTexts.all + ["\u{0D4E}<script>alert(1)</script>"] where text.utf8.count < 1000 {
             var typed: [String: String] = [:]
             for key in Settings.keys where !key.isSecret { typed["s-\(key.name)"] = text }
             let page = try await fixture.post("/admin.htm", fixture.form(typed))
             #expect(page.status == 422, "\(text.debugDescription)")
-            for markup in HostileTexts.markup { #expect(!page.text.contains(markup), "\(text.debugDescription)") }
+            for markup in HostileTexts.markup {
+                #expect(!page.text.utf8.contains(markup.utf8), "\(text.debugDescription)")
+            }
         }
         await fixture.stop()
     }
@@ -209,12 +232,12 @@ struct AdministrationSetupTests {
         for key in Settings.keys {
             #expect(english["label_\(key.name)"] != nil, "\(key.name)")
             #expect(german["label_\(key.name)"] != nil, "\(key.name)")
-            #expect(german["help_\(key.name)"] != nil, "\(key.name)")
+            #expect(german["about_\(key.name)"] != nil, "\(key.name)")
             #expect(english["settings_group_\(key.group)"] != nil, "\(key.group)")
         }
         let names = Set(Settings.keys.map(\.name))
-        for key in german.keys where key.hasPrefix("help_") {
-            #expect(names.contains(String(key.dropFirst(5))), "\(key)")
+        for key in german.keys where key.hasPrefix("about_") {
+            #expect(names.contains(String(key.dropFirst("about_".count))), "\(key)")
         }
     }
 }

@@ -36,6 +36,8 @@ final class CannedServer: RunningServer {
         var calls: [String] = []
         var told: [String] = []
         var loaded: LoadedSettings
+        /// What happens before a reload is answered.
+        var afterReload: (@Sendable () async -> Void)?
     }
 
     let state: Mutex<State>
@@ -111,6 +113,7 @@ final class CannedServer: RunningServer {
         let loaded = try Settings.load(from: sources)
         state.withLock { $0.loaded = loaded }
         feed.publish(loaded)
+        if let afterReload = state.withLock({ $0.afterReload }) { await afterReload() }
     }
 
     func tell(_ code: MessageCode, _ text: String) { state.withLock { $0.told.append("\(code.rawValue) \(text)") } }

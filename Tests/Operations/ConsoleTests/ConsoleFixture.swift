@@ -21,7 +21,9 @@ final class ConsoleFixture: Sendable {
             status = try #require(lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
             headers = Dictionary(
                 lines.dropFirst().compactMap { line in
-                    line.firstRange(of: ": ").map { (line[..<$0.lowerBound].lowercased(), String(line[$0.upperBound...])) }
+                    line.firstRange(of: ": ").map {
+                        (line[..<$0.lowerBound].lowercased(), String(line[$0.upperBound...]))
+                    }
                 }
             ) { $1 }
             text = String(decoding: data[end.upperBound...], as: UTF8.self)

@@ -133,6 +133,67 @@ struct AddressExplanationTests {
     }
 }
 
+@Suite("stund explain --peer: what keeps a user from a peer")
+struct PeerExplanationTests {
+    @Test("nothing does: the user is known, the peer allowed, its family relayed, and a session has a permission")
+    func free() throws {
+        let explanation = try explanation("alice", "8.8.4.4:9")
+        #expect(explanation.subject == "alice -> 8.8.4.4:9")
+        #expect(explanation.findings.first == .init("answer", "yes, as far as this server is concerned"))
+        #expect(explanation.findings.allSatisfy { $0.cure == nil })
+        let texts = explanation.findings.map(\.text)
+        #expect(texts.contains("1 session may exchange packets with 8.8.4.4 now"))
+        #expect(texts.contains("IPv4 is relayed from 198.51.100.1"))
+        #expect(explanation.sessions.map(\.id) == ["0-15"] && explanation.refusals.map(\.code) == [403])
+    }
+
+    @Test(
+        "something does, and it says what and what to do",
+        arguments: [
+            ("bob", "8.8.4.4", "user", "stund credentials"), ("alice", "10.0.0.1", "as a peer", "lan-peers"),
+            ("alice", "2001:db8::1", "address family", "relay-address"), (nil, "9.9.9.9", "as a peer", "deny-peers"),
+            ("1699999999:alice", "8.8.4.4", "credential", "timedatectl"),
+        ] as [(String?, String, String, String)]
+    )
+    func kept(user: String?, peer: String, topic: String, cure: String) throws {
+        let explanation = try explanation(user, peer)
+        #expect(explanation.findings.first?.text.hasPrefix("not as it stands") == true)
+        let finding = explanation.findings.first { $0.topic == topic && $0.cure != nil }
+        #expect(finding?.cure?.contains(cure) == true)
+        #expect(explanation.subject == "\(user ?? "anybody") -> \(peer)")
+    }
+
+    @Test("of another peer no refusals are told, and without a permission the client has to ask")
+    func other() throws {
+        let explanation = try explanation("alice", "8.8.8.8")
+        #expect(explanation.refusals.isEmpty)
+        let finding = try #require(explanation.findings.last)
+        #expect(finding.topic == "permission" && finding.text.hasPrefix("none of 1 session has one now"))
+        #expect(try self.explanation("bob", "8.8.8.8").findings.last?.text.hasPrefix("there is no session now") == true)
+        #expect(try self.explanation(nil, "8.8.4.4").sessions.count == 1)
+        #expect(try self.explanation(nil, "8.8.8.8").sessions.isEmpty)
+    }
+
+    @Test("allow-peers is named, and TURN that is off is all there is to say")
+    func settings() throws {
+        var facts = try facts()
+        let subject = try #require(AddressSubject("8.8.8.8"))
+        facts.allowPeers = [try #require(IPPrefix("8.8.8.0/24"))]
+        let allowed = Explanation(user: nil, peer: subject, as: "8.8.8.8", facts)
+        #expect(allowed.findings.contains(.init("as a peer", "allowed: it is in 8.8.8.0/24 of allow-peers")))
+        facts.policy.turn = nil
+        let off = Explanation(user: "alice", peer: subject, as: "8.8.8.8", facts)
+        #expect(off.findings.map(\.cure) == ["Set turn: on."])
+    }
+
+    private func explanation(_ user: String?, _ peer: String) throws -> Explanation {
+        var facts = try facts()
+        let relay = try #require(IPAddress("198.51.100.1"))
+        facts.policy.turn?.relayV4 = RelayAddress(local: relay, external: relay)
+        return Explanation(user: user, peer: try #require(AddressSubject(peer)), as: peer, facts)
+    }
+}
+
 /// Alice with a password and a session by a timed name, from 192.0.2.1:5; the time is 1700000000.
 private func facts(secrets: [String] = ["web"]) throws -> ExplanationFacts {
     let users = [StoredCredential(username: "alice", realm: "stund", password: "wonderland")]

@@ -1,3 +1,4 @@
+import Administration
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -5,11 +6,16 @@ import NIOCore
 
 /// JSON in and out of the API.
 enum JSONAnswer {
-    /// What an error is told as (RFC 9457).
+    /// What an error is told as (RFC 9457); its type is `about:blank`, so the title is the status in words.
     struct Problem: Codable {
         var title: String
         var status: Int
-        var detail: String?
+        /// The kind of error for programs, such as `login_needed`.
+        var kind: String
+        /// What happened, in a sentence.
+        var detail: String
+        /// Which settings are wrong, and how.
+        var problems: [SettingsRefusal.Problem]?
     }
 
     /// `value` as JSON.
@@ -20,9 +26,11 @@ enum JSONAnswer {
     /// An error after RFC 9457.
     static func error(_ error: ConsoleError, _ texts: Texts) throws -> Response {
         let problem = Problem(
-            title: texts("error_\(error.kind.rawValue)", error.detail ?? ""),
+            title: error.status.reasonPhrase,
             status: error.status.code,
-            detail: error.detail
+            kind: error.kind.rawValue,
+            detail: texts("error_\(error.kind.rawValue)", error.detail ?? ""),
+            problems: error.problems.isEmpty ? nil : error.problems
         )
         return try make(problem, status: error.status, type: "application/problem+json")
     }
@@ -30,39 +38,76 @@ enum JSONAnswer {
     private static func make(_ value: some Encodable, status: HTTPResponse.Status, type: String) throws -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Response(
-            status: status,
-            headers: [.contentType: type, .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value)))
-        )
+        return .text(String(decoding: try encoder.encode(value), as: UTF8.self), type: type, status: status)
     }
 
     /// The JSON body of a request.
-    static func read<Value: Decodable>(
-        _ type: Value.Type,
+    static func read<Body: StrictBody>(
+        _ type: Body.Type,
         _ request: Request,
         _ context: ConsoleContext
-    ) async throws -> Value {
+    ) async throws -> Body {
         // A type that no form of another site can send without asking first.
-        guard request.headers[.contentType]?.split(separator: ";").first == "application/json" else {
-            throw ConsoleError(.unsupportedMediaType, .badRequest, "Content-Type: application/json")
+        guard let mediaType = request.headers[.contentType], isJSON(mediaType) else { throw wrongType }
+        return try decode(type, try await request.body.collect(upTo: context.maxUploadSize))
+    }
+
+    /// Whether a media type is JSON's, whatever its parameters.
+    static func isJSON(_ mediaType: String) -> Bool {
+        let name = mediaType.prefix { $0 != ";" }
+        return name.filter { $0 != " " && $0 != "\t" }.lowercased() == "application/json"
+    }
+
+    static var wrongType: ConsoleError {
+        ConsoleError(.unsupportedMediaType, .badRequest, "Content-Type: application/json")
+    }
+
+    static func decode<Body: StrictBody>(_ type: Body.Type, _ bytes: ByteBuffer) throws -> Body {
+        // RFC 8259 section 8.1: UTF-8, of which the decoder would guess otherwise.
+        guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
+            throw ConsoleError(.badRequest, .badRequest, "UTF-8")
         }
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
         do {
-            return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
-        } catch {
+            let decoder = JSONDecoder()
+            let names = try decoder.decode(MemberNames.self, from: Data(text.utf8)).names
+            let known = Body.CodingKeys.allCases.map(\.stringValue)
+            if let unknown = names.first(where: { !known.contains($0) }) {
+                throw ConsoleError(
+                    .badRequest,
+                    .badRequest,
+                    "\(unknown.prefix(64)): \(known.isEmpty ? "{}" : known.joined(separator: ", "))"
+                )
+            }
+            return try decoder.decode(type, from: Data(text.utf8))
+        } catch let error as DecodingError {
             throw ConsoleError(.badRequest, .badRequest, Self.text(of: error))
         }
     }
 
+    /// The names of an object's members.
+    private struct MemberNames: Decodable {
+        private struct Name: CodingKey {
+            let stringValue: String
+            let intValue: Int? = nil
+
+            init?(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+
+        let names: [String]
+
+        init(from decoder: any Decoder) throws {
+            names = try decoder.container(keyedBy: Name.self).allKeys.map(\.stringValue).sorted()
+        }
+    }
+
     /// Which member is wrong.
-    private static func text(of error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "JSON" }
+    private static func text(of error: DecodingError) -> String {
         switch error {
-        case .keyNotFound(let key, let context): return text("\(key.stringValue) is missing", context)
-        case .typeMismatch(_, let context), .valueNotFound(_, let context): return text("has another type", context)
-        case .dataCorrupted(let context): return text("is no JSON that fits", context)
-        @unknown default: return "JSON"
+        case .keyNotFound(let key, let context): text("\(key.stringValue) is missing", context)
+        case .typeMismatch(_, let context), .valueNotFound(_, let context): text("has another type", context)
+        case .dataCorrupted(let context): text("is no JSON that fits", context)
+        @unknown default: "JSON"
         }
     }
 

@@ -60,6 +60,7 @@ struct ErrorMiddleware: RouterMiddleware {
         if error.asksForBasic, !Self.isBrowser(request) {
             response.headers[.wwwAuthenticate] = "Basic realm=\"stund\", charset=\"UTF-8\""
         }
+        if let allow = error.allow { response.headers[.allow] = allow }
         if let seconds = error.retryAfter { response.headers[.retryAfter] = String(seconds) }
         return response
     }

@@ -16,18 +16,15 @@ struct LicensePage: ConsolePage {
         let packages: [Package]
     }
 
-    /// What Package.swift builds in, directly or by one of these.
+    /// What the program is linked with: packages of Package.swift and what those need, then libraries.
     private static let packages: [(String, String)] =
         [("GRDB.swift", "MIT"), ("Yams", "MIT")]
         + [
-            "async-http-client", "hummingbird", "swift-algorithms", "swift-argument-parser", "swift-asn1",
-            "swift-async-algorithms", "swift-atomics", "swift-certificates", "swift-collections", "swift-configuration",
-            "swift-crypto", "swift-distributed-tracing", "swift-http-structured-headers", "swift-http-types",
-            "swift-log",
-            "swift-metrics", "swift-mustache", "swift-nio", "swift-nio-extras", "swift-nio-http2", "swift-nio-ssl",
-            "swift-nio-transport-services", "swift-numerics", "swift-service-context", "swift-service-lifecycle",
-            "swift-system", "Swift",
-        ].map { ($0, "Apache-2.0") } + [("OpenSSL", "Apache-2.0"), ("SQLite", "Public domain")]
+            "hummingbird", "swift-argument-parser", "swift-async-algorithms", "swift-atomics", "swift-collections",
+            "swift-configuration", "swift-distributed-tracing", "swift-http-types", "swift-log", "swift-metrics",
+            "swift-mustache", "swift-nio", "swift-nio-extras", "swift-service-context", "swift-service-lifecycle",
+            "swift-system", "Swift", "OpenSSL",
+        ].map { ($0, "Apache-2.0") } + [("SQLite", "Public domain")]
 
     func show(_ request: PageRequest) async throws -> PageBody {
         let status = try await administrator.server.status()

@@ -66,7 +66,7 @@ struct SetupField: Sendable {
         help =
             isConfirmation
             ? texts("setup_password_again")
-            : isPassword ? texts("setup_password_help") : texts["help_\(field.name)"] ?? field.help
+            : isPassword ? texts("setup_password_help") : texts["about_\(field.name)"] ?? field.help
         allowed = isPassword ? nil : Self.allowed(field, texts)
         defaultText = isPassword || field.defaultValue.isEmpty ? nil : field.defaultValue
         origin = isConfirmation ? nil : Self.origin(field, texts)

@@ -119,8 +119,8 @@ struct SetupModel: Sendable {
             rows: entry.rows.map { row in
                 .init(
                     name: row.key,
-                    before: shown(row.before, texts),
-                    after: shown(row.after, texts)
+                    before: shown(row.before, texts, isSecret: secrets.contains(row.key)),
+                    after: shown(row.after, texts, isSecret: secrets.contains(row.key))
                 )
             },
             canUndo: request.isAdmin && entry.rows.allSatisfy { $0.before == nil || !secrets.contains($0.key) }
@@ -128,11 +128,12 @@ struct SetupModel: Sendable {
     }
 
     /// The text of a value in a history or preview.
-    static func shown(_ text: String?, _ texts: Texts) -> String {
+    static func shown(_ text: String?, _ texts: Texts, isSecret: Bool) -> String {
+        guard !isSecret else { return texts(text == nil ? "setup_secret_not_set" : "setup_secret_set") }
         switch text {
-        case nil: texts("settings_default")
-        case "": texts("settings_empty")
-        case let text?: TerminalText.visible(text)
+        case nil: return texts("settings_default")
+        case "": return texts("settings_empty")
+        case let text?: return TerminalText.visible(text)
         }
     }
 }

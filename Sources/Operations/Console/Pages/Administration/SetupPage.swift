@@ -37,6 +37,10 @@ struct SetupPage: ConsolePage {
                 entries.faults[SetupEntries.passwordKey] = ["\(error)"]
             }
         }
+        if !entries.faults.isEmpty, isWhole {
+            // All that is wrong is told at once.
+            do { _ = try await administrator.preview(SettingsChange(entries.values)) } catch { entries.take(error) }
+        }
         guard entries.faults.isEmpty, form["do"] != "back" else {
             return .show(try await self.form(entries, report, request))
         }

@@ -42,7 +42,7 @@ struct SetupPreviewModel: Sendable {
             let field = report.fields.first { $0.name == row.key }
             func shown(_ text: String?) -> String {
                 guard text == nil, let value = field?.defaultValue, !value.isEmpty else {
-                    return SetupModel.shown(text, texts)
+                    return SetupModel.shown(text, texts, isSecret: field?.isSecret ?? true)
                 }
                 return texts("settings_default_of", value)
             }

@@ -54,6 +54,7 @@ struct UsersModel: Sendable {
     let hasRealms: Bool
     let hasSecrets: Bool
     let secrets: [Secret]
+    let hasPeople: Bool
     let people: [Person]
     let morePeople: String?
     let hasTokens: Bool
@@ -95,6 +96,7 @@ struct UsersModel: Sendable {
         hasRealms = accounts.realms.count > 1
         hasSecrets = !accounts.secrets.isEmpty
         secrets = accounts.secrets.prefix(Self.shown).map { Secret($0, texts) }
+        hasPeople = !operators.people.isEmpty
         people = operators.people.prefix(Self.shown).map { Person($0, texts) }
         morePeople = Self.more(operators.people.count, texts, "users_more")
         hasTokens = !operators.tokens.isEmpty

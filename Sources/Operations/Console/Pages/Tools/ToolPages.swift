@@ -3,6 +3,6 @@ import Administration
 /// The pages that help people: test, explain, help.
 enum ToolPages {
     static func make(_ administrator: Administrator) -> [any ConsolePage] {
-        [ExplainPage(administrator: administrator)]
+        [TestPage(administrator: administrator), ExplainPage(administrator: administrator), HelpPage()]
     }
 }
