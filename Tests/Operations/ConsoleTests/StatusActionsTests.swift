@@ -41,7 +41,7 @@ struct StatusActionsTests {
         for (span, word) in [("", "last hour"), ("?span=day", "last day")] {
             let text = try await fixture.get("/index_en.htm\(span)").text
             #expect(text.ranges(of: "role=\"img\"").count == 4)
-            #expect(text.ranges(of: "aria-label=\"Requests, \(word): now ").count == 1)
+            #expect(text.ranges(of: "aria-label=\"Requests a second, \(word): now ").count == 1)
             #expect(text.contains("href=\"/explain_en.htm?subject=bob\""))
             #expect(text.contains("RFC 3489") && text.contains("chmod 600"))
         }
@@ -59,7 +59,7 @@ struct StatusActionsTests {
         var rest = text[...]
         for column in columns {
             let range = try #require(
-                rest.firstRange(of: ">\(column)<") ?? rest.firstRange(of: ">\(column) <"),
+                rest.firstRange(of: ">\(column)<") ?? rest.firstRange(of: ">\(column)&nbsp;<"),
                 "\(column)"
             )
             rest = rest[range.upperBound...]

@@ -107,7 +107,7 @@ struct ChartTests {
         #expect(drops.legend.count == 6 && drops.picture.lines.count == 6)
         #expect(drops.legend.last?.name == "others" && drops.legend.last?.color == 0)
         #expect(drops.description.contains("no permission 24"))
-        #expect(charts.first?.description.hasPrefix("Requests, last hour: now 44.5/s, at most 44.5/s") == true)
+        #expect(charts.first?.description.hasPrefix("Requests a second, last hour: now 44.5/s, at most 44.5/s") == true)
     }
 }
 
@@ -123,6 +123,7 @@ struct QuantitiesTests {
         #expect(english.decimal(1e30) == english.number(UInt64.max))
         #expect(english.bits(1_250_000) == "1.25\u{A0}Mbit/s" && german.bytes(999) == "999\u{A0}B")
         #expect(english.bytes(999_999) == "1\u{A0}MB")
+        #expect(english.brief(500) == "500" && english.brief(2_000_000) == "2\u{A0}M")
         #expect(english.share(1, of: 1000) == "<\u{A0}1\u{A0}%" && english.share(1, of: 0).isEmpty)
     }
 }

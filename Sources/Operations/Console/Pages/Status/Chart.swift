@@ -46,7 +46,7 @@ struct Chart: Sendable {
 
     /// The room that the picture takes, in its own units; a template draws its frame in the same.
     private enum Room {
-        static let left = 58.0
+        static let left = 48.0
         static let right = 432.0
         static let top = 10.0
         static let bottom = 122.0

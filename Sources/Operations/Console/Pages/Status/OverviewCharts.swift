@@ -85,7 +85,7 @@ struct OverviewCharts: Sendable {
                     .joined(separator: ", ")
             ),
             summary: texts("overview_drops_sum", quantities.number(sum)),
-            picture: chart.picture(label: quantities.rate),
+            picture: chart.picture(label: quantities.brief),
             legend: legend,
             hasLegend: !legend.isEmpty
         )
@@ -99,7 +99,7 @@ struct OverviewCharts: Sendable {
             title: texts("overview_chart_\(key)"),
             description: description(key, summary: summary),
             summary: summary,
-            picture: chart.picture(label: label),
+            picture: chart.picture(label: quantities.brief),
             legend: [],
             hasLegend: false
         )

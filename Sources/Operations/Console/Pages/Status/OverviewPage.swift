@@ -72,8 +72,11 @@ struct OverviewPage: ConsolePage {
             isDay: isDay,
             texts: request.texts
         )
-        let dialects = Self.shares(report.dialects, quantities) { StatusNames.dialect($0, request.texts) }
-        let natKinds = Self.shares(report.natKinds, quantities) { StatusNames.nat($0, request.texts) }
+        let requests = report.dialects.reduce(0) { $0 &+ $1.value }
+        let dialects = Self.shares(report.dialects, of: requests, quantities) { StatusNames.dialect($0, request.texts) }
+        let natKinds = Self.shares(report.natKinds, of: UInt64(clamping: sources), quantities) {
+            StatusNames.nat($0, request.texts)
+        }
         let relays = (status.relay?.addresses ?? []).map { Self.relay($0, quantities) }
         let model = Model(
             sentence: state.sentence,
@@ -113,14 +116,14 @@ struct OverviewPage: ConsolePage {
         ]
     }
 
-    /// The rows of a small table; nothing when nothing was counted.
+    /// The rows of a small table, with their share of `sum`; nothing when nothing was counted.
     private static func shares(
         _ counters: [ServerStatus.Counter],
+        of sum: UInt64,
         _ quantities: Quantities,
         name: (String) -> String
     ) -> [Model.Share] {
-        let sum = counters.reduce(0) { $0 &+ $1.value }
-        return counters.filter { $0.value > 0 }.sorted { $0.value > $1.value }.prefix(12).map { counter in
+        counters.filter { $0.value > 0 }.sorted { $0.value > $1.value }.prefix(12).map { counter in
             Model.Share(
                 name: name(counter.name),
                 count: quantities.number(counter.value),
@@ -143,7 +146,7 @@ struct OverviewPage: ConsolePage {
         Model.Refusal(
             title: "\(ShownText(refusal.method, most: 40).text) \(refusal.code)",
             count: request.texts("overview_times", quantities.number(refusal.count)),
-            time: ShownText(refusal.time, most: 40).text,
+            time: ShownLogEntry.time(ShownText(refusal.time, most: 40).text),
             cause: ShownText(refusal.cause, most: 300),
             cure: ShownText(refusal.cure, most: 300),
             subject: ShownText(refusal.subject, most: 60),

@@ -47,6 +47,12 @@ struct Quantities: Sendable {
         return decimal(value) + Self.joint + Self.prefixes[prefix] + unit
     }
 
+    /// A number that an axis has room for: `500`, `20 M`.
+    func brief(_ value: Double) -> String {
+        let text = scaled(value, "")
+        return text.hasSuffix(Self.joint) ? String(text.dropLast()) : text
+    }
+
     /// How often a second.
     func rate(_ value: Double) -> String { decimal(value) + "/s" }
 

@@ -56,7 +56,7 @@ struct ShownLogEntry: Sendable {
     }
 
     /// `2002-08-13 15:30:48` of `2002-08-13T15:30:48.000Z`.
-    private static func time(_ stamp: String) -> String {
+    static func time(_ stamp: String) -> String {
         String(stamp.prefix { $0 != "." && $0 != "Z" }).replacing("T", with: " ")
     }
 

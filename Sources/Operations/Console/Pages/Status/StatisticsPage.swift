@@ -34,6 +34,7 @@ struct StatisticsPage: ConsolePage {
             /// The manual's seven numbers and the keep-alive interval, which look alike.
             let numbers: [String]
             let nat: String
+            let natInFull: String
             let dialect: String
         }
 
@@ -120,7 +121,8 @@ struct StatisticsPage: ConsolePage {
             isSilent: row.lastAccess > StatisticsTable.silence,
             numbers: counts.map(quantities.number)
                 + [row.keepAlive.map { quantities.decimal($0) + "\u{A0}s" } ?? "–"],
-            nat: row.natKind.map { StatusNames.nat($0, request.texts) } ?? "–",
+            nat: row.natKind.map { StatusNames.nat($0, request.texts, isShort: true) } ?? "–",
+            natInFull: row.natKind.map { StatusNames.nat($0, request.texts) } ?? "",
             dialect: row.dialect.map { StatusNames.dialect($0, request.texts) } ?? "–"
         )
     }

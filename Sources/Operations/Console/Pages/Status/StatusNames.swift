@@ -1,8 +1,10 @@
 /// The words for what the server names in reports; a name without a word is shown as it is.
 enum StatusNames {
     /// A kind of NAT, or several with commas between them.
-    static func nat(_ name: String, _ texts: Texts) -> String {
-        name.split(separator: ",").prefix(4).map { word("nat", String($0).trimmed, texts) }.joined(separator: ", ")
+    static func nat(_ name: String, _ texts: Texts, isShort: Bool = false) -> String {
+        let group = isShort ? "nat_short" : "nat"
+        return name.split(separator: ",").prefix(4).map { word(group, String($0).trimmed, texts) }
+            .joined(separator: ", ")
     }
 
     /// A dialect of STUN.
