@@ -16,8 +16,9 @@ extension SessionsQuery {
         var found: [ListedSession] = []
         for list in lists { found += search(list) }
         let total = lists.reduce(0) { $0 + $1.list.entries.count }
-        let sorted = isReversed ? sort(found).reversed() : sort(found)
-        return (Array(sorted.dropFirst(max(0, offset)).prefix(max(0, limit ?? .max))), found.count, total)
+        let order = isReversed ? order(of: found).reversed() : order(of: found)
+        let shown = order.dropFirst(max(0, offset)).prefix(max(0, limit ?? .max))
+        return (shown.map { found[$0] }, found.count, total)
     }
 
     private func search(_ list: WorkerSessions) -> [ListedSession] {
@@ -38,13 +39,19 @@ extension SessionsQuery {
         }
     }
 
-    private func sort(_ sessions: [ListedSession]) -> [ListedSession] {
-        let newest = sessions.sorted { $0.session.age < $1.session.age }
-        return switch sort {
-        case .age: newest
-        case .user: newest.sorted { $0.session.username < $1.session.username }
-        case .client: newest.sorted { AddressOrder($0.session.flow.source) < AddressOrder($1.session.flow.source) }
-        case .bytes: newest.sorted { $0.session.traffic.bytes > $1.session.traffic.bytes }
+    /// The indices in order: numbers are cheaper to sort than sessions.
+    private func order(of sessions: [ListedSession]) -> [Int] {
+        var order = Array(sessions.indices)
+        order.sort { sessions[$0].session.age < sessions[$1].session.age }
+        switch sort {
+        case .age: break
+        case .user: order.sort { sessions[$0].session.username < sessions[$1].session.username }
+        case .client:
+            order.sort {
+                AddressOrder(sessions[$0].session.flow.source) < AddressOrder(sessions[$1].session.flow.source)
+            }
+        case .bytes: order.sort { sessions[$0].session.traffic.bytes > sessions[$1].session.traffic.bytes }
         }
+        return order
     }
 }

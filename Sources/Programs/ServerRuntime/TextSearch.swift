@@ -26,7 +26,10 @@ struct TextSearch: Sendable {
     func finds(_ address: SocketAddress) -> Bool {
         guard isLikeAddress else { return false }
         guard address.address.family == .v4 else { return finds("\(address)") }
-        return finds(Self.bytes(address.address) + [UInt8(ascii: ":")] + Self.digits(UInt32(address.port)))
+        var text = Self.bytes(address.address)
+        text.append(UInt8(ascii: ":"))
+        Self.append(UInt32(address.port), to: &text)
+        return finds(text)
     }
 
     /// Whether an address contains it as text.
@@ -50,19 +53,14 @@ struct TextSearch: Sendable {
         text.reserveCapacity(21)
         for shift in [UInt32(24), 16, 8, 0] {
             if shift < 24 { text.append(UInt8(ascii: ".")) }
-            text += digits(address.v4Bits >> shift & 0xFF)
+            append(address.v4Bits >> shift & 0xFF, to: &text)
         }
         return text
     }
 
-    private static func digits(_ number: UInt32) -> [UInt8] {
-        var rest = number
-        var text: [UInt8] = []
-        repeat {
-            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        return text.reversed()
+    private static func append(_ number: UInt32, to text: inout [UInt8]) {
+        if number >= 10 { append(number / 10, to: &text) }
+        text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
     }
 
     private static func lowercase(_ byte: UInt8) -> UInt8 {

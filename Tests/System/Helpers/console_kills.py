@@ -120,8 +120,8 @@ def kills(options, folder):
             ends["new" if text == new else "old"] += 1
             written += len(asked) - 1
             value = asked[-1] if text == new else asked[-2]
-        left = [one.name for one in folder.iterdir() if one.name not in ("stund.yaml", "stund.yaml.d", "log")]
-        failures.check(len(left) <= 1, f"round {round_number}: files pile up: {left}")
+    left = [one.name for one in folder.iterdir() if one.name not in ("stund.yaml", "stund.yaml.d", "log")]
+    failures.check(len(left) <= 1, f"{len(left)} files are left by {options.count} kills: {left[:4]}")
     check = subprocess.run([options.stund, "check", "--config", folder / "stund.yaml"], capture_output=True, text=True)
     failures.check(check.returncode == 0, check.stdout + check.stderr)
     failures.check(written >= options.count, f"only {written} changes were tried")

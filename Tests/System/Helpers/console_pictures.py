@@ -4,13 +4,15 @@
 Scripts/screenshots starts it in namespaces of its own (network, mounts, host name), so that no address, path or name of
 this machine is on any picture: addresses are those of RFC 5737.
 
-  console_pictures.py --stund PROGRAM --into FOLDER [--seconds 150]
+  console_pictures.py --stund PROGRAM --into FOLDER [--seconds 1200]
 """
 import argparse
 import contextlib
+import math
 import os
 import pathlib
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -44,10 +46,10 @@ PASSWORD = "password of the documents"
 # Page, name of the picture, colour scheme, height in pixels.
 PICTURES = [
     ("/index_en.htm", "overview", "light", 1000), ("/index_en.htm", "overview-dark", "dark", 1000),
-    ("/stat_en.htm", "statistics", "light", 800), ("/alloc_en.htm", "allocations", "light", 700),
-    ("/log_en.htm", "log", "light", 900), ("/admin_en.htm", "setup", "light", 900),
-    ("/users_en.htm", "users", "light", 900), ("/test_en.htm", "test", "light", 900),
-    ("/explain_en.htm?subject=mallory", "explain", "light", 700), ("/info_en.htm", "version", "light", 700),
+    ("/stat_en.htm", "statistics", "light", 800), ("/alloc_en.htm?sort=bytes", "allocations", "light", 700),
+    ("/test_en.htm", "test", "light", 900), ("/admin_en.htm", "setup", "light", 900),
+    ("/users_en.htm", "users", "light", 900), ("/explain_en.htm?subject=mallory", "explain", "light", 700),
+    ("/log_en.htm", "log", "light", 900),
 ]
 LARGEST = 150_000
 
@@ -56,7 +58,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stund", required=True)
     parser.add_argument("--into", required=True)
-    parser.add_argument("--seconds", type=float, default=150, help="how long there is traffic")
+    parser.add_argument("--seconds", type=float, default=1200, help="how long there is traffic")
     options = parser.parse_args()
     prepare()
     with server(options), traffic() as clients:
@@ -87,7 +89,10 @@ def server(options):
     program = shutil.copy(options.stund, f"{HOME}/stund")
     subprocess.run([program, "password", *place], env=environment, check=True, stdout=subprocess.DEVNULL)
     del environment["STUND_HTTP_PASSWORD"]
-    process = subprocess.Popen([program, "--no-daemon", *place], env=environment, cwd=HOME, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [program, "--no-daemon", *place], env=environment, cwd=HOME, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for("the console", lambda: is_open(process))
         yield
@@ -110,7 +115,7 @@ class Traffic:
 
     def __init__(self):
         self.chance = random.Random(5389)
-        self.calls = []
+        self.calls, self.began, self.over = [], time.monotonic(), False
         self.polite = [console_stun.Client(f"{SERVER}:3478", source=one) for one in CLIENTS]
 
     def go_on(self):
@@ -128,10 +133,21 @@ class Traffic:
                 console_stun.Client(f"{SERVER}:3478", source=client.socket.getsockname()[0]).allocate("mallory", "guess")
             elif roll < 0.86:
                 client.send(self.chance.randbytes(40))
-            time.sleep(self.chance.uniform(0.0, 0.08))
+            time.sleep(self.chance.uniform(0.0, 0.2) / self.most)
         self.calls = [one for one in self.calls if one.poll() is None]
-        if len(self.calls) < 4:
+        # Busier and quieter by turns.
+        if not self.over and len(self.calls) < self.most and self.chance.random() < 0.5:
             self.call()
+
+    @property
+    def most(self):
+        return 2 + round(3 * abs(math.sin((time.monotonic() - self.began) / 240)))
+
+    def end_calls(self):
+        for process in self.calls:
+            process.kill()
+            process.wait()
+        self.calls, self.over = [], True
 
     def call(self):
         """One relayed call of half a minute, between two of its own clients or to a peer that sends back."""
@@ -166,7 +182,8 @@ def take(options, clients):
     into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--allow-loopback-in-peer-connection"],
         )
         for path, name, scheme, height in PICTURES:
             context = browser.new_context(
@@ -179,10 +196,12 @@ def take(options, clients):
             page.fill("[name='password']", PASSWORD)
             with page.expect_navigation():
                 page.click("main button")
+            if name == "log":
+                clients.end_calls()  # Their packets would be all there is to see.
             clients.go_on()
             if name == "test":
                 page.locator("main button").first.click()
-                page.wait_for_timeout(12_000)
+                page.locator("main", has_text=re.compile(r"\bpassed\b", re.I)).wait_for(timeout=60_000)
             page.wait_for_timeout(2500)
             picture = squeeze(page.screenshot())
             if len(picture) > LARGEST:

@@ -30,7 +30,8 @@ struct ErrorMiddleware: RouterMiddleware {
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
             + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[.known("Referrer-Policy")] = "no-referrer"
+        // Not `no-referrer`: with it browsers send forms with the origin `null`, which is refused as another site's.
+        response.headers[.known("Referrer-Policy")] = "same-origin"
         response.headers[.known("X-Frame-Options")] = "DENY"
         response.headers[.known("Cross-Origin-Opener-Policy")] = "same-origin"
         response.headers[.known("Cross-Origin-Resource-Policy")] = "same-origin"
