@@ -147,19 +147,19 @@ struct Chart: Sendable {
 
     private func line(_ points: [(time: Int64, value: Double)], top: Double, _ color: Int) -> Picture.Line {
         let bottom = Self.text(Room.bottom)
-        let gap = Int64(max(1, step)) &* Int64(groupSize) &* 5 / 2
+        let length = Int64(max(1, step)) &* Int64(groupSize)
         var path = ""
         var area = ""
         var last: Int64?
         for (time, value) in points {
             let x = Self.text(place(time))
             let y = Self.text(height(value, top))
-            if let last, time &- last <= gap {
+            if let last, time &- last <= length &* 5 / 2 {
                 path += "L\(x) \(y)"
                 area += "L\(x) \(y)"
             } else {
                 // Where values begin, or begin again after a pause, the first one shows its whole step.
-                let begin = Self.text(place(time &- Int64(max(1, step))))
+                let begin = Self.text(place(time &- length))
                 if let last { area += "L\(Self.text(place(last))) \(bottom)Z" }
                 path += "M\(begin) \(y)H\(x)"
                 area += "M\(begin) \(bottom)V\(y)H\(x)"
