@@ -25,7 +25,7 @@ import console_stun
 from console_site import Site, wait_for
 from console_stun import attribute, message
 
-HOME, SERVER, SECOND = "/srv/stund", "192.0.2.10", "192.0.2.11"
+HOME, SERVER, SECOND, VISITOR = "/srv/stund", "192.0.2.10", "192.0.2.11", "198.51.100.88"
 CLIENTS = [f"198.51.100.{number}" for number in (4, 7, 19, 23, 42, 58, 77, 101, 130, 164, 201, 233)]
 PEERS = ["203.0.113.5", "203.0.113.9"]
 SETTINGS = f"""# The server of the documents.
@@ -74,6 +74,11 @@ def prepare():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in [SERVER, SECOND, *CLIENTS, *PEERS]:
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    # A browser's calls use the network of the default route.
+    subprocess.run(["ip", "link", "add", "outside", "type", "dummy"], check=True)
+    subprocess.run(["ip", "link", "set", "outside", "up"], check=True)
+    subprocess.run(["ip", "address", "add", f"{VISITOR}/24", "dev", "outside"], check=True)
+    subprocess.run(["ip", "route", "add", "default", "dev", "outside"], check=True)
     subprocess.run(["hostname", "turn.example.org"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/srv"], check=True)
     os.mkdir(HOME, 0o700)
