@@ -19,7 +19,7 @@ struct EmbedTexts: BuildToolPlugin {
             .buildCommand(
                 displayName: "Embedding the console's texts",
                 executable: try context.tool(named: "EmbedTextsTool").url,
-                arguments: [output.path()] + files.map { $0.path(percentEncoded: false) },
+                arguments: [output.path(percentEncoded: false)] + files.map { $0.path(percentEncoded: false) },
                 inputFiles: files,
                 outputFiles: [output]
             )

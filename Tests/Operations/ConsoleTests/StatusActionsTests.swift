@@ -29,7 +29,7 @@ struct StatusActionsTests {
         fixture.server.set { $0.checks = [Check("sockets", isGood: false, "1 of 2 workers answers: restart")] }
         let bad = try await fixture.get("/index_en.htm").text
         #expect(bad.contains("not ready for clients") && bad.contains("1 of 2 workers answers: restart"))
-        #expect(bad.contains("one thing needs you"))
+        #expect(bad.contains("one thing needs attention"))
         fixture.server.set { $0.status.listeners = [] }
         #expect(try await fixture.get("/index_en.htm").text.contains("stund answers nobody"))
         await fixture.stop()

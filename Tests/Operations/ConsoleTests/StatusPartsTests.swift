@@ -30,8 +30,8 @@ struct ChartTests {
     @Test("a single value is drawn as long as its step, at the right")
     func one() {
         let picture = chart([4]).picture { "\($0)" }
-        #expect(picture.lines.first?.path == "M431 10H432")
-        #expect(picture.lines.first?.area == "M431 122V10H432V122Z")
+        #expect(picture.lines.first?.path == "M430.9 10H432")
+        #expect(picture.lines.first?.area == "M430.9 122V10H432V122Z")
         #expect(picture.rows.last?.label == "4.0")
     }
 
@@ -98,6 +98,15 @@ struct ChartTests {
         )
         let day = chart([1, 2], span: 86400).picture { "\($0)" }.columns.map(\.label)
         #expect(day.count == 6 && Set(day) == ["00:00", "04:00", "08:00", "12:00", "16:00", "20:00"])
+    }
+
+    @Test("a young server's pictures begin where it began")
+    func young() throws {
+        let young = OverviewCharts(samples: StatusData.samples(6), isDay: false, texts: .of(.english)).shown
+        let path = try #require(young.first?.picture.lines.first?.path)
+        #expect(try #require(numbers(path).first) < 400, "a tenth of the width: \(path)")
+        let old = OverviewCharts(samples: StatusData.samples(360), isDay: false, texts: .of(.english)).shown
+        #expect(numbers(try #require(old.first?.picture.lines.first?.path)).first == 48)
     }
 
     @Test("of reasons for drops five have lines of their own, the others one together, and words tell their numbers")

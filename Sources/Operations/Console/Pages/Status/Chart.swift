@@ -92,10 +92,11 @@ struct Chart: Sendable {
         return (0...count).map { Double($0) * step }
     }
 
-    /// Round times of the day in GMT: each ten minutes of an hour, each four hours of a day.
+    /// Round times of the day in GMT: each ten minutes of an hour, each four hours of a day, and alike of less.
     private var columns: [Picture.Tick] {
         guard let end = times.last, span > 0 else { return [] }
-        let unit: Int64 = span > 7200 ? 14400 : 600
+        let units: [Int64] = [120, 300, 600, 3600, 14400]
+        let unit = units.first { Int64(span) <= $0 &* 6 } ?? 14400
         let begin = end &- Int64(span)
         var ticks: [Picture.Tick] = []
         var time = (begin / unit &+ 1) &* unit

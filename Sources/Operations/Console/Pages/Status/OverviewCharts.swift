@@ -114,9 +114,16 @@ struct OverviewCharts: Sendable {
         Chart(
             times: samples.map(\.time),
             step: samples.last?.seconds ?? 1,
-            span: isDay ? 86400 : 3600,
+            span: span,
             series: [Chart.Series(values: samples.map(value))]
         )
+    }
+
+    /// How far the pictures go back: less than the hour or day while the server is young, so that something is seen.
+    private var span: Int {
+        let covered = (samples.last?.time ?? 0) &- (samples.first.map { $0.time &- Int64($0.seconds) } ?? 0)
+        let spans = isDay ? [14400, 43200, 86400] : [600, 1800, 3600]
+        return spans.first { covered <= Int64($0) } ?? spans[2]
     }
 
     private func values(_ count: (TrafficHistory.Sample) -> UInt64) -> [Double] {
