@@ -75,8 +75,9 @@ def prepare():
     for address in [SERVER, SECOND, *CLIENTS, *PEERS]:
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
     # A browser's calls use the network of the default route.
-    subprocess.run(["ip", "link", "add", "outside", "type", "dummy"], check=True)
-    subprocess.run(["ip", "link", "set", "outside", "up"], check=True)
+    subprocess.run(["ip", "link", "add", "outside", "type", "veth", "peer", "name", "beyond"], check=True)
+    for link in ("outside", "beyond"):
+        subprocess.run(["ip", "link", "set", link, "up"], check=True)
     subprocess.run(["ip", "address", "add", f"{VISITOR}/24", "dev", "outside"], check=True)
     subprocess.run(["ip", "route", "add", "default", "dev", "outside"], check=True)
     subprocess.run(["hostname", "turn.example.org"], check=True)
