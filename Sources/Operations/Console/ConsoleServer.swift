@@ -18,6 +18,8 @@ public final class ConsoleServer: Sendable {
         var address: ConsoleAddress?
         var listeners: [Listener] = []
         var url: String?
+        /// User and hash that people log in with.
+        var login: [String] = []
         var follower: Task<Void, Never>?
     }
 
@@ -51,7 +53,9 @@ public final class ConsoleServer: Sendable {
 
     /// Opens the ports and follows the settings from now on.
     public func start() async {
-        await open(ConsoleAddress(administrator.server.settings.settings))
+        let settings = administrator.server.settings.settings
+        state.withLock { $0.login = [settings.httpUser, settings.httpPasswordHash ?? ""] }
+        await open(ConsoleAddress(settings))
         let changes = administrator.server.settingsChanges()
         let follower = Task { [weak self] in
             for await loaded in changes { await self?.follow(loaded.settings) }
@@ -78,8 +82,17 @@ public final class ConsoleServer: Sendable {
     /// Moves when the settings name another place; whoever watches logs in again when they must.
     private func follow(_ settings: Settings) async {
         let address = ConsoleAddress(settings)
-        guard state.withLock({ $0.address != address }) else { return }
-        await open(address)
+        let login = [settings.httpUser, settings.httpPasswordHash ?? ""]
+        let (hasMoved, isOtherLogin) = state.withLock { state in
+            defer { state.login = login }
+            return (state.address != address, state.login != login)
+        }
+        if hasMoved {
+            await open(address)
+        } else if isOtherLogin {
+            // Whoever watches has to log in anew.
+            await hub.endAll()
+        }
     }
 
     private func open(_ address: ConsoleAddress) async {

@@ -1,7 +1,11 @@
 import Foundation
 import Testing
 
-@Suite("The console's API, figures and ports, asked from outside", .enabled(if: Partners.has("python3")))
+@Suite(
+    "The console's API, figures and ports, asked from outside",
+    .enabled(if: ConsoleServing.isAsked, Comment(rawValue: ConsoleServing.reason)),
+    .enabled(if: Partners.has("python3"))
+)
 struct ConsoleAPITests {
     @Test(
         "schemathesis finds no call that openapi.json does not describe, and nobody gets in without a token",

@@ -1,7 +1,11 @@
 import Foundation
 import Testing
 
-@Suite("The console under attack, over bare TCP and by what STUN carries", .enabled(if: Partners.has("python3")))
+@Suite(
+    "The console under attack, over bare TCP and by what STUN carries",
+    .enabled(if: ConsoleServing.isAsked, Comment(rawValue: ConsoleServing.reason)),
+    .enabled(if: Partners.has("python3"))
+)
 struct ConsoleAttackTests {
     @Test(
         "row 41: no HTTP that is wrong is answered with 5xx, breaks anything, or gets at a file",

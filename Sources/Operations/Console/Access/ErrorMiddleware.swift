@@ -2,6 +2,7 @@ import Administration
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import Observability
 
 /// The outermost: makes pages or JSON of errors, and gives every answer the headers that keep browsers safe.
@@ -23,6 +24,9 @@ struct ErrorMiddleware: RouterMiddleware {
         var response: Response
         do {
             response = try await next(request, context)
+        } catch let error as HTTPParserError {
+            // Not HTTP from here on: the connection's own handler answers 400 and closes.
+            throw error
         } catch {
             response = try answer(ConsoleError(error), request)
         }
