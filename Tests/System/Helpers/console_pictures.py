@@ -21,7 +21,6 @@ import sys
 import time
 import zlib
 
-import console_site
 import console_stun
 from console_site import Site, wait_for
 from console_stun import attribute, message
@@ -138,7 +137,8 @@ class Traffic:
             elif roll < 0.8:
                 client.send(message(console_stun.BINDING, attribute(0x0003, struct.pack(">I", 2))))
             elif roll < 0.84:
-                console_stun.Client(f"{SERVER}:3478", source=client.socket.getsockname()[0]).allocate("mallory", "guess")
+                source = client.socket.getsockname()[0]
+                console_stun.Client(f"{SERVER}:3478", source=source).allocate("mallory", "guess")
             elif roll < 0.86:
                 client.send(self.chance.randbytes(40))
             time.sleep(self.chance.uniform(0.0, 0.2) / self.most)
@@ -178,10 +178,8 @@ class Traffic:
 
 @contextlib.contextmanager
 def traffic():
-    peers = [
-        subprocess.Popen(["turnutils_peer", "-L", peer, "-p", "3480"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for peer in PEERS
-    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    peers = [subprocess.Popen(["turnutils_peer", "-L", peer, "-p", "3480"], **quiet) for peer in PEERS]
     clients = Traffic()
     try:
         yield clients
