@@ -7,6 +7,7 @@ this machine is on any picture: addresses are those of RFC 5737.
   console_pictures.py --stund PROGRAM --into FOLDER [--seconds 1200]
 """
 import argparse
+import base64
 import contextlib
 import math
 import os
@@ -20,12 +21,11 @@ import sys
 import time
 import zlib
 
-import console_site
 import console_stun
 from console_site import Site, wait_for
 from console_stun import attribute, message
 
-HOME, SERVER, SECOND = "/srv/stund", "192.0.2.10", "192.0.2.11"
+HOME, SERVER, SECOND, VISITOR = "/srv/stund", "192.0.2.10", "192.0.2.11", "198.51.100.88"
 CLIENTS = [f"198.51.100.{number}" for number in (4, 7, 19, 23, 42, 58, 77, 101, 130, 164, 201, 233)]
 PEERS = ["203.0.113.5", "203.0.113.9"]
 SETTINGS = f"""# The server of the documents.
@@ -42,7 +42,8 @@ rfc5766-channels: on
 log-level: 8
 log-file: {HOME}/log
 """
-PASSWORD = "password of the documents"
+URL, PASSWORD = f"http://{SERVER}:8080/", "password of the documents"
+LOGIN = {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
 # Page, name of the picture, colour scheme, height in pixels.
 PICTURES = [
     ("/index_en.htm", "overview", "light", 1000), ("/index_en.htm", "overview-dark", "dark", 1000),
@@ -74,6 +75,12 @@ def prepare():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in [SERVER, SECOND, *CLIENTS, *PEERS]:
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    # A browser's calls use the network of the default route.
+    subprocess.run(["ip", "link", "add", "outside", "type", "veth", "peer", "name", "beyond"], check=True)
+    for link in ("outside", "beyond"):
+        subprocess.run(["ip", "link", "set", link, "up"], check=True)
+    subprocess.run(["ip", "address", "add", f"{VISITOR}/24", "dev", "outside"], check=True)
+    subprocess.run(["ip", "route", "add", "default", "dev", "outside"], check=True)
     subprocess.run(["hostname", "turn.example.org"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/srv"], check=True)
     os.mkdir(HOME, 0o700)
@@ -105,7 +112,7 @@ def is_open(process):
     if process.poll() is not None:
         raise RuntimeError("the server does not start")
     try:
-        return Site(f"http://{SERVER}:8080/").get("/login").status == 200
+        return Site(URL).get("/login").status == 200
     except OSError:
         return False
 
@@ -130,11 +137,13 @@ class Traffic:
             elif roll < 0.8:
                 client.send(message(console_stun.BINDING, attribute(0x0003, struct.pack(">I", 2))))
             elif roll < 0.84:
-                console_stun.Client(f"{SERVER}:3478", source=client.socket.getsockname()[0]).allocate("mallory", "guess")
+                source = client.socket.getsockname()[0]
+                console_stun.Client(f"{SERVER}:3478", source=source).allocate("mallory", "guess")
             elif roll < 0.86:
                 client.send(self.chance.randbytes(40))
             time.sleep(self.chance.uniform(0.0, 0.2) / self.most)
         self.calls = [one for one in self.calls if one.poll() is None]
+        self.tidy()
         # Busier and quieter by turns.
         if not self.over and len(self.calls) < self.most and self.chance.random() < 0.5:
             self.call()
@@ -142,6 +151,13 @@ class Traffic:
     @property
     def most(self):
         return 2 + round(3 * abs(math.sin((time.monotonic() - self.began) / 240)))
+
+    def tidy(self):
+        """turnutils_uclient begins with an allocation that it does not use and leaves behind."""
+        site = Site(URL)
+        for session in site.ask("GET", "/api/v1/sessions", Accept="application/json", **LOGIN).json()["rows"]:
+            if not session["permissions"] and session["age"] > 5:
+                site.ask("DELETE", f"/api/v1/sessions/{session['id']}", Accept="application/json", **LOGIN)
 
     def end_calls(self):
         for process in self.calls:
@@ -162,10 +178,8 @@ class Traffic:
 
 @contextlib.contextmanager
 def traffic():
-    peers = [
-        subprocess.Popen(["turnutils_peer", "-L", peer, "-p", "3480"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for peer in PEERS
-    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    peers = [subprocess.Popen(["turnutils_peer", "-L", peer, "-p", "3480"], **quiet) for peer in PEERS]
     clients = Traffic()
     try:
         yield clients
@@ -178,7 +192,7 @@ def traffic():
 def take(options, clients):
     from playwright.sync_api import sync_playwright
 
-    into = pathlib.Path(options.into)
+    into, taken = pathlib.Path(options.into), {}
     into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -187,7 +201,7 @@ def take(options, clients):
         )
         for path, name, scheme, height in PICTURES:
             context = browser.new_context(
-                base_url=f"http://{SERVER}:8080", color_scheme=scheme, locale="en",
+                base_url=URL, color_scheme=scheme, locale="en",
                 viewport={"width": 1280, "height": height},
             )
             page = context.new_page()
@@ -203,13 +217,15 @@ def take(options, clients):
                 page.locator("main button").first.click()
                 page.locator("main", has_text=re.compile(r"\bpassed\b", re.I)).wait_for(timeout=60_000)
             page.wait_for_timeout(2500)
-            picture = squeeze(page.screenshot())
-            if len(picture) > LARGEST:
-                raise RuntimeError(f"{name}.png has {len(picture)} bytes")
-            (into / f"{name}.png").write_bytes(picture)
-            print(f"{name}.png: {len(picture)} bytes", flush=True)
+            taken[name] = page.screenshot()
             context.close()
         browser.close()
+    for name, picture in taken.items():
+        picture = squeeze(picture)
+        if len(picture) > LARGEST:
+            raise RuntimeError(f"{name}.png has {len(picture)} bytes")
+        (into / f"{name}.png").write_bytes(picture)
+        print(f"{name}.png: {len(picture)} bytes", flush=True)
 
 
 # PNG (RFC 2083)

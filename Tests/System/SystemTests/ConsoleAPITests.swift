@@ -40,7 +40,7 @@ struct ConsoleAPITests {
     @Test("Another http-port moves the console on SIGHUP; live pages end then, and when the password changes")
     func moves() async throws {
         try await ConsoleServing.running { server in
-            try await server.expect("console_api", "moves", ["--stund", Partners.stund])
+            try await server.expect("console_places", "moves", ["--stund", Partners.stund])
         }
     }
 
@@ -50,7 +50,7 @@ struct ConsoleAPITests {
         .timeLimit(.minutes(1))
     )
     func ports() async throws {
-        try await Self.expect(["console_api.py", "ports"], unsharing: ["--net"])
+        try await Self.expect(["console_places.py", "ports"], unsharing: ["--net"])
     }
 
     @Test(

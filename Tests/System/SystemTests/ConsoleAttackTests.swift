@@ -47,7 +47,7 @@ struct ConsoleAttackTests {
         try await withTemporaryFolder { folder in
             try await ConsoleServing.running(["log-level": "9", "log-file": folder + "/log"]) { server in
                 let more = ["--stund", Partners.stund, "--log", folder + "/log"]
-                try await server.expect("console_attacks", "names", more)
+                try await server.expect("console_names", "names", more)
             }
         }
     }
@@ -58,7 +58,7 @@ struct ConsoleAttackTests {
             try await ConsoleServing.running(["log-level": "9", "log-file": folder + "/log"]) { server in
                 let secrets = [Relay.password, Relay.secret].flatMap { ["--secret", $0] }
                 let more = ["--stund", Partners.stund, "--log", folder + "/log"]
-                try await server.expect("console_attacks", "secrets", more + secrets)
+                try await server.expect("console_names", "secrets", more + secrets)
             }
         }
     }

@@ -35,7 +35,7 @@ struct ConsoleBrowserTests {
     )
     func walk() async throws {
         try await Self.running(["log-level": "5"]) {
-            try await $0.expect("console_browser", "walk", python: Partners.python)
+            try await $0.expect("console_walks", "walk", python: Partners.python)
         }
     }
 
@@ -45,7 +45,7 @@ struct ConsoleBrowserTests {
     )
     func setup() async throws {
         try await Self.running(isFixed: true) {
-            try await $0.expect("console_browser", "setup", python: Partners.python)
+            try await $0.expect("console_walks", "setup", python: Partners.python)
         }
     }
 
@@ -54,7 +54,7 @@ struct ConsoleBrowserTests {
         .timeLimit(.minutes(8))
     )
     func password() async throws {
-        try await Self.running { try await $0.expect("console_browser", "password", python: Partners.python) }
+        try await Self.running { try await $0.expect("console_walks", "password", python: Partners.python) }
     }
 
     /// A server that has something to show: sources that are polite, and some that are not.
