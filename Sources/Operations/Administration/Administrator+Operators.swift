@@ -56,6 +56,17 @@ extension Administrator {
         return await work.run { accounts.authenticate(token: token, at: Self.now) }
     }
 
+    /// The stored hash that somebody's password is checked against; nil when there is nobody of this name.
+    ///
+    /// Whoever remembers that a password was right forgets it when this changes.
+    public func storedHash(of name: String) async -> String? {
+        let accounts = OperatorAccounts(server.settings.settings, store: store)
+        return await work.run { accounts.storedHash(of: name) }
+    }
+
+    /// Whether the console asks people to log in.
+    public var asksForLogin: Bool { server.settings.settings.httpPasswordHash != nil }
+
     private func withOperators<Result: Sendable>(
         on thread: BlockingWork,
         _ look: @escaping @Sendable (OperatorAccounts) throws -> Result

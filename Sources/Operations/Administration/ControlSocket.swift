@@ -171,7 +171,7 @@ public final class ControlSocket: Sendable {
             case .clearStatistics: try await server.clearStatistics()
             case .reload: try await server.reload()
             case .sessions(let query): return .sessions(try await server.sessions(query))
-            case .disconnect(let subject): return .disconnected(try await server.disconnect(subject))
+            case .disconnect(let subject): return .disconnected(try await server.disconnect(.any(subject)))
             case .explain(let subject): return .explanation(try await server.explain(subject))
             case .explainPeer(let user, let peer):
                 return .explanation(try await server.explain(user: user, peer: peer))

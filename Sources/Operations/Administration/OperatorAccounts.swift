@@ -110,6 +110,9 @@ public struct OperatorAccounts: Sendable {
         return isRight ? candidate?.person : nil
     }
 
+    /// The stored hash of somebody's password; nil when there is nobody of this name.
+    public func storedHash(of name: String) -> String? { candidate(name)?.hash.description }
+
     private func candidate(_ name: String) -> (person: Operator, hash: PasswordHash)? {
         let prepared = (try? OpaqueString(name))?.text
         if let text = settings.httpPasswordHash, name == settings.httpUser || prepared == settings.httpUser {

@@ -78,3 +78,13 @@ public struct LogQuery: Codable, Hashable, Sendable {
     /// All messages; at most `limit`, the newest ones, when given.
     public init(limit: Int? = nil) { self.limit = limit }
 }
+
+/// Whose sessions are ended.
+public enum SessionSubject: Hashable, Sendable {
+    /// The session of this id alone, whatever users are called.
+    case session(String)
+    /// All sessions of the user with exactly this name.
+    case user(String)
+    /// Those whose id, user or client address this is: what a person types.
+    case any(String)
+}

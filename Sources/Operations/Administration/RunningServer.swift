@@ -19,8 +19,8 @@ public protocol RunningServer: Sendable {
     func clearLog() async throws
     /// Forgets all sources and their counts.
     func clearStatistics() async throws
-    /// Ends the sessions whose id, user or client address `subject` is; answers how many those were.
-    func disconnect(_ subject: String) async throws -> Int
+    /// Ends the sessions that `subject` means; answers how many those were.
+    func disconnect(_ subject: SessionSubject) async throws -> Int
     /// What is known of a user name or an address, and why requests of it were refused.
     func explain(_ subject: String) async throws -> Explanation
     /// Whether a user (nil: any) can reach a peer, an IP address with or without a port, and what keeps them apart.

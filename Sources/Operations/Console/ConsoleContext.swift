@@ -1,5 +1,6 @@
 import Addresses
 import Administration
+import HTTPTypes
 import Hummingbird
 import NIOCore
 
@@ -31,6 +32,16 @@ struct Visitor: Sendable {
     var hasSession = false
     /// Whether nobody had to log in, as no password is set.
     var isOpen = false
+}
+
+extension Request {
+    /// The body, if it is not too large; one that says so itself is not waited for.
+    func wholeBody(_ context: ConsoleContext) async throws -> ByteBuffer {
+        if let length = headers[.contentLength], Int(length).map({ $0 > context.maxUploadSize }) != false {
+            throw ConsoleError(.contentTooLarge, .tooLarge)
+        }
+        return try await body.collect(upTo: context.maxUploadSize)
+    }
 }
 
 extension IPAddress {

@@ -65,11 +65,14 @@ public final class ConsoleServer: Sendable {
 
     /// Closes everything.
     public func stop() async {
-        let (listeners, follower) = state.withLock { state in
-            defer { state = State() }
-            return (state.listeners, state.follower)
-        }
+        let follower = state.withLock { $0.follower }
         follower?.cancel()
+        // It may be moving the console just now: what it opens is closed below.
+        await follower?.value
+        let listeners = state.withLock { state in
+            defer { state = State() }
+            return state.listeners
+        }
         await hub.endAll()
         for listener in listeners { await listener.stop() }
         try? FileManager.default.removeItem(atPath: urlFile)
@@ -190,6 +193,7 @@ private final class Listener: Sendable {
             responder: responder,
             server: .http1(
                 configuration: .init(
+                    additionalChannelHandlers: [RequestDeadline(Self.idle)],
                     idleTimeout: Self.idle,
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16 << 10,

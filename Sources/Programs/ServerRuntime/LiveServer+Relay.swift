@@ -64,10 +64,15 @@ extension LiveServer {
         return SessionsReport(await pool.details(of: shown), found: found, total: total)
     }
 
-    /// Ends the sessions whose id, user or client address `subject` is.
-    public func disconnect(_ subject: String) async throws -> Int {
-        let choice = SessionChoice(subject)
-        return await pool.disconnect { choice.means($1, worker: $0) }
+    /// Ends the sessions that `subject` means.
+    public func disconnect(_ subject: SessionSubject) async throws -> Int {
+        switch subject {
+        case .session(let id): return await pool.disconnect { $1.id(worker: $0) == id }
+        case .user(let name): return await pool.disconnect { $1.username == name }
+        case .any(let text):
+            let choice = SessionChoice(text)
+            return await pool.disconnect { choice.means($1, worker: $0) }
+        }
     }
 
     /// Whether a user can reach a peer, and what keeps them apart.

@@ -70,7 +70,7 @@ final class RunningDouble: RunningServer {
     func sessions(_ query: SessionsQuery) async throws -> SessionsReport { throw NotAsked() }
     func clearLog() async throws { throw NotAsked() }
     func clearStatistics() async throws { throw NotAsked() }
-    func disconnect(_ subject: String) async throws -> Int { throw NotAsked() }
+    func disconnect(_ subject: SessionSubject) async throws -> Int { throw NotAsked() }
     func explain(_ subject: String) async throws -> Explanation { throw NotAsked() }
     func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }

@@ -85,7 +85,9 @@ final class FakeServer: RunningServer {
     func clearStatistics() async throws { calls.withLock { $0.append("clearStatistics") } }
     func reload() async throws { throw Refused() }
     func sessions(_ query: SessionsQuery) async throws -> SessionsReport { Self.sessions(rows: query.limit ?? 2) }
-    func disconnect(_ subject: String) async throws -> Int { subject.utf8.count }
+    func disconnect(_ subject: SessionSubject) async throws -> Int {
+        if case .any(let text) = subject { text.utf8.count } else { 0 }
+    }
     func explain(_ subject: String) async throws -> Explanation { Self.explanation(of: subject) }
 
     static func sessions(rows: Int) -> SessionsReport {
@@ -159,7 +161,7 @@ struct StuckServer: RunningServer {
     func clearStatistics() async throws {}
     func reload() async throws {}
     func sessions(_ query: SessionsQuery) async throws -> SessionsReport { FakeServer.sessions(rows: 0) }
-    func disconnect(_ subject: String) async throws -> Int { 0 }
+    func disconnect(_ subject: SessionSubject) async throws -> Int { 0 }
     func explain(_ subject: String) async throws -> Explanation { FakeServer.explanation(of: subject) }
 }
 

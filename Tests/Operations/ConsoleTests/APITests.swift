@@ -92,9 +92,13 @@ struct APITests {
         #expect(try await fixture.send("DELETE", "/api/v1/sessions/0-15").status == 200)
         #expect(try await fixture.send("DELETE", "/api/v1/sessions?subject=al%20ice").status == 200)
         // A user's name is no id.
-        #expect(try await fixture.send("DELETE", "/api/v1/sessions/alice").status == 404)
+        #expect(try await fixture.send("DELETE", "/api/v1/sessions/9-9").status == 404)
         #expect(try await fixture.send("DELETE", "/api/v1/sessions").status == 400)
-        #expect(fixture.server.calls == ["disconnect 0-15", "disconnect al ice"])
+        #expect(
+            fixture.server.calls == [
+                #"disconnect session("0-15")"#, #"disconnect any("al ice")"#, #"disconnect session("9-9")"#,
+            ]
+        )
         await fixture.stop()
     }
 

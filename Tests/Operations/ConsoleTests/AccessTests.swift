@@ -60,9 +60,32 @@ struct AccessTests {
     func basic() async throws {
         let fixture = try await ConsoleFixture(hasPassword: true)
         for _ in 1...3 { #expect(try await fixture.get("/", headers: ConsoleFixture.basic()).status == 200) }
-        try "http-port: 5\nhttp-password-hash: '\(try PasswordHash(password: "another one"))'\n"
-            .write(to: fixture.folder.appending(path: "stund.yaml"), atomically: true, encoding: .utf8)
-        fixture.server.set { $0.loaded = $0.loaded }
+        let person = Operator(name: "admin", role: .admin, way: .console)
+        let change = SettingsChange(["http-password-hash": try PasswordHash(password: "another one").description])
+        _ = try await fixture.administrator.apply(change, by: person)
+        #expect(try await fixture.get("/", headers: ConsoleFixture.basic()).status == 401)
+        #expect(try await fixture.get("/", headers: ConsoleFixture.basic("admin", "another one")).status == 200)
+        await fixture.stop()
+    }
+
+    @Test("a viewer stays logged in and may change nothing; who is removed is out at once")
+    func viewer() async throws {
+        let fixture = try await ConsoleFixture(hasPassword: true)
+        let person = Operator(name: "admin", role: .admin, way: .console)
+        let password = "a viewer's password"
+        let administrator = fixture.administrator
+        try await administrator.setOperator(name: "vera", password: password, role: .viewer, by: person)
+        let login = try await fixture.post("/login", ["token": "", "name": "vera", "password": password])
+        let cookie = ["Cookie": String(try #require(login.headers["set-cookie"]).prefix { $0 != ";" })]
+        for headers in [cookie, ConsoleFixture.basic("vera", password)] {
+            for _ in 1...2 { #expect(try await fixture.get("/stat.htm", headers: headers).status == 200) }
+            #expect(try await fixture.post("/stat.htm", ["clear": "1"], headers: headers).status == 403)
+        }
+        #expect(fixture.server.calls.isEmpty)
+        try await administrator.removeOperator(name: "vera", by: person)
+        for headers in [cookie, ConsoleFixture.basic("vera", password)] {
+            #expect(try await fixture.get("/stat.htm", headers: headers).status == 401)
+        }
         await fixture.stop()
     }
 

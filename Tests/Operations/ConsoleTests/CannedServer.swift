@@ -88,9 +88,9 @@ final class CannedServer: RunningServer {
     func clearLog() async throws { note("clearLog") }
     func clearStatistics() async throws { note("clearStatistics") }
 
-    func disconnect(_ subject: String) async throws -> Int {
+    func disconnect(_ subject: SessionSubject) async throws -> Int {
         note("disconnect \(subject)")
-        return 1
+        return subject == .session("9-9") ? 0 : 1
     }
 
     func explain(_ subject: String) async throws -> Explanation {

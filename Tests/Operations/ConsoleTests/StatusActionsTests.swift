@@ -107,7 +107,7 @@ struct StatusActionsTests {
         let gone = try await fixture.post("/alloc_en.htm", ["end-user": "9-9"])
         #expect(gone.headers["location"] == "/alloc_en.htm?done=alloc_gone")
         #expect(try await fixture.post("/alloc_en.htm", ["end": "0-4", "token": "0"]).status == 403)
-        #expect(fixture.server.calls == ["disconnect 0-4", "disconnect user7"])
+        #expect(fixture.server.calls == [#"disconnect session("0-4")"#, #"disconnect user("user7")"#])
         fixture.server.set { state in
             state.sessions = []
             state.status.relay = nil

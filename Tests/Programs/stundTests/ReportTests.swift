@@ -168,7 +168,7 @@ private struct NamedServer: RunningServer {
     func clearStatistics() async throws {}
     func reload() async throws {}
     func sessions(_ query: SessionsQuery) async throws -> SessionsReport { SessionsReport(rows: [], totalSessions: 0) }
-    func disconnect(_ subject: String) async throws -> Int { 0 }
+    func disconnect(_ subject: SessionSubject) async throws -> Int { 0 }
     func explain(_ subject: String) async throws -> Explanation {
         Explanation(subject: subject, findings: [], sessions: [], refusals: [])
     }

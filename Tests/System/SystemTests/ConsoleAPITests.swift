@@ -3,7 +3,6 @@ import Testing
 
 @Suite(
     "The console's API, figures and ports, asked from outside",
-    .enabled(if: ConsoleServing.isAsked, Comment(rawValue: ConsoleServing.reason)),
     .enabled(if: Partners.has("python3"))
 )
 struct ConsoleAPITests {

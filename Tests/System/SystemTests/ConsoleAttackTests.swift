@@ -3,7 +3,6 @@ import Testing
 
 @Suite(
     "The console under attack, over bare TCP and by what STUN carries",
-    .enabled(if: ConsoleServing.isAsked, Comment(rawValue: ConsoleServing.reason)),
     .enabled(if: Partners.has("python3"))
 )
 struct ConsoleAttackTests {

@@ -3,7 +3,6 @@ import Testing
 
 @Suite(
     "The console in Debian's Chromium",
-    .enabled(if: ConsoleServing.isAsked, Comment(rawValue: ConsoleServing.reason)),
     .enabled(if: Partners.canDriveBrowser, "needs chromium and playwright (`Scripts/install-packages test`)")
 )
 struct ConsoleBrowserTests {

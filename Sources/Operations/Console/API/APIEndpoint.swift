@@ -82,7 +82,7 @@ struct APICall: Sendable {
     /// `Origin`, which `AccessMiddleware` looks at.
     func expectNoBody() async throws {
         if let type = request.headers[.contentType], !JSONAnswer.isJSON(type) { throw JSONAnswer.wrongType }
-        let bytes = try await request.body.collect(upTo: context.maxUploadSize)
+        let bytes = try await request.wholeBody(context)
         guard bytes.readableBytes > 0 else { return }
         _ = try JSONAnswer.decode(NoBody.self, bytes)
     }

@@ -49,7 +49,7 @@ enum JSONAnswer {
     ) async throws -> Body {
         // A type that no form of another site can send without asking first.
         guard let mediaType = request.headers[.contentType], isJSON(mediaType) else { throw wrongType }
-        return try decode(type, try await request.body.collect(upTo: context.maxUploadSize))
+        return try decode(type, try await request.wholeBody(context))
     }
 
     /// Whether a media type is JSON's, whatever its parameters.

@@ -98,15 +98,11 @@ struct StatusEndpoints: Sendable {
             APIEndpoint(method: .delete, path: "/sessions", query: ["subject"]) { call in
                 let subject = call.query["subject"]
                 guard !subject.isEmpty else { throw call.badField("subject", "an id, a user or a client's address") }
-                return try JSONAnswer.make(Ended(ended: try await server.disconnect(subject)))
+                return try JSONAnswer.make(Ended(ended: try await server.disconnect(.any(subject))))
             },
             APIEndpoint(method: .delete, path: "/sessions/{id}") { call in
                 let id = try call.parameter("id")
-                // A user's name is a subject, not an id.
-                guard id.wholeMatch(of: /[0-9]{1,9}-[0-9]{1,19}/) != nil else {
-                    throw ConsoleError(.notFound, .notFound)
-                }
-                let ended = try await server.disconnect(id)
+                let ended = try await server.disconnect(.session(id))
                 guard ended > 0 else { throw ConsoleError(.notFound, .refused, "there is no session \(id)") }
                 return try JSONAnswer.make(Ended(ended: ended))
             },

@@ -56,7 +56,9 @@ struct LoginRoutes: Sendable {
             let failure = ConsoleError(error, asksForBasic: false)
             let texts = Texts.of(PageRoutes.language(of: request))
             model.problem = texts("error_\(failure.kind.rawValue)", failure.detail ?? "")
-            return try show(model, request, status: failure.status)
+            var answer = try show(model, request, status: failure.status)
+            if let seconds = failure.retryAfter { answer.headers[.retryAfter] = String(seconds) }
+            return answer
         }
     }
 

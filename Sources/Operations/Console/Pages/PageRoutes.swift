@@ -87,7 +87,7 @@ struct PageRoutes: Sendable {
         guard type == "application/x-www-form-urlencoded" else {
             throw ConsoleError(.unsupportedMediaType, .badRequest, "Content-Type")
         }
-        let buffer = try await request.body.collect(upTo: context.maxUploadSize)
+        let buffer = try await request.wholeBody(context)
         guard let text = String(validating: buffer.readableBytesView, as: UTF8.self) else {
             throw ConsoleError(.badRequest, .badRequest, "UTF-8")
         }

@@ -82,18 +82,18 @@ struct AllocationsPage: ConsolePage {
     func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
         let state = Self.state(request)
         let back = request.path(name, state.fields(offset: state.offset))
-        let subject: String?
+        let subject: SessionSubject?
         if let id = form.optional("end") {
-            subject = id
+            subject = .session(id)
         } else if let id = form.optional("end-user") {
             // A name of 500 bytes need not stand in the page: the session knows it.
             var query = SessionsQuery()
             query.search = id
-            subject = try await administrator.server.sessions(query).rows.first { $0.id == id }?.user
+            subject = try await administrator.server.sessions(query).rows.first { $0.id == id }.map { .user($0.user) }
         } else {
             throw ConsoleError(.badRequest, .badRequest, "end")
         }
-        guard let subject, !subject.isEmpty, try await administrator.server.disconnect(subject) > 0 else {
+        guard let subject, try await administrator.server.disconnect(subject) > 0 else {
             return .done("alloc_gone", goTo: back)
         }
         return .done("alloc_ended", goTo: back)

@@ -67,7 +67,7 @@ struct ExplainPage: ConsolePage {
                 answer = Self.answer(try await administrator.server.explain(subject), request.texts)
             }
         } catch {
-            refusedQuestion = "\(error)"
+            refusedQuestion = TerminalText.visible("\(error)")
         }
         return PageBody(
             template: "explain",
