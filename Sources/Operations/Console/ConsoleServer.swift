@@ -26,7 +26,8 @@ public final class ConsoleServer: Sendable {
     private let administrator: Administrator
     private let gatekeeper: Gatekeeper
     private let responder: RouterResponder<ConsoleContext>
-    private let hub = LiveHub()
+    private let hub: LiveHub
+    private let executor: ConsoleExecutor
     private let urlFile: String
     private let urlChanged: @Sendable (String?) -> Void
     /// One thread for all connections: the packet workers need the others.
@@ -46,6 +47,8 @@ public final class ConsoleServer: Sendable {
         self.administrator = administrator
         self.urlFile = urlFile
         self.urlChanged = urlChanged
+        executor = ConsoleExecutor(group.next())
+        hub = LiveHub(on: executor)
         gatekeeper = Gatekeeper(administrator)
         let renderer = try PageRenderer(version: version)
         responder = Self.router(administrator, gatekeeper, renderer, hub, version: version).buildResponder()
@@ -57,7 +60,7 @@ public final class ConsoleServer: Sendable {
         state.withLock { $0.login = [settings.httpUser, settings.httpPasswordHash ?? ""] }
         await open(ConsoleAddress(settings))
         let changes = administrator.server.settingsChanges()
-        let follower = Task { [weak self] in
+        let follower = Task(executorPreference: executor) { [weak self] in
             for await loaded in changes { await self?.follow(loaded.settings) }
         }
         state.withLock { $0.follower = follower }
@@ -135,10 +138,10 @@ public final class ConsoleServer: Sendable {
         do {
             for host in hosts {
                 do {
-                    listeners.append(try await Listener(responder, host: host, port: port, group: group))
+                    listeners.append(try await Listener(responder, host: host, port: port, group: group, executor: executor))
                 } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
                     // A host without IPv6.
-                    listeners.append(try await Listener(responder, host: "0.0.0.0", port: port, group: group))
+                    listeners.append(try await Listener(responder, host: "0.0.0.0", port: port, group: group, executor: executor))
                 }
             }
         } catch {
@@ -186,7 +189,8 @@ private final class Listener: Sendable {
         _ responder: RouterResponder<ConsoleContext>,
         host: String,
         port: UInt16,
-        group: MultiThreadedEventLoopGroup
+        group: MultiThreadedEventLoopGroup,
+        executor: ConsoleExecutor
     ) async throws {
         let (opened, continuation) = AsyncStream.makeStream(of: Bool.self)
         let application = Application(
@@ -214,7 +218,7 @@ private final class Listener: Sendable {
             services: [application],
             logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
         )
-        let task = Task {
+        let task = Task(executorPreference: executor) {
             // An error before the port is open is thrown by the wait below.
             defer { continuation.finish() }
             try await services.run()

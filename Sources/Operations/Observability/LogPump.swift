@@ -100,13 +100,14 @@ public final class LogPump: Sendable {
         guard let end else { return }
         isStopping.store(false, ordering: .releasing)
         let thread = Thread { [self] in
+            // From within: only so does `top` show it.
+            Thread.current.name = "log"
             while !isStopping.load(ordering: .acquiring) {
                 threadSignal.wait(atMost: Self.longestSleep)
                 pump(now: clock())
             }
             end.signal()
         }
-        thread.name = "log"
         thread.start()
     }
 

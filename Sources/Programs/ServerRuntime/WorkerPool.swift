@@ -65,6 +65,8 @@ final class WorkerPool: Sendable {
         let threads = threads
         threads.enter()
         let thread = Thread {
+            // From within: only so does `top` show it.
+            Thread.current.name = "worker-\(index)"
             do throws(SocketError) {
                 var worker = try Worker(
                     server: server,
@@ -83,7 +85,6 @@ final class WorkerPool: Sendable {
             mailbox.close()
             threads.leave()
         }
-        thread.name = "worker-\(index)"
         thread.start()
         started.wait()
         return failure.error.withLock { $0 }

@@ -1,4 +1,4 @@
-// Unsafe: fstat and unsetenv take C pointers.
+// Unsafe: unsetenv takes a C pointer.
 import Foundation
 import Glibc
 import Synchronization
@@ -30,14 +30,19 @@ final class Readiness: Sendable {
     static func inherited(from environment: [String: String]) throws(Failure) -> Readiness? {
         guard let text = environment[variable] else { return nil }
         unsafe unsetenv(variable)
-        var info = stat()
-        guard let number = Int32(text), number > STDERR_FILENO, unsafe fstat(number, &info) == 0,
-            info.st_mode & S_IFMT == S_IFIFO, fcntl(number, F_SETFD, FD_CLOEXEC) == 0
+        guard let number = Int32(text), number > STDERR_FILENO, isPipe(number),
+            fcntl(number, F_SETFD, FD_CLOEXEC) == 0
         else {
             throw Failure(.usage, "\(variable) is for the program's own use: unset it")
         }
         ProcessName.set("stund")
         return Readiness(pipe: number)
+    }
+
+    /// Whether an open descriptor is a pipe (proc(5)).
+    private static func isPipe(_ number: Int32) -> Bool {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)"))?
+            .hasPrefix("pipe:") == true
     }
 
     /// Tells that the server answers, with lines to print; in the background the error output ends here.

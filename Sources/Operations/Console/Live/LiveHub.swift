@@ -23,9 +23,16 @@ actor LiveHub {
         var task: Task<Void, Never>?
     }
 
+    private let executor: ConsoleExecutor
     private var channels: [String: Channel] = [:]
     private var watcherCount = 0
     private var nextWatcher = 0
+
+    /// Renders on `executor`.
+    init(on executor: ConsoleExecutor) { self.executor = executor }
+
+    /// How many watch now.
+    var count: Int { watcherCount }
 
     /// A stream of events for one browser.
     ///
@@ -38,23 +45,15 @@ actor LiveHub {
             error.retryAfter = 30
             throw error
         }
-        let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1))
-        nextWatcher += 1
-        let watcher = nextWatcher
-        watcherCount += 1
-        channels[key, default: Channel()].watchers[watcher] = continuation
-        if let newest = channels[key]?.newest { continuation.yield(newest) }
-        if channels[key]?.task == nil {
-            channels[key]?.task = Task { await self.follow(key, render: render) }
-        }
+        // Joined when the answer is being written: one that is never written (HEAD, a lost connection) leaves nothing.
         let body = ResponseBody { writer in
+            let (watcher, stream) = await self.join(key, render: render)
             do {
                 try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
                 for await event in stream { try await writer.write(event) }
                 try await writer.finish(nil)
             } catch {
                 // The browser is gone.
-                continuation.finish()
             }
             await self.leave(key, watcher)
         }
@@ -63,6 +62,21 @@ actor LiveHub {
             headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: body
         )
+    }
+
+    private func join(
+        _ key: String,
+        render: @escaping @Sendable () async throws -> String
+    ) -> (watcher: Int, stream: AsyncStream<ByteBuffer>) {
+        let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1))
+        nextWatcher += 1
+        watcherCount += 1
+        channels[key, default: Channel()].watchers[nextWatcher] = continuation
+        if let newest = channels[key]?.newest { continuation.yield(newest) }
+        if channels[key]?.task == nil {
+            channels[key]?.task = Task(executorPreference: executor) { await self.follow(key, render: render) }
+        }
+        return (nextWatcher, stream)
     }
 
     /// Ends all streams: who may see what has changed.

@@ -94,7 +94,7 @@ struct PageRenderer: Sendable {
     }
 
     private func render(_ object: Any, _ template: String) throws -> String {
-        guard let text = library.render(object, withTemplate: template) else {
+        guard let text = library.render(FlatModel(object), withTemplate: template) else {
             throw ConsoleError(.internalServerError, .inside, "\(template).mustache")
         }
         return text
