@@ -32,6 +32,8 @@ public final class ConsoleServer: Sendable {
     private let urlChanged: @Sendable (String?) -> Void
     /// One thread for all connections: the packet workers need the others.
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    /// One thread that makes what follows the server.
+    private let liveGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Mutex(State())
 
     /// Prepares the console.
@@ -47,8 +49,8 @@ public final class ConsoleServer: Sendable {
         self.administrator = administrator
         self.urlFile = urlFile
         self.urlChanged = urlChanged
-        executor = ConsoleExecutor(group.next())
-        hub = LiveHub(on: executor)
+        executor = ConsoleExecutor(group.next(), .pages)
+        hub = LiveHub(on: ConsoleExecutor(liveGroup.next(), .live))
         gatekeeper = Gatekeeper(administrator)
         let renderer = try PageRenderer(version: version)
         responder = Self.router(administrator, gatekeeper, renderer, hub, version: version).buildResponder()
@@ -80,6 +82,7 @@ public final class ConsoleServer: Sendable {
         for listener in listeners { await listener.stop() }
         try? FileManager.default.removeItem(atPath: urlFile)
         try? await group.shutdownGracefully()
+        try? await liveGroup.shutdownGracefully()
     }
 
     /// The address to enter in a browser; nil when no port could be opened.

@@ -20,8 +20,24 @@ extension StatisticsReport {
     /// The rows of all workers, newest access first; a source that asked both ports may be with two of them.
     static func newestFirst(_ workers: [WorkerSources], remembered: Int) -> [SourceTable.Row] {
         guard workers.count > 1 else { return Array((workers.first?.rows ?? []).prefix(remembered)) }
-        let rows = Dictionary(workers.flatMap(\.rows).map { ($0.source, $0) }) { $0.adding($1) }
-        return Array(rows.values.sorted { $0.lastAccess > $1.lastAccess }.prefix(remembered))
+        // Rows are large: they stay where they are, and only their places are looked up and sorted.
+        var rows: [SourceTable.Row] = []
+        rows.reserveCapacity(workers.reduce(0) { $0 + $1.rows.count })
+        var places: [SourceKey: Int] = Dictionary(minimumCapacity: rows.capacity)
+        for worker in workers {
+            for row in worker.rows {
+                let place = places[SourceKey(row.source), default: rows.count]
+                if place < rows.count {
+                    rows[place] = rows[place].adding(row)
+                } else {
+                    places[SourceKey(row.source)] = place
+                    rows.append(row)
+                }
+            }
+        }
+        var order = Array(rows.indices)
+        order.sort { rows[$0].lastAccess > rows[$1].lastAccess }
+        return order.prefix(remembered).map { rows[$0] }
     }
 
     /// The indices in order: numbers are cheaper to sort than rows.
@@ -66,6 +82,18 @@ extension StatisticsReport.Row {
             dialect: row.behaviour.dialect?.name,
             natKind: kinds.isEmpty ? nil : kinds.joined(separator: ", ")
         )
+    }
+}
+
+/// A transport address that is hashed as one number: the hash of all its members takes longer than the rest of the work.
+private struct SourceKey: Hashable {
+    let source: SocketAddress
+
+    init(_ source: SocketAddress) { self.source = source }
+
+    func hash(into hasher: inout Hasher) {
+        let address = source.address
+        hasher.combine(address.high ^ (address.low &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(source.port))
     }
 }
 
