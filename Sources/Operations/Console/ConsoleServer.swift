@@ -141,10 +141,14 @@ public final class ConsoleServer: Sendable {
         do {
             for host in hosts {
                 do {
-                    listeners.append(try await Listener(responder, host: host, port: port, group: group, executor: executor))
+                    listeners.append(
+                        try await Listener(responder, host: host, port: port, group: group, executor: executor)
+                    )
                 } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
                     // A host without IPv6.
-                    listeners.append(try await Listener(responder, host: "0.0.0.0", port: port, group: group, executor: executor))
+                    listeners.append(
+                        try await Listener(responder, host: "0.0.0.0", port: port, group: group, executor: executor)
+                    )
                 }
             }
         } catch {

@@ -1,6 +1,7 @@
 import Addresses
 import Administration
 import Foundation
+import ServerSettings
 import Testing
 
 @testable import Console
@@ -26,6 +27,36 @@ struct AccessTests {
             #expect(try await fixture.get("/", headers: ["Host": host]).status == 200, "\(host)")
         }
         await fixture.stop()
+    }
+
+    @Test("on IPv6 it is the same: loopback alone without a password, and the brake for a /64")
+    func ipv6() async throws {
+        let open = try await ConsoleFixture(settings: "http-address: ::1\n")
+        #expect(open.console.url?.hasPrefix("http://[::1]:") == true)
+        #expect(try await open.get("/").status == 200)
+        await open.stop()
+        let fixture = try await ConsoleFixture(hasPassword: true, settings: "http-address: ::1\n")
+        for _ in 1...5 { #expect(try await fixture.get("/", headers: ConsoleFixture.basic("a", "b")).status == 401) }
+        #expect(try await fixture.get("/", headers: ConsoleFixture.basic()).status == 429)
+        #expect(fixture.server.told.contains { $0.hasPrefix("1123 ") && $0.contains("from ::1") })
+        await fixture.stop()
+    }
+
+    @Test("where the console listens follows from password and http-address")
+    func addresses() throws {
+        func address(_ change: (inout Settings) throws -> Void) rethrows -> ConsoleAddress {
+            var settings = Settings()
+            try change(&settings)
+            return ConsoleAddress(settings)
+        }
+        let v4 = try #require(IPAddress("192.0.2.1"))
+        #expect(address { _ in }.hosts == ["127.0.0.1"])
+        #expect(address { $0.httpAddress = [v4] }.hosts == ["127.0.0.1"])
+        #expect(address { $0.httpPasswordHash = "x" }.hosts == ["::"])
+        let set = address { ($0.httpPasswordHash, $0.httpAddress) = ("x", [v4]) }
+        #expect(set.hosts == ["192.0.2.1"] && !set.isLocal)
+        #expect(address { $0.httpPort = 5070 }.ports.prefix(3) == [5070, 5068, 5069])
+        #expect(address { $0.httpPort = 5070 }.ports.count == 32)
     }
 
     @Test("with a password a browser is sent to the form, and a script is asked for HTTP Basic")

@@ -92,7 +92,8 @@ final class ConsoleFixture: Sendable {
     func url(_ path: String) throws -> URL {
         let base = try #require(console.url.flatMap(URL.init(string:)))
         let port = base.port.map { ":\($0)" } ?? ""
-        return try #require(URL(string: "http://127.0.0.1\(port)\(path)"))
+        let host = base.host()?.contains(":") == true ? "[::1]" : "127.0.0.1"
+        return try #require(URL(string: "http://\(host)\(port)\(path)"))
     }
 
     /// Sends a request with curl, which follows nothing and remembers nothing.
@@ -102,7 +103,7 @@ final class ConsoleFixture: Sendable {
         headers: [String: String] = [:],
         body: Data? = nil
     ) async throws -> Answer {
-        var arguments = ["--silent", "--show-error", "--include", "--max-time", "30", "--request", method]
+        var arguments = ["--silent", "--show-error", "--include", "--max-time", "30", "--globoff", "--request", method]
         if method == "HEAD" { arguments.append("--head") }
         for (name, value) in headers { arguments += ["--header", "\(name): \(value)"] }
         if body != nil { arguments += ["--data-binary", "@-", "--header", "Expect:"] }

@@ -24,6 +24,7 @@ struct ToolMarkdownTests {
         #expect(
             html("a\nb *c* **d**\n\n`<e>`") == "<p>a b <em>c</em> <strong>d</strong></p>\n<p><code>&lt;e&gt;</code></p>"
         )
+        #expect(html("![a *b*](c.png)!") == "<p><em>a <em>b</em></em>!</p>")
         #expect(html("2 * 3 * 4 ** 5") == "<p>2 * 3 * 4 ** 5</p>")
         #expect(html("```sh\n# a\n<b>\n```\nc") == "<pre><code># a\n&lt;b&gt;</code></pre>\n<p>c</p>")
     }

@@ -90,6 +90,11 @@ struct MarkdownSpans: Equatable {
             }
             let address = String(after[after.index(after: after.startIndex)..<close])
             return (.link(text: parse(inner, depth: depth + 1), address: address), after[after.index(after: close)...])
+        case "!" where rest.dropFirst().first == "[":
+            // The program carries no pictures: what one shows is said.
+            guard case (.link(let text, _), let after)? = span(rest.dropFirst(), before: nil, depth: depth, &hopeless)
+            else { return nil }
+            return (.emphasis(text), after)
         default:
             return nil
         }
