@@ -70,7 +70,12 @@ enum Capture {
             type: value(2),
             channel: value(3),
             isMalformed: value(4) != nil,
-            remark: String(columns[5])
+            remark: String(withoutTraceroute(columns[5]))
         )
+    }
+    /// Without the note that tshark makes of any datagram whose client happens to have one of traceroute's ports
+    /// (33434 and on): it says nothing about STUN, and which port the client has is the kernel's choice.
+    private static func withoutTraceroute(_ remark: Substring) -> Substring {
+        remark.replacing(/,?Possible traceroute: hop #[0-9]+, attempt #[0-9]+,?/, with: "")
     }
 }
