@@ -55,8 +55,14 @@ let package = Package(
         ),
         // Core: what to decide. Pure: no I/O, no clock.
         .target(
-            name: "ServerCore",
+            name: "ClusterCore",
             dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
+            path: "Sources/Core/ClusterCore",
+            swiftSettings: lifetimes
+        ),
+        .target(
+            name: "ServerCore",
+            dependencies: ["Addresses", "ClusterCore", "STUNAuthentication", "STUNCodec"],
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
@@ -149,6 +155,7 @@ let package = Package(
             name: "ServerRuntime",
             dependencies: [
                 "ServerCore",
+                "ClusterCore",
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
@@ -205,8 +212,16 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "ClusterCoreTests",
+            dependencies: ["ClusterCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
+            path: "Tests/Core/ClusterCoreTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "ServerCoreTests",
-            dependencies: ["ServerCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures"],
+            dependencies: [
+                "ServerCore", "ClusterCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures",
+            ],
             path: "Tests/Core/ServerCoreTests",
             swiftSettings: lifetimes
         ),
@@ -270,6 +285,7 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "ServerCore",
+                "ClusterCore",
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",

@@ -94,13 +94,19 @@ extension SettingSyntax<[OtherServer]> {
     static var otherServers: Self {
         Self(
             kind: .list(
-                "up to \(maximumItems) of host or host:port, separated by spaces; an IPv6 address as [address]:port"
+                """
+                up to \(maximumItems) of host or host:port, separated by spaces; an IPv6 address as [address]:port; \
+                /classic behind a server of another make
+                """
             ),
             parse: { (text) throws(InvalidValue) in
                 var servers: [OtherServer] = []
                 for item in try items(of: text) {
                     guard let server = OtherServer(item) else {
-                        throw InvalidValue("is not a host name or IP address with an optional port", item: item)
+                        throw InvalidValue(
+                            "is not a host name or IP address with an optional port",
+                            item: item
+                        )
                     }
                     guard !servers.contains(server) else { throw InvalidValue("is named twice", item: item) }
                     servers.append(server)

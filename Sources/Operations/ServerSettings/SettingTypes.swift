@@ -22,16 +22,31 @@ public struct OtherServer: Sendable, Hashable {
     public let host: String
     /// The UDP port.
     public private(set) var port: UInt16
+    /// Whether it is a foreign server, to which requests are handed by RESPONSE-ADDRESS (RFC 3489 section 11.2.2).
+    public private(set) var isClassic = false
 
     /// The port of a server that is written without one (RFC 8489 section 18.6).
     public static let defaultPort: UInt16 = 3478
 }
 
 extension OtherServer: LosslessStringConvertible {
-    /// Reads `host`, `host:port`, `1.2.3.4:5`, `2001:db8::1` or `[2001:db8::1]:5`; nil for anything else.
+    /// What marks a foreign server, after host and port.
+    private static let classicMark = "/classic"
+
+    /// Reads `host`, `host:port`, `1.2.3.4:5`, `2001:db8::1` or `[2001:db8::1]:5`, each perhaps with `/classic` behind
+    /// it; nil for anything else.
     ///
     /// Port 0 and names that are no valid host names (RFC 1123 section 2.1) are refused.
     public init?(_ text: String) {
+        guard text.hasSuffix(Self.classicMark) else {
+            self.init(unmarked: text)
+            return
+        }
+        self.init(unmarked: String(text.dropLast(Self.classicMark.count)))
+        isClassic = true
+    }
+
+    private init?(unmarked text: String) {
         if let address = IPAddress(text) {
             self.init(address: address, port: Self.defaultPort)
         } else if text.hasPrefix("["), text.hasSuffix("]"),
@@ -48,7 +63,9 @@ extension OtherServer: LosslessStringConvertible {
     }
 
     /// `host:port`, an IPv6 address in brackets; reads back as the same value.
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    public var description: String {
+        (host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)") + (isClassic ? Self.classicMark : "")
+    }
 
     /// The same host with another port.
     public func with(port: UInt16) -> OtherServer {

@@ -85,8 +85,20 @@ extension Settings {
             .otherServers,
             example: "stun.example.org 192.0.2.9:3480 [2001:db8::9]:3480",
             help: """
-                Other STUN servers, each a host name or an IP address; without a port, 3478 is meant. It has no effect \
-                yet in this version.
+                The other STUN servers of the fleet, which answer from their addresses when a client asks for an answer \
+                from another address. Each is a host name or an IP address; without a port, 3478 is meant. All of them \
+                need the same cluster-key; a server of another make, which has none, has /classic behind it.
+                """
+        ),
+        SettingKey(
+            "cluster-key",
+            \.clusterKey,
+            .key,
+            example: "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+            isSecret: true,
+            help: """
+                The key that the servers of a fleet trust each other by: the same on all of them, as `openssl rand -hex \
+                32` prints one. Whoever has it can do on each of them what an administrator can.
                 """
         ),
         SettingKey(

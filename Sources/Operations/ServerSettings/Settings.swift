@@ -16,6 +16,8 @@ public struct Settings: Sendable, Equatable {
     public var secondAddress: [IPAddress] = []
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
+    /// The key that the servers of a fleet trust each other by; nil when there is none.
+    public var clusterKey: [UInt8]?
     /// Whether TURN is offered.
     public var turn = true
     /// The realms; the first is the default realm, and there is at least one.
@@ -36,7 +38,7 @@ public struct Settings: Sendable, Equatable {
     public var strictExpiry = false
     /// How old a nonce may be, in seconds.
     public var nonceLifetime = 3600
-    /// The key that nonces are made with; nil means a random one.
+    /// The key that nonces are made with; nil means one that follows from the cluster key, else a random one.
     public var nonceKey: [UInt8]?
     /// The addresses that relay, at most one of each family; empty means those found on the host.
     public var relayAddress: [IPAddress] = []

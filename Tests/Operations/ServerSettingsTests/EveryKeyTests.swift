@@ -101,11 +101,24 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
                 ("STUN.example.org", "stun.example.org:3478"), ("192.0.2.9:3480", "192.0.2.9:3480"),
                 ("2001:db8::9", "[2001:db8::9]:3478"),
                 ("'[2001:db8::9]:1 [2001:db8::9]'", "[2001:db8::9]:1 [2001:db8::9]:3478"),
+                ("stun.example.org/classic", "stun.example.org:3478/classic"),
+                ("'[2001:db8::9]:1/classic'", "[2001:db8::9]:1/classic"),
             ],
-            wrong: ["example.org:0", "example.org:65536", "example.org:x", "192.0.2", "-a.org", "a..b", "a_b", ":3478"]
-                .map {
-                    ("'\($0)'", "is not a host name or IP address with an optional port")
-                } + [("a:1 a:1", "is named twice")]
+            wrong: [
+                "example.org:0", "example.org:65536", "example.org:x", "192.0.2", "-a.org", "a..b", "a_b", ":3478",
+                "a/", "/classic",
+            ]
+            .map {
+                ("'\($0)'", "is not a host name or IP address with an optional port")
+            } + [("a:1 a:1", "is named twice")]
+        ),
+        KeyCase(
+            "cluster-key",
+            right: [
+                ("000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0f"),
+                ("AAECAwQFBgcICQoLDA0ODw==", "000102030405060708090a0b0c0d0e0f"),
+            ],
+            wrong: [("'0001'", "has 2 bytes"), ("'not a key'", "is neither hexadecimal nor base64")]
         ),
         KeyCase(
             "draft-address-layout",
@@ -251,7 +264,8 @@ struct EveryKeyTests {
         let promised = [
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
-            "workers": "auto", "socket-buffer": "4194304", "other-stun-servers": "", "default-binding-duration": "600",
+            "workers": "auto", "socket-buffer": "4194304", "other-stun-servers": "", "cluster-key": "",
+            "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",
             "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
