@@ -57,6 +57,8 @@ public struct Membership: Sendable {
         public var state: PeerState
         /// How the server answers now.
         public var figures: PeerFigures
+        /// What the server said of itself last.
+        public var said: ServerState
         /// Whether it is another start of the process than before.
         public var isRestart: Bool
     }
@@ -115,7 +117,13 @@ public struct Membership: Sendable {
             if let isRestart = links[index].advance(to: now, instance: instance) {
                 let link = links[index]
                 found.append(
-                    Change(entry: link.entry, state: link.state, figures: link.figures, isRestart: isRestart)
+                    Change(
+                        entry: link.entry,
+                        state: link.state,
+                        figures: link.figures,
+                        said: link.said,
+                        isRestart: isRestart
+                    )
                 )
             }
         }

@@ -6,7 +6,7 @@ extension MessageCode {
         return row
     }
 
-    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions).map { ($0.code, $0) })
+    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions + cluster).map { ($0.code, $0) })
 
     /// The messages of the manual of 2002, with its meanings.
     private static let manual: [Definition] = [
@@ -324,8 +324,9 @@ extension MessageCode {
             .otherServersUnused,
             .warning,
             "Other STUN servers not used",
-            meaning: "other-stun-servers is set, but this version does not use it.",
-            remedy: "Set second-address for change IP requests, or remove other-stun-servers."
+            meaning: "other-stun-servers names servers of ours, but cluster-key is not set, so nothing is handed to them.",
+            remedy: "Set the same cluster-key on all of them (`openssl rand -hex 32` prints one), or write /classic behind "
+                + "foreign servers."
         ),
         Definition(
             .logNotWritten,
