@@ -117,6 +117,11 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case consoleOnOtherPort = 1122
     /// Somebody was not let into the console.
     case consoleLoginRefused = 1123
+
+    /// Another STUN server whose name did not resolve has addresses again.
+    case otherServerResolvedAgain = 1150
+    /// Other STUN servers have more addresses than are used.
+    case otherServersLeftOut = 1151
 }
 
 extension MessageCode {
