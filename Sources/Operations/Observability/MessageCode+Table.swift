@@ -457,5 +457,25 @@ extension MessageCode {
                 + "where. After five in a row the client has to wait for half a minute.",
             remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
         ),
+        Definition(
+            .otherServerResolvedAgain,
+            .notice,
+            "Other STUN server resolved again",
+            meaning:
+                "A server in the list of other STUN servers that could not be resolved has addresses again; the entry "
+                + "says which.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .otherServersLeftOut,
+            .warning,
+            "Other STUN servers left out",
+            meaning:
+                "The names in the list of other STUN servers stand for more addresses than are used: four of a family "
+                + "and name, 64 in all.",
+            remedy:
+                "Name the servers one by one in other-stun-servers, if those that are used are the wrong ones; look at the "
+                + "zone, if the name should not have so many."
+        ),
     ]
 }
