@@ -9,7 +9,9 @@ import Glibc
 /// The keys, one for each direction, follow from the cluster key and both random parts, so a recorded connection is of
 /// no use to anybody. Each side's first frame proves that it has the cluster key; nothing is asked or answered before.
 /// The first byte tells it from TLS and STUN over TCP on the same port.
-struct FleetChannel: ~Copyable {
+///
+/// Used by one thread at a time.
+final class FleetChannel {
     /// How much a connection may take.
     struct Limits: Sendable {
         /// The longest request in bytes.
@@ -75,7 +77,7 @@ struct FleetChannel: ~Copyable {
     }
 
     /// Sends a text.
-    mutating func send(_ text: [UInt8], until deadline: ContinuousClock.Instant) throws(FleetChannelError) {
+    func send(_ text: [UInt8], until deadline: ContinuousClock.Instant) throws(FleetChannelError) {
         guard text.count <= (side == .client ? limits.request : limits.answer) else { throw .tooLong }
         let length = UInt32(clamping: text.count + FleetCipher.overhead)
         let header = (0..<4).map { UInt8(truncatingIfNeeded: length >> UInt32(24 - 8 * $0)) }
@@ -88,7 +90,7 @@ struct FleetChannel: ~Copyable {
     }
 
     /// Receives the next text, which has to begin by one moment and to be there by another.
-    mutating func receive(
+    func receive(
         begins: ContinuousClock.Instant,
         ends: ContinuousClock.Instant? = nil
     ) throws(FleetChannelError) -> [UInt8] {

@@ -133,7 +133,7 @@ enum TCPSocket {
             guard rest > .zero else { return false }
             var entry = pollfd(fd: socket.number, events: events, revents: 0)
             // Rounded up, so that a rest below a millisecond doesn't spin.
-            let milliseconds = Int(clamping: rest / .milliseconds(1)) &+ 1
+            let milliseconds = Int(min(rest / .milliseconds(1), 3_600_000)) + 1
             let count = unsafe poll(&entry, 1, Int32(clamping: milliseconds))
             if count > 0 { return true }
             if count < 0, errno != EINTR { return true }

@@ -91,15 +91,17 @@ struct ClusterLinkWork: ~Copyable {
 
     private mutating func sendPing(_ ping: Membership.Ping, by socket: UDPSocket, unix: Int64) {
         guard let key = findings.orders.key, let slot = batch.takeSlot() else { return }
+        let instance = surroundings.instance
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
         Heartbeat.writePing(
             to: &packet,
             id: ping.sequence,
-            from: surroundings.instance,
+            from: instance,
             at: UInt64(clamping: unix),
             with: key
         )
-        queue(slot, packet.count, to: ping.address, by: socket)
+        let count = packet.count
+        queue(slot, count, to: ping.address, by: socket)
     }
 
     /// A Binding request of RFC 3489: a foreign server that only knows later ones answers it too.
@@ -108,7 +110,7 @@ struct ClusterLinkWork: ~Copyable {
         let id = TransactionID(high: UInt64.random(in: .min ... .max), low: UInt64.random(in: .min ... .max))
         probes[ping.address] = (id, ping.sequence)
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
-        var writer = MessageWriter(
+        let writer = MessageWriter(
             MessageType(.binding, .request),
             in: .classic,
             context: AttributeContext(transactionID: id, addressLayout: .standard),
@@ -118,7 +120,8 @@ struct ClusterLinkWork: ~Copyable {
         packet.write(id.high, at: 4)
         packet.write(id.low, at: 12)
         writer.finish(&packet)
-        queue(slot, packet.count, to: ping.address, by: socket)
+        let count = packet.count
+        queue(slot, count, to: ping.address, by: socket)
     }
 
     private mutating func queue(_ slot: Int, _ count: Int, to address: SocketAddress, by socket: UDPSocket) {
@@ -133,7 +136,7 @@ struct ClusterLinkWork: ~Copyable {
     }
 
     private mutating func flush() {
-        for failure in batch.flush() { findings.sendErrors[failure.destination] = failure.code }
+        if let failure = batch.flush().last { findings.sendErrors[failure.destination] = failure.code }
     }
 
     // MARK: - Listening
