@@ -91,6 +91,12 @@ extension MetricFacts {
                 DropReason.allCases.map { ($0.name, counters.dropped[$0.rawValue]) }
             ),
             Self.counter(
+                "stund_handed_over",
+                "Requests for another address that were handed to another server, and those of others that were answered.",
+                "direction",
+                [("to-others", counters.handedOver), ("for-others", counters.answeredForOthers)]
+            ),
+            Self.counter(
                 "stund_send_failures",
                 "Datagrams that the system refused to send, by kind of socket.",
                 "socket",

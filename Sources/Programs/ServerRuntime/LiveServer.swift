@@ -202,7 +202,9 @@ public final class LiveServer: RunningServer {
     /// Tells what is allowed but unwise in the settings, at start and after each reload.
     func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
-        if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
+        if loaded.settings.clusterKey == nil, loaded.settings.otherStunServers.contains(where: { !$0.isClassic }) {
+            log.log(.otherServersUnused, at: now)
+        }
     }
 
     /// Each allocation takes a socket, and a few dozen files are the server's own.
