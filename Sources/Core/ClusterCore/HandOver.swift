@@ -2,21 +2,26 @@ public import Addresses
 internal import STUNAuthentication
 public import STUNCodec
 
-/// A client's request on its way to the server that shall answer it: the envelope before the request.
+/// A client's request on its way to the server that shall answer it: the envelope around the request.
 ///
 /// ```
-/// | head: 44 bytes | port: 2 | address: 4 or 16 bytes | the client's request |
+/// | head: 44 bytes | client's port: 2 | address: 4 or 16 | the client's request | other port: 2 | address: 4 or 16 |
 /// ```
-/// It is put before the request in place, into the headroom of the packet.
+/// It is put around the request in place: the front into the packet's headroom, the back behind it.
 public struct HandOver: Equatable, Sendable {
     /// Where the request came from and the answer goes to.
     public var client: SocketAddress
+    /// What the answer names as CHANGED-ADDRESS or OTHER-ADDRESS: what the client was told before, of the same family.
+    ///
+    /// It names the server that answers, or another one when repetitions rotate, so only the first server knows it.
+    public var other: SocketAddress
     /// Whether the request was read on the second port.
     public var cameToSecondPort: Bool
 
-    /// Joins the two.
-    public init(client: SocketAddress, cameToSecondPort: Bool) {
+    /// Joins the three.
+    public init(client: SocketAddress, other: SocketAddress, cameToSecondPort: Bool) {
         self.client = client
+        self.other = other
         self.cameToSecondPort = cameToSecondPort
     }
 
@@ -38,15 +43,16 @@ public struct HandOver: Equatable, Sendable {
         }
     }
 
-    /// The length of the envelope in bytes: 50 or 62, less than a packet's headroom.
-    public static func envelopeLength(_ family: IPAddress.Family) -> Int {
-        SealedDatagram.headLength &+ 2 &+ (family == .v4 ? 4 : 16)
-    }
+    /// The length of the envelope before the request in bytes: 50 or 62, less than a packet's headroom.
+    static func frontLength(_ family: IPAddress.Family) -> Int { SealedDatagram.headLength &+ addressLength(family) }
+
+    /// The length of a port and an address in bytes, which is all that stands behind the request.
+    static func addressLength(_ family: IPAddress.Family) -> Int { family == .v4 ? 6 : 18 }
 
     private static var secondPortFlag: UInt8 { 1 }
     private static var v6Flag: UInt8 { 2 }
 
-    /// Puts the envelope before the request; false, and nothing done, when there is no room.
+    /// Puts the envelope around the request; false, and nothing done, when there is no room or the families differ.
     public func seal(
         _ packet: inout Packet,
         from sender: inout Sender,
@@ -54,7 +60,13 @@ public struct HandOver: Equatable, Sendable {
         with key: ClusterKey
     ) -> Bool {
         let family = client.address.family
-        guard packet.prepend(Self.envelopeLength(family)) else { return false }
+        let (back, end) = (packet.count, packet.count &+ Self.addressLength(family))
+        guard other.address.family == family, end <= packet.capacity, packet.start >= Self.frontLength(family) else {
+            return false
+        }
+        packet.resize(to: end)
+        Self.write(other, to: &packet, at: back)
+        guard packet.prepend(Self.frontLength(family)) else { return false }
         let flags = (cameToSecondPort ? Self.secondPortFlag : 0) | (family == .v6 ? Self.v6Flag : 0)
         SealedDatagram.Head(
             .handOver,
@@ -63,14 +75,7 @@ public struct HandOver: Equatable, Sendable {
             from: sender.instance,
             number: sender.next()
         ).write(to: &packet)
-        let offset = SealedDatagram.headLength
-        packet.write(client.port, at: offset)
-        if family == .v4 {
-            packet.write(client.address.v4Bits, at: offset &+ 2)
-        } else {
-            packet.write(client.address.high, at: offset &+ 2)
-            packet.write(client.address.low, at: offset &+ 10)
-        }
+        Self.write(client, to: &packet, at: SealedDatagram.headLength)
         SealedDatagram.seal(&packet, with: key.handOver)
         return true
     }
@@ -107,8 +112,8 @@ public struct HandOver: Equatable, Sendable {
             throw .malformed
         }
         let family: IPAddress.Family = head.flags & v6Flag == 0 ? .v4 : .v6
-        let length = envelopeLength(family)
-        guard packet.count >= length else { throw .malformed }
+        let (front, back) = (frontLength(family), addressLength(family))
+        guard packet.count >= front &+ back else { throw .malformed }
         guard head.instance != receiver.instance else { throw .selfSent }
         guard head.isFresh(at: receiver.unixMilliseconds) else {
             throw .stale(byMilliseconds: head.age(at: receiver.unixMilliseconds))
@@ -119,16 +124,27 @@ public struct HandOver: Equatable, Sendable {
         case .full: throw .tooMany
         }
         let handOver = HandOver(
-            client: client(family, in: packet.bytes),
+            client: address(family, in: packet.bytes, at: SealedDatagram.headLength),
+            other: address(family, in: packet.bytes, at: packet.count &- back),
             cameToSecondPort: head.flags & secondPortFlag != 0
         )
-        packet.removeFirst(length)
+        packet.resize(to: packet.count &- back)
+        packet.removeFirst(front)
         return handOver
     }
 
-    /// Reads the client's address of an envelope that is long enough.
-    private static func client(_ family: IPAddress.Family, in bytes: RawSpan) -> SocketAddress {
-        let offset = SealedDatagram.headLength
+    private static func write(_ address: SocketAddress, to packet: inout Packet, at offset: Int) {
+        packet.write(address.port, at: offset)
+        if address.address.family == .v4 {
+            packet.write(address.address.v4Bits, at: offset &+ 2)
+        } else {
+            packet.write(address.address.high, at: offset &+ 2)
+            packet.write(address.address.low, at: offset &+ 10)
+        }
+    }
+
+    /// Reads a port and an address of an envelope that is long enough.
+    private static func address(_ family: IPAddress.Family, in bytes: RawSpan, at offset: Int) -> SocketAddress {
         let address =
             family == .v4
             ? IPAddress(v4: bytes.uint32(at: offset &+ 2))

@@ -118,9 +118,9 @@ extension MessageCode {
             .info,
             "Change IP request not answered",
             meaning: "A change IP request cannot be answered because there is neither a second address nor "
-                + "another STUN server.",
-            remedy: "Set second-address if the host has a second public address; else nothing, clients cope "
-                + "with the silence."
+                + "another STUN server that is healthy.",
+            remedy: "Set second-address if the host has a second public address, or other-stun-servers and "
+                + "cluster-key if there is another host; else nothing."
         ),
         Definition(
             .handedOver,
@@ -324,9 +324,9 @@ extension MessageCode {
             .otherServersUnused,
             .warning,
             "Other STUN servers not used",
-            meaning: "other-stun-servers names servers of ours, but cluster-key is not set, so nothing is handed to them.",
-            remedy: "Set the same cluster-key on all of them (`openssl rand -hex 32` prints one), or write /classic behind "
-                + "foreign servers."
+            meaning: "other-stun-servers names servers of this make, but without cluster-key they believe "
+                + "each other nothing.",
+            remedy: "Set the same cluster-key on all of them, or remove them from other-stun-servers."
         ),
         Definition(
             .logNotWritten,

@@ -17,8 +17,8 @@ final class ClusterLink: Sendable {
         let addresses: [IPAddress]
         /// What this server says of itself; asked about once a second.
         let own: @Sendable () -> ServerState
-        /// Takes each new view.
-        let publish: @Sendable (ClusterView) -> Void
+        /// Takes each new view, and the key that goes with it.
+        let publish: @Sendable (ClusterView, ClusterKey?) -> Void
         /// The log.
         let tell: @Sendable (MessageCode, String) -> Void
         /// The wall clock in Unix milliseconds.

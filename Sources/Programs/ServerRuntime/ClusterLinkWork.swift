@@ -66,6 +66,8 @@ struct ClusterLinkWork: ~Copyable {
     private mutating func adopt(_ orders: ClusterLink.Orders, now: UInt64) {
         findings.orders = orders
         nextOwn = 0
+        // The key may be another one.
+        told = nil
         findings.membership.adopt(orders.entries, at: now)
         let stays = Set(orders.entries.map(\.address))
         probes = probes.filter { stays.contains($0.key) }
@@ -199,7 +201,7 @@ struct ClusterLinkWork: ~Copyable {
         let view = findings.membership.view(own: findings.own)
         if told.map({ $0.own != view.own || $0.peers != view.peers }) != false {
             told = view
-            surroundings.publish(view)
+            surroundings.publish(view, findings.orders.key)
         }
         link.report(findings)
     }

@@ -17,8 +17,10 @@ final class ClusterService: Sendable {
         let plan: ListenPlan
         /// The relay's ports; nil when TURN is off.
         let relay: RelayTable?
-        /// Takes each new view.
-        let publish: @Sendable (ClusterView) -> Void
+        /// Takes each new view, and what workers go by to believe the others.
+        let publish: @Sendable (ClusterView, ClusterTrust?) -> Void
+        /// Takes how the others are named, by `ClusterPeer.id`.
+        let name: @Sendable ([UInt16: String]) -> Void
         /// The log.
         let tell: @Sendable (MessageCode, String) -> Void
     }
@@ -39,6 +41,9 @@ final class ClusterService: Sendable {
 
     init(_ surroundings: Surroundings) throws(SocketError) {
         let mark = DrainMark()
+        let filter = ReplayFilter()
+        let publish = surroundings.publish
+        let name = surroundings.name
         let (plan, relay) = (surroundings.plan, surroundings.relay)
         let version = ServerState.version(surroundings.version)
         let link = try ClusterLink(
@@ -57,7 +62,7 @@ final class ClusterService: Sendable {
                     state.port2 = plan.v4.readsPort2 ? plan.v4.port2 : 0
                     return state
                 },
-                publish: surroundings.publish,
+                publish: { view, key in publish(view, key.map { ClusterTrust(key: $0, filter: filter) }) },
                 tell: surroundings.tell
             )
         )
@@ -67,7 +72,11 @@ final class ClusterService: Sendable {
             resolver,
             listening: plan.sockets.filter { !$0.isShortcut }.map(\.local.address),
             tell: surroundings.tell
-        ) { servers in link.use { $0.servers = servers } }
+        ) { servers in
+            let named = servers.enumerated().map { (UInt16(clamping: $0.offset), "\($0.element.server)") }
+            name(Dictionary(named) { first, _ in first })
+            link.use { $0.servers = servers }
+        }
     }
 
     /// How much of what there is is used, in thousandths: of what is scarcest.
@@ -106,9 +115,4 @@ extension ListenPlan {
                 .local.address
         }
     }
-}
-
-extension Settings {
-    /// Whether servers of ours are named that nothing can be handed to.
-    var lacksClusterKey: Bool { clusterKey == nil && otherStunServers.contains { !$0.isClassic } }
 }

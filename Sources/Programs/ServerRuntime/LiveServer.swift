@@ -90,7 +90,7 @@ public final class LiveServer: RunningServer {
                 log: log
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
-            cluster = try Self.makeCluster(version, plan, relay, pool, log)
+            cluster = try Self.makeCluster(version, plan, relay, shared, pool)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -114,16 +114,18 @@ public final class LiveServer: RunningServer {
         _ version: String,
         _ plan: ListenPlan,
         _ relay: RelayService?,
-        _ pool: WorkerPool,
-        _ log: EventLog
+        _ shared: WorkerPool.Shared,
+        _ pool: WorkerPool
     ) throws(StartError) -> ClusterService {
+        let (teller, log) = (shared.teller, shared.log)
         do throws(SocketError) {
             return try ClusterService(
                 ClusterService.Surroundings(
                     version: version,
                     plan: plan,
                     relay: relay?.table,
-                    publish: { _ in },
+                    publish: { pool.adopt($0, trust: $1) },
+                    name: { teller.adopt(peerNames: $0) },
                     tell: { log.log($0, $1, at: SystemClock.realtime()) }
                 )
             )
@@ -230,7 +232,9 @@ public final class LiveServer: RunningServer {
     /// Tells what is allowed but unwise in the settings, at start and after each reload.
     func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
-        if loaded.settings.lacksClusterKey { log.log(.otherServersUnused, at: now) }
+        if loaded.settings.clusterKey == nil, loaded.settings.otherStunServers.contains(where: { !$0.isClassic }) {
+            log.log(.otherServersUnused, at: now)
+        }
     }
 
     /// Each allocation takes a socket, and a few dozen files are the server's own.
