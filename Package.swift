@@ -73,12 +73,24 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .systemLibrary(
+            name: "CCares",
+            path: "Sources/Engine/CCares",
+            pkgConfig: "libcares",
+            providers: [.apt(["libc-ares-dev"])]
+        ),
         .target(name: "CLinux", path: "Sources/Engine/CLinux"),
         .target(
             name: "PacketEngine",
             dependencies: ["Addresses", "CLinux"],
             path: "Sources/Engine/PacketEngine",
             swiftSettings: lifetimes
+        ),
+        .target(
+            name: "NameService",
+            dependencies: ["Addresses", "CCares", "CLinux"],
+            path: "Sources/Engine/NameService",
+            swiftSettings: swiftSettings
         ),
         // Operations: how people run it.
         .target(
@@ -159,6 +171,7 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
                 "AccountStore",
                 "Administration",
                 "ServerSettings",
@@ -173,6 +186,7 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Console",
+                "NameService",
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
@@ -239,6 +253,19 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "NameServiceTests",
+            dependencies: ["NameService", "TestNames", "TestSockets", "Addresses"],
+            path: "Tests/Engine/NameServiceTests",
+            swiftSettings: swiftSettings
+        ),
+        // A name server of the tests: Debian's dnsmasq on a port of its own.
+        .target(
+            name: "TestNames",
+            dependencies: ["Addresses"],
+            path: "Tests/Engine/TestNames",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ServerSettingsTests",
             dependencies: ["ServerSettings", "Addresses"],
             path: "Tests/Operations/ServerSettingsTests",
@@ -289,6 +316,8 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
+                "TestNames",
                 "AccountStore",
                 "Administration",
                 "ServerSettings",
@@ -304,6 +333,7 @@ let package = Package(
             name: "stundTests",
             dependencies: [
                 "stund",
+                "NameService",
                 "Addresses",
                 "AccountStore",
                 "Administration",
@@ -317,7 +347,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund"],
+            dependencies: ["stund", "TestNames"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),
