@@ -1,4 +1,5 @@
 import Addresses
+public import ClusterCore
 public import STUNCodec
 
 /// The decisions of a STUN and TURN server: bytes in, a verdict out.
@@ -27,6 +28,11 @@ public struct Server: Sendable {
     /// The refusal of the last datagram, if it was a TURN request that was refused; not for the normal first 401.
     public internal(set) var refused: RefusedRequest?
 
+    /// Whether new allocations are refused, since the server is about to stop; all that lives goes on.
+    public var isDraining = false
+    /// The other servers; nil when there are none.
+    public var cluster: ClusterView?
+
     var bindingLimiter: RateLimiter
     var challengeLimiter: RateLimiter
     var table: AllocationTable
@@ -34,6 +40,8 @@ public struct Server: Sendable {
     var effects: [Effect] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
+    /// How many clients were sent to other servers: takes turns among those that are loaded alike.
+    var redirections: UInt64 = 0
     /// How many allocations were made.
     var serial: UInt64 = 0
     var nextReport = Instant.start

@@ -133,8 +133,8 @@ public final class ControlSocket: Sendable {
             return .refused(
                 """
                 the request is not one this server knows: send one line of JSON such as {"request":"status"}; there are \
-                status, overview, readiness, metrics, log, statistics, clear-log, clear-statistics, reload, sessions, and \
-                with a "subject" disconnect and explain
+                status, overview, readiness, metrics, log, statistics, clear-log, clear-statistics, reload, sessions, drain, \
+                undrain, and with a "subject" disconnect and explain
                 """
             )
         }
@@ -158,6 +158,9 @@ public final class ControlSocket: Sendable {
         return answer
     }
 
+    /// Whom the log names who asked here.
+    private static let person = "`stund drain`"
+
     private func handle(_ request: ControlRequest) async -> ControlAnswer {
         do {
             switch request {
@@ -172,6 +175,8 @@ public final class ControlSocket: Sendable {
             case .reload: try await server.reload()
             case .sessions(let query): return .sessions(try await server.sessions(query))
             case .disconnect(let subject): return .disconnected(try await server.disconnect(.any(subject)))
+            case .drain(let order): return .drain(try await server.drain(order, by: Self.person))
+            case .undrain: return .drain(try await server.undrain(by: Self.person))
             case .explain(let subject): return .explanation(try await server.explain(subject))
             case .explainPeer(let user, let peer):
                 return .explanation(try await server.explain(user: user, peer: peer))

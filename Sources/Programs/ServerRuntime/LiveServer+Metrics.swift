@@ -24,7 +24,8 @@ extension LiveServer {
                 )
             },
             logEntries: log.entryCounts,
-            process: ProcessFigures.now()
+            process: ProcessFigures.now(),
+            isDraining: isDraining
         ).families
     }
 }
@@ -48,6 +49,8 @@ struct MetricFacts {
     var logEntries: [(level: LogLevel, count: UInt64)]
     /// nil on a host that does not tell.
     var process: ProcessFigures?
+    /// Whether new allocations are refused.
+    var isDraining = false
 
     /// The families in the order of `docs/metrics.md`.
     var families: [MetricFamily] { messages + relaying + state + processFamilies }
@@ -141,6 +144,12 @@ extension MetricFacts {
                 "direction",
                 [("to-peers", traffic.bytesToPeers), ("to-clients", traffic.bytesToClient)]
             ),
+            Self.counter(
+                "stund_redirects",
+                "Allocate requests that were sent to another server, by cause.",
+                "cause",
+                Counters.redirectCauses.enumerated().map { ($0.element, totals.counters.redirected[$0.offset]) }
+            ),
             Self.gauge("stund_allocations", "Allocations now.", Double(totals.sessions)),
             Self.gauge(
                 "stund_relay_ports_free",
@@ -161,6 +170,7 @@ extension MetricFacts {
                 "Secrets for timed credentials that are not retired.",
                 Double(relay?.secrets ?? 0)
             ),
+            Self.gauge("stund_draining", "Whether new allocations are refused (1) or not (0).", isDraining ? 1 : 0),
             Self.gauge("stund_workers", "Worker threads.", Double(workers)),
             Self.gauge("stund_sources", "Sources that the statistics remember.", Double(sources)),
             Self.counter(

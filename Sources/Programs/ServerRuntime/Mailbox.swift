@@ -1,3 +1,4 @@
+import ClusterCore
 import PacketEngine
 import ServerCore
 import Synchronization
@@ -18,6 +19,10 @@ enum WorkerMessage: Sendable {
     case sessions([SessionList.Entry], @Sendable ([SessionDetail]?) -> Void)
     /// End the allocations that are meant, and say how many.
     case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
+    /// Refuse new allocations, or take them again.
+    case drain(Bool)
+    /// Take over what is known of the other servers.
+    case cluster(ClusterView?)
     /// End.
     case stop
 }
@@ -100,7 +105,7 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .clearSources, .stop: break
+        case .adopt, .clearSources, .cluster, .drain, .stop: break
         }
     }
 }

@@ -241,6 +241,8 @@ extension Worker {
             switch message {
             case .adopt(let policy): server.policy = policy
             case .clearSources: server.clearSources()
+            case .cluster(let view): server.cluster = view
+            case .drain(let isDraining): server.isDraining = isDraining
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))

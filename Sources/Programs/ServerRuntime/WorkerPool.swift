@@ -1,3 +1,4 @@
+import ClusterCore
 import Dispatch
 import Foundation
 import Observability
@@ -116,6 +117,16 @@ final class WorkerPool: Sendable {
     /// Gives all workers a new policy.
     func adopt(_ policy: Policy) {
         for mailbox in mailboxes { mailbox.send(.adopt(policy)) }
+    }
+
+    /// Makes all workers refuse new allocations, or take them again.
+    func drain(_ isDraining: Bool) {
+        for mailbox in mailboxes { mailbox.send(.drain(isDraining)) }
+    }
+
+    /// Tells all workers what is known of the other servers.
+    func adopt(_ view: ClusterView?) {
+        for mailbox in mailboxes { mailbox.send(.cluster(view)) }
     }
 
     /// Makes all workers forget the statistics' sources.
