@@ -35,6 +35,8 @@ extension Server {
         let staysV4 = request.dontFragment != nil && context.flow.source.address.family == .v4
         if staysV4, wanted.includesV6 { throw .unknownAttribute(.dontFragment) }
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
+        // 11. What a token stands for is here and nowhere else.
+        if request.reservationToken == nil { try redirect(context, turn) }
         let account = try admit(identity, turn, now: context.now)
         // Open, or give back what was counted.
         do throws(Refusal) {
