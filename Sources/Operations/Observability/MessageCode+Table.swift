@@ -461,7 +461,8 @@ extension MessageCode {
             .drainBegan,
             .notice,
             "Drain began",
-            meaning: "The server takes no new allocations from now on, since somebody asked it to drain or it got SIGTERM; the "
+            meaning:
+                "The server takes no new allocations from now on, since somebody asked it to drain or it got SIGTERM; the "
                 + "entry says how many allocations are left and until when they may go on.",
             remedy: "Nothing; `stund drain --cancel` takes it back."
         ),
@@ -469,7 +470,8 @@ extension MessageCode {
             .drainEnded,
             .notice,
             "Drain ended",
-            meaning: "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
+            meaning:
+                "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
             remedy: "Nothing, or start the server again."
         ),
         Definition(

@@ -25,8 +25,9 @@ struct DrainState: Sendable {
 }
 
 extension LiveServer {
-    /// How often it is looked whether an allocation is left. Not at once after an order, so that whoever gave it still
-    /// hears of it.
+    /// How often it is looked whether an allocation is left.
+    ///
+    /// Not at once after an order, so that whoever gave it still hears of it.
     private static let pause = Duration.milliseconds(200)
     /// How long workers may take until they refuse new allocations.
     private static let patience = Duration.seconds(1)

@@ -128,7 +128,8 @@ extension Refusal {
             RefusalText(
                 "the server is being stopped and takes no new allocations, and no other server of the client's address "
                     + "family is there to name",
-                cure: "Wait until the server has been started again, take the drain back with `stund drain --cancel`, or set "
+                cure:
+                    "Wait until the server has been started again, take the drain back with `stund drain --cancel`, or set "
                     + "other-stun-servers and cluster-key so that clients are sent on."
             )
         }
@@ -175,7 +176,8 @@ extension RefusalContext {
 extension Redirection {
     /// The redirection in words.
     fileprivate var text: RefusalText {
-        let cure = "Nothing: clients that know ALTERNATE-SERVER ask there by themselves; name several servers to the others."
+        let cure =
+            "Nothing: clients that know ALTERNATE-SERVER ask there by themselves; name several servers to the others."
         switch cause {
         case .draining:
             return RefusalText(

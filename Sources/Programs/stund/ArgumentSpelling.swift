@@ -5,13 +5,15 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "code", "comment", "config", "days", "for", "host", "html-port", "level", "limit", "log", "peer", "realm", "role",
+        "code", "comment", "config", "days", "for", "host", "html-port", "level", "limit", "log", "peer", "realm",
+        "role",
         "search",
         "set", "sort", "ttl", "until", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "cancel", "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show", "stay",
+        "cancel", "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse",
+        "secret-stdin", "show", "stay",
         "version",
     ]
     /// The names of the commands.

@@ -107,7 +107,9 @@ enum DrainEnd {
     }
 
     private static func date(_ text: String) -> Date? {
-        guard let match = text.wholeMatch(of: /(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d)?(Z|[+-]\d\d:\d\d)/) else { return nil }
+        guard let match = text.wholeMatch(of: /(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d)?(Z|[+-]\d\d:\d\d)/) else {
+            return nil
+        }
         let whole = "\(match.1)\(match.2 ?? ":00")\(match.3)"
         let style = Date.ISO8601FormatStyle(timeZoneSeparator: .colon)
         return try? style.parse(whole)

@@ -49,7 +49,9 @@ struct StatusActionsTests {
         #expect(!draining.contains("not ready for clients") && draining.contains("value=\"undrain\""))
         #expect(try await fixture.get("/index_de.htm").text.contains("nimmt keine neuen Allokationen an und bleibt"))
         _ = try await fixture.post("/index_en.htm", ["do": "drain", "minutes": ""])
-        #expect(try await fixture.get("/index_en.htm").text.contains("ends when none is left: 2 allocations now, without"))
+        #expect(
+            try await fixture.get("/index_en.htm").text.contains("ends when none is left: 2 allocations now, without")
+        )
         fixture.server.set { $0.status.drain?.state = .drained }
         #expect(try await fixture.get("/index_en.htm").text.contains("stund has drained"))
         fixture.server.set { $0.checks.append(Check("store", isGood: false, "gone")) }

@@ -55,7 +55,10 @@ struct LiveDrainTests {
         #expect(about.findings.contains { $0.topic == "server" && $0.cure?.contains("--cancel") == true })
         #expect(about.refusals.first?.code == 508 && about.refusals.first?.cause.contains("being stopped") == true)
         let began = try await told(1124, by: host)
-        #expect(began.count == 1 && began.first?.contains("somebody asked for it; 1 allocation left") == true, "\(began)")
+        #expect(
+            began.count == 1 && began.first?.contains("somebody asked for it; 1 allocation left") == true,
+            "\(began)"
+        )
         try client.release()
         await end(of: host)
         let ended = try await told(1125, by: host)
@@ -89,7 +92,9 @@ struct LiveDrainTests {
         #expect(try client.request(0x0004).isSuccess, "the process ends it, and not the drain")
     }
 
-    @Test("a server that is to stay ends what is left at the deadline, and goes on refusing until somebody takes it back")
+    @Test(
+        "a server that is to stay ends what is left at the deadline, and goes on refusing until somebody takes it back"
+    )
     func staying() async throws {
         let (host, client) = try occupied()
         _ = try await host.server.drain(DrainOrder(seconds: 0, stays: true), by: "a")
@@ -120,7 +125,9 @@ struct LiveDrainTests {
         await end(of: host)
     }
 
-    @Test("a client that follows ALTERNATE-SERVER gets its allocation at the other server, and no other of the two does")
+    @Test(
+        "a client that follows ALTERNATE-SERVER gets its allocation at the other server, and no other of the two does"
+    )
     func redirected() async throws {
         let (first, second) = (try ServerUnderTest(Self.settings), try ServerUnderTest(Self.settings))
         first.server.pool.adopt(view(of: second), trust: nil)
@@ -157,7 +164,10 @@ struct LiveDrainTests {
 
     @Test(
         "turnutils_uclient, coturn's client, follows ALTERNATE-SERVER to the other server",
-        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/turnutils_uclient"), "needs Debian's coturn")
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/turnutils_uclient"),
+            "needs Debian's coturn"
+        )
     )
     func coturnClient() async throws {
         let settings = Self.settings + "rfc5766-channels: on\n"

@@ -10,7 +10,8 @@ struct DrainCommandTests {
         "a duration is a number of seconds, or has its unit",
         arguments: [
             ("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("30d", 2_592_000),
-            ("31d", nil), ("2592001", nil), ("", nil), ("s", nil), ("-1", nil), ("+1", nil), ("1.5h", nil), ("1 h", nil),
+            ("31d", nil), ("2592001", nil), ("", nil), ("s", nil), ("-1", nil), ("+1", nil), ("1.5h", nil),
+            ("1 h", nil),
             ("1w", nil), ("99999999999999999999", nil), ("153722867280912931m", nil), ("١", nil),
         ] as [(String, Int?)]
     )
@@ -38,7 +39,8 @@ struct DrainCommandTests {
     @Test(
         "options that exclude each other and times that are none are refused before the server is asked",
         arguments: [
-            ["--cancel", "--stay"], ["--cancel", "--for", "1h"], ["--until", "22:00", "--for", "1h"], ["--for", "soon"],
+            ["--cancel", "--stay"], ["--cancel", "--for", "1h"], ["--until", "22:00", "--for", "1h"],
+            ["--for", "soon"],
             ["--until", "then"],
         ]
     )

@@ -23,10 +23,7 @@ extension Server {
             end(index, .expired, now: context.now, ports: &ports)
         }
         // 3. Only UDP is relayed.
-        guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
-            throw .missing(.requestedTransport)
-        }
-        guard transport == .udp else { throw .transport(transport.protocolNumber) }
+        try Self.checkTransport(message, request)
         // RFC 8656 section 21.4: tunnels would let packets go in circles.
         if let rule = turn.peers.tunnel(context.flow.source.address) { throw .client(rule) }
         // 5 to 9.
@@ -55,6 +52,13 @@ extension Server {
             ledger.total.removeAllocation()
             throw error
         }
+    }
+
+    private static func checkTransport(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
+        guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
+            throw .missing(.requestedTransport)
+        }
+        guard transport == .udp else { throw .transport(transport.protocolNumber) }
     }
 
     /// 10. Counts the allocation for the user and for all, before anything is opened.

@@ -86,15 +86,8 @@ struct OverviewPage: ConsolePage {
             isDraining: status.drain != nil,
             sentence: state.sentence,
             weight: state.weight,
-            facts: request.texts(
-                "overview_runs",
-                ShownText(status.version).text,
-                HumanText.duration(status.uptime)
-            ),
-            listens: request.texts(
-                "overview_listens",
-                ShownText(status.listeners.joined(separator: ", "), most: 600).text
-            ),
+            facts: Self.facts(status, request.texts),
+            listens: Self.listens(status, request.texts),
             problems: state.problems,
             warnings: state.warnings,
             tries: state.isFirstStart ? state.tries : [],
@@ -112,6 +105,14 @@ struct OverviewPage: ConsolePage {
             hasRelays: !relays.isEmpty
         )
         return PageBody(template: "overview", model: model, isLive: true)
+    }
+
+    private static func facts(_ status: ServerStatus, _ texts: Texts) -> String {
+        texts("overview_runs", ShownText(status.version).text, HumanText.duration(status.uptime))
+    }
+
+    private static func listens(_ status: ServerStatus, _ texts: Texts) -> String {
+        texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text)
     }
 
     func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
