@@ -7,16 +7,16 @@ enum ArgumentSpelling {
     static let valued: Set<String> = [
         "code", "comment", "config", "days", "host", "html-port", "level", "limit", "log", "peer", "realm", "role",
         "search",
-        "set", "sort", "ttl", "user",
+        "server", "set", "sort", "ttl", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
+        "clear", "decode", "help", "json", "no-check", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
         "version",
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "help", "log", "metrics", "operator", "password", "secret",
+        "check", "credentials", "disconnect", "dns", "explain", "help", "log", "metrics", "operator", "password", "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]
     /// The names of the commands that stand below others.
