@@ -161,7 +161,8 @@ final class ResolverThread: Sendable {
     ) {
         for entry in waiting where entry.deadline <= now { answer(entry.job, .failure(.timedOut)) }
         waiting.removeAll { $0.deadline <= now }
-        for index in asked.indices where asked[index].channel.result == .failure(.noServer) && !asked[index].isRepeated {
+        for index in asked.indices where asked[index].channel.result == .failure(.noServer) && !asked[index].isRepeated
+        {
             let job = asked[index].job
             guard let channel = try? CaresChannel(job.question, job.options, takesRefusals: true) else { continue }
             asked[index].channel = channel

@@ -38,21 +38,27 @@ public struct ZoneCheck: Sendable {
         self.names = names
     }
 
-    /// Asks for everything, one question after the other, and says what was found.
+    /// Asks for everything at the same time, and says what was found.
     public func findings() async -> [ZoneFinding] {
-        var all: [ZoneFinding] = []
-        for family in IPAddress.Family.allCases { all += await addressFindings(family) }
-        for service in plan.services { all += await serviceFindings(service) }
-        for target in otherTargets { all += await targetFindings(target) }
-        if !plan.naming.isEmpty { all.append(await namingFinding()) }
-        for name in plan.absent { all += await absentFindings(name) }
-        return all
+        var questions: [@Sendable () async -> [ZoneFinding]] = []
+        for family in IPAddress.Family.allCases { questions.append { await addressFindings(family) } }
+        for service in plan.services { questions.append { await serviceFindings(service) } }
+        for target in otherTargets { questions.append { await targetFindings(target) } }
+        for wanted in plan.naming { questions.append { [await namingFinding(wanted)] } }
+        for name in plan.absent { questions.append { await absentFindings(name) } }
+        return await withTaskGroup(of: (Int, [ZoneFinding]).self) { group in
+            for (index, question) in questions.enumerated() { group.addTask { (index, await question()) } }
+            var found = [[ZoneFinding]](repeating: [], count: questions.count)
+            for await (index, findings) in group { found[index] = findings }
+            return found.flatMap(\.self)
+        }
     }
 
     /// The hosts of other servers that the plan leads to.
     private var otherTargets: [String] {
         var targets: [String] = []
-        for record in plan.services.flatMap(\.records) where record.target != plan.host && !targets.contains(record.target) {
+        for record in plan.services.flatMap(\.records)
+        where record.target != plan.host && !targets.contains(record.target) {
             targets.append(record.target)
         }
         return targets
@@ -91,7 +97,9 @@ public struct ZoneCheck: Sendable {
             found = try await names.services(service.name).map(\.normalized)
         } catch {
             guard error.isCertain else { return [unanswered(record, error)] }
-            return service.records.map { ZoneFinding(state: .missing, record: record, text: "should be \($0.zoneText)") }
+            return service.records.map {
+                ZoneFinding(state: .missing, record: record, text: "should be \($0.zoneText)")
+            }
         }
         let areEqual = Set(found.map { [$0.priority, $0.weight] }).count == 1
         var result: [ZoneFinding] = []
@@ -134,9 +142,8 @@ public struct ZoneCheck: Sendable {
         }
     }
 
-    private func namingFinding() async -> ZoneFinding {
+    private func namingFinding(_ wanted: NamingAuthorityRecord) async -> ZoneFinding {
         let record = "\(plan.domain) NAPTR"
-        let wanted = plan.naming[0]
         let found: [NamingAuthorityRecord]
         do throws(NameError) {
             found = try await names.namingAuthority(plan.domain).filter(\.isForTURNOverUDP)

@@ -123,7 +123,9 @@ public struct ZonePlan: Sendable, Equatable {
             )
         }
         if !settings.secondAddress.isEmpty, settings.otherStunServers.contains(where: { !$0.isClassic }) {
-            notes.append("_stun-behavior is for servers with two addresses (RFC 5780): other servers have no line there")
+            notes.append(
+                "_stun-behavior is for servers with two addresses (RFC 5780): other servers have no line there"
+            )
         }
         if !settings.turn { notes.append("turn is off, so there are no lines for TURN") }
         if !isInZone {

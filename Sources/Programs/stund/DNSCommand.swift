@@ -109,7 +109,10 @@ struct ZoneReport: Encodable {
         self.findings = findings
         var lines = ["; Lines for the zone \(plan.domain), of stund \(Version.current)"] + plan.lines
         let port = plan.port ?? OtherServer.defaultPort
-        lines += ["; Clients that know SRV and NAPTR are told stun:\(domain)" + (plan.naming.isEmpty ? "" : ", turn:\(domain)")]
+        lines += [
+            "; Clients that know SRV and NAPTR are told stun:\(domain)"
+                + (plan.naming.isEmpty ? "" : ", turn:\(domain)")
+        ]
         lines[lines.count - 1] += " (RFC 7064, RFC 7065), without a port."
         lines.append("; Others, such as browsers, ask for addresses only: stun:\(host):\(port)")
         if !plan.naming.isEmpty { lines[lines.count - 1] += ", turn:\(host):\(port)?transport=udp" }
