@@ -49,7 +49,7 @@ struct ZonePlanTests {
         #expect(behavior?.records.map(\.target) == ["stun.example.org"])
     }
 
-    @Test("Other servers are further targets of one priority and weight; those without a name, foreign ones and itself are not")
+    @Test("Other servers with a name are further targets, of one priority and weight; foreign ones are not")
     func fleet() throws {
         let plan = try plan([
             "stun-port-1": "3480",
@@ -63,7 +63,7 @@ struct ZonePlanTests {
         #expect(plan.port == 3480)
     }
 
-    @Test("What clients reach is external-ip, else address, else the way out; a private IPv6 address is nothing for others")
+    @Test("What clients reach is external-ip, else address, else the way out, by IPv6 only if it is public")
     func addresses() throws {
         let shown = { (plan: ZonePlan) in plan.addresses.map(\.description) }
         #expect(shown(try plan(["external-ip": "203.0.113.5"])) == ["203.0.113.5", "2001:db8::2"])

@@ -2,7 +2,10 @@ import Foundation
 import TestNames
 import Testing
 
-@Suite("stund dns compares a real zone with the settings", .enabled(if: TestNameServer.isInstalled, "needs dnsmasq-base"))
+@Suite(
+    "stund dns compares a real zone with the settings",
+    .enabled(if: TestNameServer.isInstalled, "needs Debian's dnsmasq-base")
+)
 struct DNSCommandTests {
     private struct Report: Decodable {
         struct Finding: Decodable {
@@ -25,7 +28,8 @@ struct DNSCommandTests {
     private static let right = [
         "host-record=stun.zone.test,192.0.2.1", "host-record=b.zone.test,192.0.2.8",
         "srv-host=_stun._udp.zone.test,stun.zone.test,3478,0,5", "srv-host=_stun._udp.zone.test,b.zone.test,3490,0,5",
-        "srv-host=_turn._udp.zone.test,STUN.zone.test,3478,10,10", "srv-host=_turn._udp.zone.test,b.zone.test,3490,10,10",
+        "srv-host=_turn._udp.zone.test,STUN.zone.test,3478,10,10",
+        "srv-host=_turn._udp.zone.test,b.zone.test,3490,10,10",
         "srv-host=_stun-behavior._udp.zone.test,stun.zone.test,3478",
         "naptr-record=zone.test,1,1,S,RELAY:turn.tcp:turn.udp,,_turn._udp.zone.test",
         "naptr-record=zone.test,1,1,s,SIP+D2U,,_sip._udp.zone.test",
@@ -37,7 +41,8 @@ struct DNSCommandTests {
         return try await withTemporaryFolder { folder in
             let file = folder + "/stund.yaml"
             try Self.settings.write(toFile: file, atomically: true, encoding: .utf8)
-            let command = [Partners.stund, "dns", "zone.test", "--config", file, "-server", "\(server.address)"] + words
+            let place = "\(server.address)"
+            let command = [Partners.stund, "dns", "zone.test", "--config", file, "-server", place] + words
             let json = try await Program.run(command + ["--json"])
             let report = try JSONDecoder().decode(Report.self, from: Data(json.output.utf8))
             let text = try await Program.run(command)
@@ -59,7 +64,7 @@ struct DNSCommandTests {
         let (report, _) = try await check([])
         var records = ["host-record=b.zone.test,192.0.2.8"]
         for line in report.lines where !line.hasPrefix(";") {
-            let words = line.split(separator: " ").map { $0.replacing("\"", with: "").trimmingSuffix(".") }
+            let words = line.split(separator: " ").map { withoutQuotesAndDot(String($0)) }
             switch words[3] {
             case "A": records.append("host-record=\(words[0]),\(words[4])")
             case "SRV": records.append("srv-host=\(words[0]),\(words[7]),\(words[6]),\(words[4]),\(words[5])")
@@ -84,8 +89,10 @@ struct DNSCommandTests {
         let (_, text) = try await check([
             "host-record=stun.zone.test,192.0.2.77", "host-record=stun.zone.test,2001:db8::7",
             "host-record=c.zone.test,192.0.2.9", "cname=b.zone.test,c.zone.test",
-            "srv-host=_stun._udp.zone.test,stun.zone.test,3999,10,10", "srv-host=_stun._udp.zone.test,x.zone.test,3478,10,10",
-            "srv-host=_turn._udp.zone.test,stun.zone.test,3478,10,10", "srv-host=_turn._udp.zone.test,b.zone.test,3490,20,10",
+            "srv-host=_stun._udp.zone.test,stun.zone.test,3999,10,10",
+            "srv-host=_stun._udp.zone.test,x.zone.test,3478,10,10",
+            "srv-host=_turn._udp.zone.test,stun.zone.test,3478,10,10",
+            "srv-host=_turn._udp.zone.test,b.zone.test,3490,20,10",
             "srv-host=_turns._tcp.zone.test,stun.zone.test,5349,10,10",
             "srv-host=_turn._tcp.zone.test,other.zone.test,3478,10,10",
             "naptr-record=zone.test,1,1,a,RELAY:turn.udp,,x.zone.test",
@@ -134,8 +141,8 @@ struct DNSCommandTests {
     }
 }
 
-extension String {
-    fileprivate func trimmingSuffix(_ suffix: String) -> String {
-        hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
-    }
+/// A word of a zone file as dnsmasq takes it.
+private func withoutQuotesAndDot(_ word: String) -> String {
+    let plain = word.filter { $0 != "\"" }
+    return plain.hasSuffix(".") ? String(plain.dropLast()) : plain
 }
