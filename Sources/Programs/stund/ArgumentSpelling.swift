@@ -8,17 +8,18 @@ enum ArgumentSpelling {
         "code", "comment", "config", "days", "for", "host", "html-port", "level", "limit", "log", "peer", "realm",
         "role",
         "search",
-        "set", "sort", "ttl", "until", "user",
+        "server", "set", "sort", "ttl", "until", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "cancel", "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse",
+        "cancel", "clear", "decode", "help", "json", "no-check", "no-daemon", "password-stdin", "replace", "reverse",
         "secret-stdin", "show", "stay",
         "version",
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "drain", "explain", "fleet", "help", "log", "metrics", "operator", "password",
+        "check", "credentials", "disconnect", "dns", "drain", "explain", "fleet", "help", "log", "metrics", "operator",
+        "password",
         "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]
