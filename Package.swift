@@ -73,6 +73,11 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .systemLibrary(
+            name: "CHiredis",
+            path: "Sources/Engine/CHiredis",
+            providers: [.apt(["libhiredis-dev"])]
+        ),
         .target(name: "CLinux", path: "Sources/Engine/CLinux"),
         .target(
             name: "PacketEngine",
@@ -99,6 +104,19 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Operations/AccountStore",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "ClusterStore",
+            dependencies: [
+                "AccountStore",
+                "STUNAuthentication",
+                "ServerSettings",
+                "Addresses",
+                "CHiredis",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/ClusterStore",
             swiftSettings: swiftSettings
         ),
         .target(
@@ -160,6 +178,7 @@ let package = Package(
                 "STUNCodec",
                 "PacketEngine",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -257,6 +276,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "ClusterStoreTests",
+            dependencies: ["ClusterStore", "AccountStore", "Addresses", "ServerSettings", "STUNAuthentication"],
+            path: "Tests/Operations/ClusterStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "STUNCodec", "WireFixtures", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -290,6 +315,7 @@ let package = Package(
                 "STUNCodec",
                 "PacketEngine",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
