@@ -78,12 +78,24 @@ let package = Package(
             path: "Sources/Engine/CHiredis",
             providers: [.apt(["libhiredis-dev"])]
         ),
+        .systemLibrary(
+            name: "CCares",
+            path: "Sources/Engine/CCares",
+            pkgConfig: "libcares",
+            providers: [.apt(["libc-ares-dev"])]
+        ),
         .target(name: "CLinux", path: "Sources/Engine/CLinux"),
         .target(
             name: "PacketEngine",
             dependencies: ["Addresses", "CLinux"],
             path: "Sources/Engine/PacketEngine",
             swiftSettings: lifetimes
+        ),
+        .target(
+            name: "NameService",
+            dependencies: ["Addresses", "CCares", "CLinux"],
+            path: "Sources/Engine/NameService",
+            swiftSettings: swiftSettings
         ),
         // Operations: how people run it.
         .target(
@@ -177,6 +189,7 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
                 "AccountStore",
                 "ClusterStore",
                 "Administration",
@@ -192,6 +205,7 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Console",
+                "NameService",
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
@@ -258,6 +272,19 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "NameServiceTests",
+            dependencies: ["NameService", "TestNames", "TestSockets", "Addresses"],
+            path: "Tests/Engine/NameServiceTests",
+            swiftSettings: swiftSettings
+        ),
+        // A name server of the tests: Debian's dnsmasq on a port of its own.
+        .target(
+            name: "TestNames",
+            dependencies: ["Addresses"],
+            path: "Tests/Engine/TestNames",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ServerSettingsTests",
             dependencies: ["ServerSettings", "Addresses"],
             path: "Tests/Operations/ServerSettingsTests",
@@ -314,6 +341,8 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
+                "TestNames",
                 "AccountStore",
                 "ClusterStore",
                 "Administration",
@@ -330,6 +359,7 @@ let package = Package(
             name: "stundTests",
             dependencies: [
                 "stund",
+                "NameService",
                 "Addresses",
                 "AccountStore",
                 "Administration",
@@ -343,7 +373,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund"],
+            dependencies: ["stund", "TestNames"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),

@@ -11,7 +11,11 @@ public struct Counters: Sendable {
     /// Error answers, in the order of `errorCodes`.
     public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
-    public private(set) var dropped = InlineArray<20, UInt64>(repeating: 0)
+    public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
+    /// Requests that were handed to other servers.
+    public private(set) var handedOver: UInt64 = 0
+    /// Success answers to requests that other servers have handed over; `answered` counts them too.
+    public private(set) var answeredForOthers: UInt64 = 0
     /// What allocations relayed, those that have ended included.
     public internal(set) var traffic = Traffic()
 
@@ -32,6 +36,8 @@ public struct Counters: Sendable {
 
     mutating func countReceived(_ dialect: Dialect) { received[Int(dialect.rawValue)] &+= 1 }
     mutating func countAnswered(_ dialect: Dialect) { answered[Int(dialect.rawValue)] &+= 1 }
+    mutating func countHandedOver() { handedOver &+= 1 }
+    mutating func countAnsweredForOthers() { answeredForOthers &+= 1 }
     mutating func countDropped(_ reason: DropReason) { dropped[reason.rawValue] &+= 1 }
     mutating func countRefused(_ error: ErrorCode) {
         for index in Self.errorCodes.indices where Self.errorCodes[index] == error.code { refused[index] &+= 1 }
@@ -47,6 +53,8 @@ public struct Counters: Sendable {
         for index in granted.indices { granted[index] &+= other.granted[index] }
         for index in refused.indices { refused[index] &+= other.refused[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
+        handedOver &+= other.handedOver
+        answeredForOthers &+= other.answeredForOthers
         traffic.add(other.traffic)
     }
 
@@ -58,6 +66,8 @@ public struct Counters: Sendable {
         var list: [(name: String, value: UInt64)] = []
         for dialect in Dialect.allCases { list.append(("requests-\(dialect.name)", received[Int(dialect.rawValue)])) }
         for dialect in Dialect.allCases { list.append(("answers-\(dialect.name)", answered[Int(dialect.rawValue)])) }
+        list.append(("handed-over", handedOver))
+        list.append(("answers-for-others", answeredForOthers))
         for index in granted.indices { list.append(("turn-\(Self.methods[index].1)", granted[index])) }
         list.append(("relayed-packets-to-peers", traffic.packetsToPeers))
         list.append(("relayed-bytes-to-peers", traffic.bytesToPeers))

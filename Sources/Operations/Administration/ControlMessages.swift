@@ -11,6 +11,8 @@ public enum ControlRequest: Hashable, Sendable {
     case readiness
     /// Asks for all figures.
     case metrics
+    /// Asks for `FleetReport`.
+    case fleet
     /// Asks for `LogReport`.
     case log(LogQuery)
     /// Asks for `StatisticsReport`.
@@ -37,6 +39,7 @@ extension ControlRequest: Codable {
         case overview
         case readiness
         case metrics
+        case fleet
         case log
         case statistics
         case clearLog = "clear-log"
@@ -70,6 +73,7 @@ extension ControlRequest: Codable {
         case .overview: self = .overview
         case .readiness: self = .readiness
         case .metrics: self = .metrics
+        case .fleet: self = .fleet
         case .log: self = .log(try Self.logQuery(in: fields))
         case .statistics: self = .statistics(try Self.statisticsQuery(in: fields))
         case .clearLog: self = .clearLog
@@ -137,6 +141,7 @@ extension ControlRequest: Codable {
         case .overview: try fields.encode(Name.overview, forKey: .request)
         case .readiness: try fields.encode(Name.readiness, forKey: .request)
         case .metrics: try fields.encode(Name.metrics, forKey: .request)
+        case .fleet: try fields.encode(Name.fleet, forKey: .request)
         case .clearLog: try fields.encode(Name.clearLog, forKey: .request)
         case .clearStatistics: try fields.encode(Name.clearStatistics, forKey: .request)
         case .reload: try fields.encode(Name.reload, forKey: .request)
@@ -191,6 +196,8 @@ public enum ControlAnswer: Hashable, Sendable {
     case readiness(ReadinessReport)
     /// All figures.
     case metrics([MetricFamily])
+    /// The servers of the fleet.
+    case fleet(FleetReport)
     /// The recent log messages.
     case log(LogReport)
     /// The sources.
@@ -213,6 +220,7 @@ extension ControlAnswer: Codable {
         case overview
         case readiness
         case metrics
+        case fleet
         case log
         case statistics
         case sessions
@@ -235,6 +243,8 @@ extension ControlAnswer: Codable {
             self = .readiness(report)
         } else if let families = try fields.decodeIfPresent([MetricFamily].self, forKey: .metrics) {
             self = .metrics(families)
+        } else if let report = try fields.decodeIfPresent(FleetReport.self, forKey: .fleet) {
+            self = .fleet(report)
         } else if let report = try fields.decodeIfPresent(LogReport.self, forKey: .log) {
             self = .log(report)
         } else if let report = try fields.decodeIfPresent(StatisticsReport.self, forKey: .statistics) {
@@ -260,6 +270,7 @@ extension ControlAnswer: Codable {
         case .overview(let report): try fields.encode(report, forKey: .overview)
         case .readiness(let report): try fields.encode(report, forKey: .readiness)
         case .metrics(let families): try fields.encode(families, forKey: .metrics)
+        case .fleet(let report): try fields.encode(report, forKey: .fleet)
         case .log(let report): try fields.encode(report, forKey: .log)
         case .statistics(let report): try fields.encode(report, forKey: .statistics)
         case .sessions(let report): try fields.encode(report, forKey: .sessions)

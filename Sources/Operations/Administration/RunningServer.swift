@@ -31,6 +31,10 @@ public protocol RunningServer: Sendable {
     func selfTest() async -> [Check]
     /// All figures for Prometheus.
     func metrics() async throws -> [MetricFamily]
+    /// The servers of the fleet, this one first.
+    func fleet() async throws -> FleetReport
+    /// How this server and the others of the fleet reach each other.
+    var fleetPlaces: FleetPlaces { get }
     /// The settings that are in force, and where each came from.
     var settings: LoadedSettings { get }
     /// The settings that are put into force from now on.
@@ -39,4 +43,11 @@ public protocol RunningServer: Sendable {
     func reload() async throws
     /// Says something in the server's log.
     func tell(_ code: MessageCode, _ text: String)
+}
+
+extension RunningServer {
+    /// A server alone.
+    public func fleet() async throws -> FleetReport { FleetReport(servers: [], hasKey: false) }
+    /// A server alone.
+    public var fleetPlaces: FleetPlaces { FleetPlaces() }
 }

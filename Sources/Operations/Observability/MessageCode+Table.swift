@@ -6,7 +6,7 @@ extension MessageCode {
         return row
     }
 
-    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions).map { ($0.code, $0) })
+    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions + cluster).map { ($0.code, $0) })
 
     /// The messages of the manual of 2002, with its meanings.
     private static let manual: [Definition] = [
@@ -118,9 +118,9 @@ extension MessageCode {
             .info,
             "Change IP request not answered",
             meaning: "A change IP request cannot be answered because there is neither a second address nor "
-                + "another STUN server.",
-            remedy: "Set second-address if the host has a second public address; else nothing, clients cope "
-                + "with the silence."
+                + "another STUN server that is healthy.",
+            remedy: "Set second-address if the host has a second public address, or other-stun-servers and "
+                + "cluster-key if there is another host; else nothing."
         ),
         Definition(
             .handedOver,
@@ -324,8 +324,9 @@ extension MessageCode {
             .otherServersUnused,
             .warning,
             "Other STUN servers not used",
-            meaning: "other-stun-servers is set, but this version does not use it.",
-            remedy: "Set second-address for change IP requests, or remove other-stun-servers."
+            meaning: "other-stun-servers names servers of this make, but without cluster-key they believe "
+                + "each other nothing.",
+            remedy: "Set the same cluster-key on all of them, or remove them from other-stun-servers."
         ),
         Definition(
             .logNotWritten,
@@ -455,6 +456,26 @@ extension MessageCode {
             meaning: "Somebody gave a wrong name, password or token for the web console; the entry says who and from "
                 + "where. After five in a row the client has to wait for half a minute.",
             remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
+        ),
+        Definition(
+            .otherServerResolvedAgain,
+            .notice,
+            "Other STUN server resolved again",
+            meaning:
+                "A server in the list of other STUN servers that could not be resolved has addresses again; the entry "
+                + "says which.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .otherServersLeftOut,
+            .warning,
+            "Other STUN servers left out",
+            meaning:
+                "The names in the list of other STUN servers stand for more addresses than are used: four of a family "
+                + "and name, 64 in all.",
+            remedy:
+                "Name the servers one by one in other-stun-servers, if those that are used are the wrong ones; look at the "
+                + "zone, if the name should not have so many."
         ),
     ]
 }

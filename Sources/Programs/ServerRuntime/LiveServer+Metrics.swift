@@ -1,5 +1,6 @@
 import AccountStore
 import Addresses
+import Administration
 public import Observability
 import PacketEngine
 import STUNCodec
@@ -24,6 +25,7 @@ extension LiveServer {
                 )
             },
             logEntries: log.entryCounts,
+            peers: FleetFacts(cluster.link.findings).servers,
             process: ProcessFigures.now()
         ).families
     }
@@ -46,11 +48,13 @@ struct MetricFacts {
     /// nil when TURN is off.
     var relay: Relay?
     var logEntries: [(level: LogLevel, count: UInt64)]
+    /// The other servers.
+    var peers: [FleetReport.Server] = []
     /// nil on a host that does not tell.
     var process: ProcessFigures?
 
     /// The families in the order of `docs/metrics.md`.
-    var families: [MetricFamily] { messages + relaying + state + processFamilies }
+    var families: [MetricFamily] { messages + relaying + state + cluster + processFamilies }
 }
 
 extension MetricFacts {
@@ -89,6 +93,12 @@ extension MetricFacts {
                 "Datagrams that were not answered or not relayed, by reason.",
                 "reason",
                 DropReason.allCases.map { ($0.name, counters.dropped[$0.rawValue]) }
+            ),
+            Self.counter(
+                "stund_handed_over",
+                "Requests for another address that were handed to another server, and those of others that were answered.",
+                "direction",
+                [("to-others", counters.handedOver), ("for-others", counters.answeredForOthers)]
             ),
             Self.counter(
                 "stund_send_failures",
@@ -174,6 +184,42 @@ extension MetricFacts {
                 .info,
                 help: "The version of the program.",
                 samples: [Sample(1, suffix: "_info", labels: [.init("version", version)])]
+            ),
+        ]
+    }
+
+    /// Of other servers; this one itself, where its own list names it, is none.
+    private var cluster: [MetricFamily] {
+        var names = Set<String>()
+        let named = peers.filter { $0.state != "itself" }.map { server in
+            // One name may stand for several servers, and a label for one sample.
+            let isFree = names.insert(server.name).inserted
+            return (isFree ? server.name : "\(server.name) \(server.best?.address ?? "")", server)
+        }
+        return [
+            Self.gauge(
+                "stund_cluster_peer_up",
+                "1 while the other server answers and its clock agrees with ours, else 0.",
+                "peer",
+                named.map { ($0.0, $0.1.isUsable ? 1 : 0) }
+            ),
+            MetricFamily(
+                "stund_cluster_peer_rtt_seconds",
+                .gauge,
+                unit: "seconds",
+                help: "The round trip of heartbeats to the other server, smoothed.",
+                samples: named.compactMap { name, server in
+                    server.best?.roundTrip.map { Sample($0, labels: [.init("peer", name)]) }
+                }
+            ),
+            MetricFamily(
+                "stund_cluster_peer_loss_ratio",
+                .gauge,
+                unit: "ratio",
+                help: "The part of the last 60 heartbeats that the other server did not answer.",
+                samples: named.compactMap { name, server in
+                    server.best.map { Sample($0.loss, labels: [.init("peer", name)]) }
+                }
             ),
         ]
     }

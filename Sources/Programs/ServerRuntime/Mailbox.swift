@@ -1,3 +1,4 @@
+import ClusterCore
 import PacketEngine
 import ServerCore
 import Synchronization
@@ -6,6 +7,8 @@ import Synchronization
 enum WorkerMessage: Sendable {
     /// Take over a new policy.
     case adopt(Policy)
+    /// Take over what is known of the other servers now; nil when none are configured.
+    case cluster(ClusterView?, ClusterTrust?)
     /// Hand out a copy of what was counted.
     case report(@Sendable (WorkerReport?) -> Void)
     /// Hand out a copy of the statistics' rows.
@@ -100,7 +103,7 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .clearSources, .stop: break
+        case .adopt, .cluster, .clearSources, .stop: break
         }
     }
 }

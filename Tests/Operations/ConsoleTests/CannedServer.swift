@@ -29,6 +29,8 @@ final class CannedServer: RunningServer {
         var log: [LogReport.Entry] = []
         var rows: [StatisticsReport.Row] = []
         var sessions: [SessionsReport.Row] = []
+        var fleet = FleetReport(servers: [], hasKey: false)
+        var places = FleetPlaces()
         var explanation = Explanation(subject: "", findings: [], sessions: [], refusals: [])
         var checks = [Check("sockets", isGood: true, "2 of 2 workers answer")]
         var metrics: [MetricFamily] = []
@@ -84,6 +86,9 @@ final class CannedServer: RunningServer {
         let page = found.dropFirst(query.offset).prefix(query.limit ?? .max)
         return SessionsReport(rows: Array(page), totalSessions: all.count, foundSessions: found.count)
     }
+
+    func fleet() async throws -> FleetReport { state.withLock { $0.fleet } }
+    var fleetPlaces: FleetPlaces { state.withLock { $0.places } }
 
     func clearLog() async throws { note("clearLog") }
     func clearStatistics() async throws { note("clearStatistics") }
