@@ -40,6 +40,12 @@ public struct Settings: Sendable, Equatable {
     public var nonceLifetime = 3600
     /// The key that nonces are made with; nil means one that follows from the cluster key, else a random one.
     public var nonceKey: [UInt8]?
+    /// The Redis that the servers of a fleet share users, secrets and quotas by; nil when there is none.
+    public var redis: RedisAddress?
+    /// Who this server is to that Redis; nil when it asks for no password.
+    public var redisPassword: RedisLogin?
+    /// Whether the users and secrets that coturn keeps in that Redis may log in.
+    public var redisCoturnUsers = false
     /// The addresses that relay, at most one of each family; empty means those found on the host.
     public var relayAddress: [IPAddress] = []
     /// The addresses that clients are told, where a NAT stands in front of the server.
