@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The status pages")
 struct StatusPagesTests {
-    private static let pages = ["index", "stat", "alloc", "log"]
+    private static let pages = ["index", "stat", "alloc", "log", "fleet"]
     /// The largest page, in bytes.
     private static let largest = 60_000
 
@@ -31,7 +31,7 @@ struct StatusPagesTests {
                 #expect(answer.text.contains("data-live=\"/live/\(page)_\(language).htm\""))
                 #expect(answer.text.utf8.count < Self.largest, "\(page): \(answer.text.utf8.count)")
                 // A text without words would be shown as its key.
-                let keys = answer.text.matches(of: /\b(overview|stat|alloc|log|status)_[a-z_]+/).map { $0.output.0 }
+                let keys = answer.text.matches(of: /\b(overview|stat|alloc|log|status|fleet)_[a-z_]+/).map { $0.output.0 }
                 #expect(keys.allSatisfy { "\($0)".hasSuffix("_en") || "\($0)".hasSuffix("_de") }, "\(page): \(keys)")
             }
         }
