@@ -16,7 +16,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "fleet", "help", "log", "metrics", "operator", "password", "secret",
+        "check", "credentials", "disconnect", "explain", "fleet", "help", "log", "metrics", "operator", "password",
+        "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]
     /// The names of the commands that stand below others.

@@ -30,7 +30,12 @@ struct FleetPageTests {
                 ],
                 problem: "its clock is 61 s behind ours"
             ),
-            .init(name: "192.0.2.9:3478/classic", kind: .classic, state: "lost", addresses: [.init(address: "192.0.2.9:3478", state: "lost", loss: 1)]),
+            .init(
+                name: "192.0.2.9:3478/classic",
+                kind: .classic,
+                state: "lost",
+                addresses: [.init(address: "192.0.2.9:3478", state: "lost", loss: 1)]
+            ),
         ],
         hasKey: true
     )
@@ -53,7 +58,8 @@ struct FleetPageTests {
         let fixture = try await fixture()
         let page = try await fixture.get("/fleet_en.htm").text
         for text in [
-            "one (this server)", "stun.example.org:3478", "192.0.2.2:3478", "0.2.0", "150\u{A0}%", "12.5\u{A0}ms", "5\u{A0}%",
+            "one (this server)", "stun.example.org:3478", "192.0.2.2:3478", "0.2.0", "150\u{A0}%", "12.5\u{A0}ms",
+            "5\u{A0}%",
             "−61\u{A0}s", "its clock is 61 s behind ours", "<strong>clock differs</strong>", "<strong>lost</strong>",
             "1 of 3 servers can be used; 42 allocations in all.",
         ] { #expect(page.contains(text), "\(text)") }

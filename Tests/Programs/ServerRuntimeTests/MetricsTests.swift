@@ -72,7 +72,8 @@ struct MetricsTests {
         let labels = Set(families.flatMap(\.samples).flatMap(\.labels).map(\.name))
         #expect(
             labels == [
-                "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version", "peer",
+                "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
+                "peer",
             ]
         )
     }

@@ -46,7 +46,9 @@ final class RelayServiceTests {
         #expect(!FileManager.default.fileExists(atPath: database))
     }
 
-    @Test("a nonce of one server is good on the next with the same cluster-key (attacks row 20), unless nonce-key says else")
+    @Test(
+        "a nonce of one server is good on the next with the same cluster-key (attacks row 20), unless nonce-key says else"
+    )
     func fleetNonces() throws {
         let service = try service(settings())
         let other = try #require(try RelayService(settings(), database: folder.path + "/other/stund.sqlite"))
