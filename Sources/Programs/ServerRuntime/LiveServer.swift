@@ -38,6 +38,8 @@ public final class LiveServer: RunningServer {
     /// The last hour and day.
     let traffic = Mutex(TrafficRecorder(at: Instant(nanoseconds: SystemClock.monotonic())))
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
+    let drainState = Mutex(DrainState())
+    let drainEnds = AsyncStream<Void>.makeStream()
     private let stopping = Atomic<Bool>(false)
     let loaded: Mutex<LoadedSettings>
     let feed = SettingsFeed()

@@ -73,7 +73,7 @@ struct MetricsTests {
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
-                "peer",
+                "peer", "cause",
             ]
         )
     }

@@ -23,6 +23,7 @@ struct APIRoutes: Sendable {
         all += SettingsEndpoints(administrator: administrator).all
         all += AccountEndpoints(administrator: administrator).all
         all += OperatorEndpoints(administrator: administrator).all
+        all += DrainEndpoints(administrator: administrator).all
         all += ProgramEndpoints(administrator: administrator).all
         return all
     }
