@@ -99,14 +99,16 @@ struct FleetFacts {
         let best = server.best
         let isTold = best.map { $0.figures.received > 0 && !isClassic } ?? false
         let said = best?.said ?? ServerState()
+        // What a server had when it was heard last is nothing now.
+        let isNow = isTold && best?.state.isAnswering == true
         return FleetReport.Server(
             name: name(server),
             kind: isClassic ? .classic : .peer,
             state: best?.state.word ?? "unknown",
             version: isTold ? said.versionText : nil,
-            load: isTold ? Double(said.load) / 1000 : nil,
+            load: isNow ? Double(said.load) / 1000 : nil,
             // This server's own allocations are counted in its own row.
-            allocations: isTold && best?.state != .itself ? Int(said.allocations) : nil,
+            allocations: isNow && best?.state != .itself ? Int(said.allocations) : nil,
             isDraining: isTold && said.isDraining,
             addresses: links.map(report),
             problem: best.flatMap(problem)
@@ -136,7 +138,9 @@ struct FleetFacts {
         case .clockDiffers(let difference): return PeerState.clockText(difference)
         case .unknown, .lost: break
         }
-        if link.entry.kind == .sealed, findings.orders.key == nil { return "cluster-key is not set, so it is not asked" }
+        if link.entry.kind == .sealed, findings.orders.key == nil {
+            return "cluster-key is not set, so it is not asked"
+        }
         if let code = findings.sendErrors[link.entry.address] {
             return "nothing can be sent to it: \(SystemError.text(code))"
         }
@@ -146,7 +150,8 @@ struct FleetFacts {
             return "it has not answered for \(seconds) s: it is stopped, or the network to it is down"
         }
         if link.entry.kind == .classic { return "it has not answered yet: no STUN server is there" }
-        return "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
+        return
+            "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
             + "one, or its other-stun-servers do not name this server"
     }
 }

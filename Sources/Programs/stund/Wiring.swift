@@ -23,8 +23,12 @@ func serve(_ launch: Launch) async throws {
     defer { server.stop() }
     let control = try openControlSocket(launch.paths.controlSocket, for: server)
     defer { control.stop() }
+    let administrator = try Administrator(server, settingsFrom: launch.sources, database: launch.paths.database)
+    // The other servers of the fleet ask here.
+    let fleet = FleetListener(administrator)
+    defer { fleet.stop() }
     let console = try ConsoleServer(
-        Administrator(server, settingsFrom: launch.sources, database: launch.paths.database),
+        administrator,
         version: Version.current,
         urlFile: launch.paths.consoleURL
     ) { server.consoleMoved(to: $0) }
