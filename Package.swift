@@ -73,12 +73,29 @@ let package = Package(
             pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"])]
         ),
+        .systemLibrary(
+            name: "CHiredis",
+            path: "Sources/Engine/CHiredis",
+            providers: [.apt(["libhiredis-dev"])]
+        ),
+        .systemLibrary(
+            name: "CCares",
+            path: "Sources/Engine/CCares",
+            pkgConfig: "libcares",
+            providers: [.apt(["libc-ares-dev"])]
+        ),
         .target(name: "CLinux", path: "Sources/Engine/CLinux"),
         .target(
             name: "PacketEngine",
             dependencies: ["Addresses", "CLinux"],
             path: "Sources/Engine/PacketEngine",
             swiftSettings: lifetimes
+        ),
+        .target(
+            name: "NameService",
+            dependencies: ["Addresses", "CCares", "CLinux"],
+            path: "Sources/Engine/NameService",
+            swiftSettings: swiftSettings
         ),
         // Operations: how people run it.
         .target(
@@ -99,6 +116,19 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Operations/AccountStore",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "ClusterStore",
+            dependencies: [
+                "AccountStore",
+                "STUNAuthentication",
+                "ServerSettings",
+                "Addresses",
+                "CHiredis",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/ClusterStore",
             swiftSettings: swiftSettings
         ),
         .target(
@@ -159,7 +189,9 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -173,6 +205,7 @@ let package = Package(
             dependencies: [
                 "ServerRuntime",
                 "Console",
+                "NameService",
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
@@ -239,6 +272,19 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "NameServiceTests",
+            dependencies: ["NameService", "TestNames", "TestSockets", "Addresses"],
+            path: "Tests/Engine/NameServiceTests",
+            swiftSettings: swiftSettings
+        ),
+        // A name server of the tests: Debian's dnsmasq on a port of its own.
+        .target(
+            name: "TestNames",
+            dependencies: ["Addresses"],
+            path: "Tests/Engine/TestNames",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ServerSettingsTests",
             dependencies: ["ServerSettings", "Addresses"],
             path: "Tests/Operations/ServerSettingsTests",
@@ -254,6 +300,12 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Tests/Operations/AccountStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ClusterStoreTests",
+            dependencies: ["ClusterStore", "AccountStore", "Addresses", "ServerSettings", "STUNAuthentication"],
+            path: "Tests/Operations/ClusterStoreTests",
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -289,7 +341,10 @@ let package = Package(
                 "STUNAuthentication",
                 "STUNCodec",
                 "PacketEngine",
+                "NameService",
+                "TestNames",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -304,6 +359,7 @@ let package = Package(
             name: "stundTests",
             dependencies: [
                 "stund",
+                "NameService",
                 "Addresses",
                 "AccountStore",
                 "Administration",
@@ -317,7 +373,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund"],
+            dependencies: ["stund", "TestNames"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),

@@ -6,7 +6,7 @@ extension MessageCode {
         return row
     }
 
-    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions).map { ($0.code, $0) })
+    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions + cluster).map { ($0.code, $0) })
 
     /// The messages of the manual of 2002, with its meanings.
     private static let manual: [Definition] = [
@@ -456,6 +456,43 @@ extension MessageCode {
             meaning: "Somebody gave a wrong name, password or token for the web console; the entry says who and from "
                 + "where. After five in a row the client has to wait for half a minute.",
             remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
+        ),
+        Definition(
+            .drainBegan,
+            .notice,
+            "Drain began",
+            meaning:
+                "The server takes no new allocations from now on, since somebody asked it to drain or it got SIGTERM; the "
+                + "entry says how many allocations are left and until when they may go on.",
+            remedy: "Nothing; `stund drain --cancel` takes it back."
+        ),
+        Definition(
+            .drainEnded,
+            .notice,
+            "Drain ended",
+            meaning:
+                "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
+            remedy: "Nothing, or start the server again."
+        ),
+        Definition(
+            .otherServerResolvedAgain,
+            .notice,
+            "Other STUN server resolved again",
+            meaning:
+                "A server in the list of other STUN servers that could not be resolved has addresses again; the entry "
+                + "says which.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .otherServersLeftOut,
+            .warning,
+            "Other STUN servers left out",
+            meaning:
+                "The names in the list of other STUN servers stand for more addresses than are used: four of a family "
+                + "and name, 64 in all.",
+            remedy:
+                "Name the servers one by one in other-stun-servers, if those that are used are the wrong ones; look at the "
+                + "zone, if the name should not have so many."
         ),
     ]
 }

@@ -52,6 +52,7 @@ struct MetricsTests {
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
+                "cause",
             ]
         )
     }

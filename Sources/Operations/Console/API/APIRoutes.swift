@@ -20,6 +20,7 @@ struct APIRoutes: Sendable {
     static func endpoints(_ administrator: Administrator) -> [APIEndpoint] {
         StatusEndpoints(administrator: administrator).all + SettingsEndpoints(administrator: administrator).all
             + AccountEndpoints(administrator: administrator).all + OperatorEndpoints(administrator: administrator).all
+            + FleetEndpoints(administrator: administrator).all + DrainEndpoints(administrator: administrator).all
             + ProgramEndpoints(administrator: administrator).all
     }
 
