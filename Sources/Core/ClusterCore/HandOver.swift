@@ -97,9 +97,10 @@ public struct HandOver: Equatable, Sendable {
         }
     }
 
-    /// Opens an envelope and takes it off; the packet then is the client's request. Nothing is changed on an error.
+    /// Opens an envelope and takes it off; the packet then is the client's request.
     ///
-    /// The tag is looked at first: nothing is believed, remembered or told apart for who does not know the key.
+    /// Nothing is changed on an error. The tag is looked at first: nothing is believed, remembered or told apart for who
+    /// does not know the key.
     public static func open(
         _ packet: inout Packet,
         as receiver: Receiver,

