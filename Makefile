@@ -1,14 +1,14 @@
 # The two commands of the house are `make run` and `make test`; every target only calls a script in Scripts/,
 # so that the same step can be run, read and changed without make.
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint format fuzz clean
+.PHONY: help run test build lint format fuzz cluster-demo clean
 
 # Arguments of the server for `make run`, and seconds for each target of `make fuzz`.
 ARGS ?=
 SECONDS ?= 60
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install what is missing, build and start the server in the foreground (ARGS="..." for its flags)
 	@Scripts/run $(ARGS)
@@ -27,6 +27,9 @@ format: ## rewrite the Swift sources in the house's format
 
 fuzz: ## run each fuzz target for SECONDS seconds (60)
 	@Scripts/fuzz $(SECONDS)
+
+cluster-demo: ## three servers and a client behind a NAT, in network namespaces: discovery, and a server that is killed
+	@Scripts/cluster-demo $(ARGS)
 
 clean: ## remove everything that was built
 	@Scripts/clean

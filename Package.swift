@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "Addresses", targets: ["Addresses"]),
         .library(name: "STUNCodec", targets: ["STUNCodec"]),
         .library(name: "STUNAuthentication", targets: ["STUNAuthentication"]),
+        .library(name: "ClusterCore", targets: ["ClusterCore"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
     ],
     dependencies: [
@@ -74,6 +75,11 @@ let package = Package(
             providers: [.apt(["libssl-dev"])]
         ),
         .systemLibrary(
+            name: "CHiredis",
+            path: "Sources/Engine/CHiredis",
+            providers: [.apt(["libhiredis-dev"])]
+        ),
+        .systemLibrary(
             name: "CCares",
             path: "Sources/Engine/CCares",
             pkgConfig: "libcares",
@@ -111,6 +117,19 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Operations/AccountStore",
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "ClusterStore",
+            dependencies: [
+                "AccountStore",
+                "STUNAuthentication",
+                "ServerSettings",
+                "Addresses",
+                "CHiredis",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Operations/ClusterStore",
             swiftSettings: swiftSettings
         ),
         .target(
@@ -173,6 +192,7 @@ let package = Package(
                 "PacketEngine",
                 "NameService",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -284,6 +304,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "ClusterStoreTests",
+            dependencies: ["ClusterStore", "AccountStore", "Addresses", "ServerSettings", "STUNAuthentication"],
+            path: "Tests/Operations/ClusterStoreTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "ObservabilityTests",
             dependencies: ["Observability", "STUNCodec", "WireFixtures", "Addresses"],
             path: "Tests/Operations/ObservabilityTests",
@@ -319,6 +345,7 @@ let package = Package(
                 "NameService",
                 "TestNames",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",

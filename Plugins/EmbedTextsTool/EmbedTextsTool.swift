@@ -18,6 +18,8 @@ struct EmbedTextsTool {
             code += "        \(literal(url.lastPathComponent)): \(literal(text)),\n"
         }
         code += "    ]\n}\n"
+        // The build may run this for no new reason; a file that stays as it was is not compiled again.
+        if (try? String(contentsOfFile: output, encoding: .utf8)) == code { return }
         try code.write(toFile: output, atomically: true, encoding: .utf8)
     }
 

@@ -10,8 +10,14 @@ public struct Counters: Sendable {
     public private(set) var granted = InlineArray<4, UInt64>(repeating: 0)
     /// Error answers, in the order of `errorCodes`.
     public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
+    /// Allocate requests that were sent to another server: while draining, and by load.
+    public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
-    public private(set) var dropped = InlineArray<20, UInt64>(repeating: 0)
+    public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
+    /// Requests that were handed to other servers.
+    public private(set) var handedOver: UInt64 = 0
+    /// Success answers to requests that other servers have handed over; `answered` counts them too.
+    public private(set) var answeredForOthers: UInt64 = 0
     /// What allocations relayed, those that have ended included.
     public internal(set) var traffic = Traffic()
 
@@ -21,6 +27,9 @@ public struct Counters: Sendable {
     ]
     /// The methods of TURN in the order of `granted`.
     public static var grantedMethods: [String] { methods.indices.map { methods[$0].1 } }
+
+    /// Why clients are sent to another server, in the order of `redirected`.
+    public static var redirectCauses: [String] { ["draining", "load"] }
 
     private static let methods: [4 of (Method, String)] = [
         (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
@@ -32,10 +41,13 @@ public struct Counters: Sendable {
 
     mutating func countReceived(_ dialect: Dialect) { received[Int(dialect.rawValue)] &+= 1 }
     mutating func countAnswered(_ dialect: Dialect) { answered[Int(dialect.rawValue)] &+= 1 }
+    mutating func countHandedOver() { handedOver &+= 1 }
+    mutating func countAnsweredForOthers() { answeredForOthers &+= 1 }
     mutating func countDropped(_ reason: DropReason) { dropped[reason.rawValue] &+= 1 }
     mutating func countRefused(_ error: ErrorCode) {
         for index in Self.errorCodes.indices where Self.errorCodes[index] == error.code { refused[index] &+= 1 }
     }
+    mutating func countRedirected(_ cause: Redirection.Cause) { redirected[cause == .draining ? 0 : 1] &+= 1 }
     mutating func countTURN(_ method: Method) {
         for index in Self.methods.indices where Self.methods[index].0 == method { granted[index] &+= 1 }
     }
@@ -46,7 +58,10 @@ public struct Counters: Sendable {
         for index in answered.indices { answered[index] &+= other.answered[index] }
         for index in granted.indices { granted[index] &+= other.granted[index] }
         for index in refused.indices { refused[index] &+= other.refused[index] }
+        for index in redirected.indices { redirected[index] &+= other.redirected[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
+        handedOver &+= other.handedOver
+        answeredForOthers &+= other.answeredForOthers
         traffic.add(other.traffic)
     }
 
@@ -58,12 +73,15 @@ public struct Counters: Sendable {
         var list: [(name: String, value: UInt64)] = []
         for dialect in Dialect.allCases { list.append(("requests-\(dialect.name)", received[Int(dialect.rawValue)])) }
         for dialect in Dialect.allCases { list.append(("answers-\(dialect.name)", answered[Int(dialect.rawValue)])) }
+        list.append(("handed-over", handedOver))
+        list.append(("answers-for-others", answeredForOthers))
         for index in granted.indices { list.append(("turn-\(Self.methods[index].1)", granted[index])) }
         list.append(("relayed-packets-to-peers", traffic.packetsToPeers))
         list.append(("relayed-bytes-to-peers", traffic.bytesToPeers))
         list.append(("relayed-packets-to-clients", traffic.packetsToClient))
         list.append(("relayed-bytes-to-clients", traffic.bytesToClient))
         for index in refused.indices { list.append(("errors-\(Self.errorCodes[index])", refused[index])) }
+        for index in redirected.indices { list.append(("redirects-\(Self.redirectCauses[index])", redirected[index])) }
         for reason in DropReason.allCases { list.append(("drops-\(reason.name)", dropped[reason.rawValue])) }
         return list
     }

@@ -1,4 +1,5 @@
 import Addresses
+import ClusterCore
 public import STUNCodec
 
 /// The decisions of a STUN and TURN server: bytes in, a verdict out.
@@ -17,15 +18,22 @@ public struct Server: Sendable {
     /// The last sources.
     public internal(set) var sources: SourceTable
     /// Whether the last datagram was a request with a wrong length that was processed all the same (message 1008).
-    public private(set) var hadWrongLength = false
+    public internal(set) var hadWrongLength = false
     /// Whether the last datagram had attributes that must be understood and are not (message 1010).
     public internal(set) var hadUnknownAttribute = false
+    /// Whether the last datagram was refused since no other server is healthy that could answer it (message 1014).
+    public internal(set) var lackedOtherServer = false
     /// The number that tells most about why the last datagram was dropped or refused: the unknown attribute, the unknown
     /// address family, else the first 16 bits, which are its message type.
     public internal(set) var detail: UInt16 = 0
 
     /// The refusal of the last datagram, if it was a TURN request that was refused; not for the normal first 401.
     public internal(set) var refused: RefusedRequest?
+
+    /// Whether new allocations are refused, since the server is about to stop; all that lives goes on.
+    public var isDraining = false
+    /// The other servers; nil when none are configured.
+    var cluster: Cluster?
 
     var bindingLimiter: RateLimiter
     var challengeLimiter: RateLimiter
@@ -34,6 +42,8 @@ public struct Server: Sendable {
     var effects: [Effect] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
+    /// How many clients were sent to other servers: takes turns among those that are loaded alike.
+    var redirections: UInt64 = 0
     /// How many allocations were made.
     var serial: UInt64 = 0
     var nextReport = Instant.start
@@ -42,7 +52,7 @@ public struct Server: Sendable {
     let ledger: AccountLedger
     var transactionIDs: TransactionIDGenerator
     private let seed: UInt64
-    private var clock = (monotonic: Instant.start, unixSeconds: UInt64(0))
+    private var clock = (monotonic: Instant.start, unixMilliseconds: UInt64(0))
 
     /// Makes a server.
     ///
@@ -75,6 +85,7 @@ public struct Server: Sendable {
     ) -> Verdict {
         hadWrongLength = false
         hadUnknownAttribute = false
+        lackedOtherServer = false
         refused = nil
         detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
@@ -85,6 +96,9 @@ public struct Server: Sendable {
             }
             return relayChannelData(&packet, from: flow, now: now, ports: ports)
         case .notSTUN:
+            if SealedDatagram.isMeant(packet.bytes), let trust = cluster?.trust {
+                return receiveSealed(&packet, with: trust, from: flow, now: now)
+            }
             return drop(.notSTUN, from: flow, now: now)
         case .wrongLength:
             hadWrongLength = true
@@ -159,11 +173,14 @@ public struct Server: Sendable {
     public mutating func clearSources() { sources.removeAll() }
 
     /// Says what the wall clock shows at a moment of the other clock.
-    mutating func setClock(_ now: Instant, unixSeconds: UInt64) { clock = (now, unixSeconds) }
+    mutating func setClock(_ now: Instant, unixMilliseconds: UInt64) { clock = (now, unixMilliseconds) }
 
     /// The seconds since 1970 at a moment.
-    func unixSeconds(at now: Instant) -> UInt64 {
-        clock.unixSeconds &+ now.nanoseconds(since: clock.monotonic) / 1_000_000_000
+    func unixSeconds(at now: Instant) -> UInt64 { unixMilliseconds(at: now) / 1000 }
+
+    /// The milliseconds since 1970 at a moment.
+    func unixMilliseconds(at now: Instant) -> UInt64 {
+        clock.unixMilliseconds &+ now.nanoseconds(since: clock.monotonic) / 1_000_000
     }
 
     mutating func drop(_ reason: DropReason) -> Verdict {
@@ -199,7 +216,7 @@ public struct Server: Sendable {
 
 extension SocketAddress {
     /// Whether an answer can be sent there: a whole unicast address and port (forged sources need not be).
-    fileprivate var isAnswerable: Bool {
+    var isAnswerable: Bool {
         guard port != 0, !address.isUnspecified else { return false }
         switch address.family {
         // Multicast, reserved and broadcast: 224.0.0.0/3.

@@ -8,6 +8,12 @@ public enum Verdict: Equatable, Sendable {
     case reply
     /// The packet, now the answer, leaves by another socket, or goes to another port of the sender's address.
     case replyFrom(SocketRole, toPort: UInt16?)
+    /// The packet, now the answer to a client's request that another server has handed over, goes to the client by the
+    /// socket of a role.
+    case replyFor(SocketAddress, from: SocketRole)
+    /// The packet, a client's request in an envelope or with RESPONSE-ADDRESS, goes from the address that was asked to
+    /// another server; `peer` is its number in `ClusterPeer.id`.
+    case handOver(to: SocketAddress, peer: UInt16)
     /// The packet, now the peer's, leaves by a relay socket; DF is set when asked for.
     case toPeer(SocketAddress, RelayID, dontFragment: Bool)
     /// The packet, now ChannelData or a Data indication, goes back along a client's 5-tuple.
@@ -36,7 +42,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case unknownAddressFamily
     /// The drafts' flag that asks for no answer.
     case discardFlag
-    /// The answer should come from another IP address and there is none.
+    /// The answer should come from another IP address, and there is none, nor another server that is healthy.
     case noOtherAddress
     /// The sender's address cannot be answered: unspecified, multicast, broadcast, or port 0.
     case unanswerableSource
@@ -56,8 +62,18 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case peerForbidden
     /// TURN: the bandwidth, or the bytes of the month, are used up.
     case overQuota
-    /// TURN: the peer's datagram is larger than the server takes, or leaves no room for a header before it.
+    /// The datagram is larger than the server takes, or leaves no room for what must go with it.
     case tooLarge
+    /// A datagram of the fleet that was not made with our `cluster-key`.
+    case clusterForged
+    /// A datagram of the fleet whose time is more than 5 s from our clock.
+    case clusterStale
+    /// A datagram of the fleet that was taken before, or so many that another could not be remembered.
+    case clusterReplayed
+    /// A datagram of the fleet from an address that `other-stun-servers` does not name.
+    case clusterStranger
+    /// A request that was handed over for one of the servers themselves, by ourselves, or to be handed on.
+    case clusterLoop
 
     /// The name in statistics: lower case with dashes.
     public var name: String {
@@ -82,6 +98,11 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .peerForbidden: "peer-forbidden"
         case .overQuota: "over-quota"
         case .tooLarge: "too-large"
+        case .clusterForged: "cluster-forged"
+        case .clusterStale: "cluster-stale"
+        case .clusterReplayed: "cluster-replayed"
+        case .clusterStranger: "cluster-stranger"
+        case .clusterLoop: "cluster-loop"
         }
     }
 }

@@ -3,9 +3,9 @@
 import Glibc
 
 /// The file of the store before SQLite opens it.
-enum StoreFile {
+package enum StoreFile {
     /// A lock on the folder, given up with the last reference.
-    final class FolderLock: Sendable {
+    package final class FolderLock: Sendable {
         private let descriptor: Int32
 
         fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -17,7 +17,10 @@ enum StoreFile {
     ///
     /// The lock is on the folder, as closing any descriptor of the file would take SQLite's own locks away (fcntl(2)).
     /// Throws `busy` when another process holds it for as long as `patience`.
-    static func prepare(_ path: String, patience: Duration = .seconds(5)) throws(AccountStoreError) -> FolderLock {
+    package static func prepare(
+        _ path: String,
+        patience: Duration = .seconds(5)
+    ) throws(AccountStoreError) -> FolderLock {
         let folder = folder(of: path)
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw failure(folder) }
         let descriptor = unsafe Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -60,7 +63,7 @@ enum StoreFile {
     ///
     /// By path: closing a descriptor of the file would take away the locks of another connection (fcntl(2)). No link is
     /// followed, as root may do this in a folder of somebody else.
-    static func tighten(_ path: String) -> [String] {
+    package static func tighten(_ path: String) -> [String] {
         ["", "-wal", "-shm"].compactMap { suffix in
             let file = path + suffix
             var info = stat()

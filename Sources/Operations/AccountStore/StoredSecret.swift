@@ -13,11 +13,11 @@ public struct StoredSecret: Sendable, Hashable {
     public let retired: Int64?
 
     /// Names a secret.
-    public init(id: String, secret: String = StoredSecret.random(), created: Int64) {
+    public init(id: String, secret: String = StoredSecret.random(), created: Int64, retired: Int64? = nil) {
         self.id = id
         self.secret = secret
         self.created = created
-        retired = nil
+        self.retired = retired
     }
 
     fileprivate init(_ row: Row) {

@@ -35,6 +35,23 @@ public struct StoredUser: Sendable, Hashable {
         self.comment = comment
     }
 
+    /// Takes keys that were kept elsewhere; one of another length than its algorithm's stands for no key.
+    public init(
+        name: String,
+        realm: String,
+        md5Key: [UInt8],
+        sha256Key: [UInt8],
+        created: Int64,
+        comment: String = ""
+    ) {
+        self.name = name
+        self.realm = realm
+        self.md5Key = md5Key
+        self.sha256Key = sha256Key
+        self.created = created
+        self.comment = comment
+    }
+
     fileprivate init(_ row: Row) {
         name = row["name"]
         realm = row["realm"]

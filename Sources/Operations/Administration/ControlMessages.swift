@@ -11,6 +11,8 @@ public enum ControlRequest: Hashable, Sendable {
     case readiness
     /// Asks for all figures.
     case metrics
+    /// Asks for `FleetReport`.
+    case fleet
     /// Asks for `LogReport`.
     case log(LogQuery)
     /// Asks for `StatisticsReport`.
@@ -25,6 +27,10 @@ public enum ControlRequest: Hashable, Sendable {
     case sessions(SessionsQuery)
     /// Ends the sessions that have this id, user or client address.
     case disconnect(String)
+    /// Takes no new allocations; asks for `DrainReport`.
+    case drain(DrainOrder)
+    /// Takes new allocations again; asks for `DrainReport`.
+    case undrain
     /// Asks for `Explanation` of a user name or an address.
     case explain(String)
     /// Asks for `Explanation` of what keeps a user, or anybody, from a peer.
@@ -37,6 +43,7 @@ extension ControlRequest: Codable {
         case overview
         case readiness
         case metrics
+        case fleet
         case log
         case statistics
         case clearLog = "clear-log"
@@ -44,6 +51,8 @@ extension ControlRequest: Codable {
         case reload
         case sessions
         case disconnect
+        case drain
+        case undrain
         case explain
     }
 
@@ -58,6 +67,8 @@ extension ControlRequest: Codable {
         case code
         case subject
         case peer
+        case seconds
+        case stays = "stay"
     }
 
     private typealias Fields = KeyedDecodingContainer<CodingKeys>
@@ -70,6 +81,7 @@ extension ControlRequest: Codable {
         case .overview: self = .overview
         case .readiness: self = .readiness
         case .metrics: self = .metrics
+        case .fleet: self = .fleet
         case .log: self = .log(try Self.logQuery(in: fields))
         case .statistics: self = .statistics(try Self.statisticsQuery(in: fields))
         case .clearLog: self = .clearLog
@@ -77,6 +89,8 @@ extension ControlRequest: Codable {
         case .reload: self = .reload
         case .sessions: self = .sessions(try Self.sessionsQuery(in: fields))
         case .disconnect: self = .disconnect(try Self.text(.subject, in: fields))
+        case .drain: self = .drain(try Self.drainOrder(in: fields))
+        case .undrain: self = .undrain
         case .explain:
             guard fields.contains(.peer) else {
                 self = .explain(try Self.text(.subject, in: fields))
@@ -113,6 +127,14 @@ extension ControlRequest: Codable {
         return query
     }
 
+    private static func drainOrder(in fields: Fields) throws -> DrainOrder {
+        let seconds = try number(.seconds, in: fields)
+        if let seconds, seconds > DrainOrder.longest {
+            throw DecodingError.dataCorruptedError(forKey: .seconds, in: fields, debugDescription: "is too much")
+        }
+        return DrainOrder(seconds: seconds, stays: try fields.decodeIfPresent(Bool.self, forKey: .stays) ?? false)
+    }
+
     private static func number(_ key: CodingKeys, in fields: Fields) throws -> Int? {
         let number = try fields.decodeIfPresent(Int.self, forKey: key)
         if let number, number < 0 {
@@ -137,6 +159,7 @@ extension ControlRequest: Codable {
         case .overview: try fields.encode(Name.overview, forKey: .request)
         case .readiness: try fields.encode(Name.readiness, forKey: .request)
         case .metrics: try fields.encode(Name.metrics, forKey: .request)
+        case .fleet: try fields.encode(Name.fleet, forKey: .request)
         case .clearLog: try fields.encode(Name.clearLog, forKey: .request)
         case .clearStatistics: try fields.encode(Name.clearStatistics, forKey: .request)
         case .reload: try fields.encode(Name.reload, forKey: .request)
@@ -156,6 +179,11 @@ extension ControlRequest: Codable {
         case .disconnect(let subject):
             try fields.encode(Name.disconnect, forKey: .request)
             try fields.encode(subject, forKey: .subject)
+        case .drain(let order):
+            try fields.encode(Name.drain, forKey: .request)
+            try fields.encodeIfPresent(order.seconds, forKey: .seconds)
+            if order.stays { try fields.encode(true, forKey: .stays) }
+        case .undrain: try fields.encode(Name.undrain, forKey: .request)
         case .explain(let subject):
             try fields.encode(Name.explain, forKey: .request)
             try fields.encode(subject, forKey: .subject)
@@ -191,6 +219,8 @@ public enum ControlAnswer: Hashable, Sendable {
     case readiness(ReadinessReport)
     /// All figures.
     case metrics([MetricFamily])
+    /// The servers of the fleet.
+    case fleet(FleetReport)
     /// The recent log messages.
     case log(LogReport)
     /// The sources.
@@ -199,6 +229,8 @@ public enum ControlAnswer: Hashable, Sendable {
     case sessions(SessionsReport)
     /// So many sessions were ended.
     case disconnected(Int)
+    /// How the drain stands.
+    case drain(DrainReport)
     /// What is known of a user or an address.
     case explanation(Explanation)
     /// What was asked is done.
@@ -213,10 +245,12 @@ extension ControlAnswer: Codable {
         case overview
         case readiness
         case metrics
+        case fleet
         case log
         case statistics
         case sessions
         case disconnected
+        case drain
         case explanation
         case done
         case error
@@ -235,6 +269,8 @@ extension ControlAnswer: Codable {
             self = .readiness(report)
         } else if let families = try fields.decodeIfPresent([MetricFamily].self, forKey: .metrics) {
             self = .metrics(families)
+        } else if let report = try fields.decodeIfPresent(FleetReport.self, forKey: .fleet) {
+            self = .fleet(report)
         } else if let report = try fields.decodeIfPresent(LogReport.self, forKey: .log) {
             self = .log(report)
         } else if let report = try fields.decodeIfPresent(StatisticsReport.self, forKey: .statistics) {
@@ -243,6 +279,8 @@ extension ControlAnswer: Codable {
             self = .sessions(report)
         } else if let count = try fields.decodeIfPresent(Int.self, forKey: .disconnected) {
             self = .disconnected(count)
+        } else if let report = try fields.decodeIfPresent(DrainReport.self, forKey: .drain) {
+            self = .drain(report)
         } else if let explanation = try fields.decodeIfPresent(Explanation.self, forKey: .explanation) {
             self = .explanation(explanation)
         } else if try fields.decode(Bool.self, forKey: .done) {
@@ -260,10 +298,12 @@ extension ControlAnswer: Codable {
         case .overview(let report): try fields.encode(report, forKey: .overview)
         case .readiness(let report): try fields.encode(report, forKey: .readiness)
         case .metrics(let families): try fields.encode(families, forKey: .metrics)
+        case .fleet(let report): try fields.encode(report, forKey: .fleet)
         case .log(let report): try fields.encode(report, forKey: .log)
         case .statistics(let report): try fields.encode(report, forKey: .statistics)
         case .sessions(let report): try fields.encode(report, forKey: .sessions)
         case .disconnected(let count): try fields.encode(count, forKey: .disconnected)
+        case .drain(let report): try fields.encode(report, forKey: .drain)
         case .explanation(let explanation): try fields.encode(explanation, forKey: .explanation)
         case .done: try fields.encode(true, forKey: .done)
         case .refused(let reason): try fields.encode(reason, forKey: .error)

@@ -8,6 +8,9 @@ import Synchronization
 /// Clients are served by threads of their own, few at a time and each within time limits, so neither a slow client nor
 /// a wrong one can disturb the server. Only root and the server's own user are answered.
 public final class ControlSocket: Sendable {
+    /// Whom the log names who asked here.
+    private static let person = "`stund drain`"
+
     /// How much a client may use of the server.
     struct Limits: Sendable {
         /// Clients served at once; others wait in the kernel's queue.
@@ -133,8 +136,8 @@ public final class ControlSocket: Sendable {
             return .refused(
                 """
                 the request is not one this server knows: send one line of JSON such as {"request":"status"}; there are \
-                status, overview, readiness, metrics, log, statistics, clear-log, clear-statistics, reload, sessions, and \
-                with a "subject" disconnect and explain
+                status, overview, readiness, metrics, fleet, log, statistics, clear-log, clear-statistics, reload, sessions, \
+                drain, undrain, and with a "subject" disconnect and explain
                 """
             )
         }
@@ -146,7 +149,7 @@ public final class ControlSocket: Sendable {
         let result = AnswerBox()
         let isAnswered = DispatchSemaphore(value: 0)
         let task = Task {
-            result.answer = await self.handle(request)
+            result.answer = await self.server.answer(to: request, for: Self.person)
             isAnswered.signal()
         }
         let milliseconds = Int(limits.handling / .milliseconds(1))
@@ -156,30 +159,6 @@ public final class ControlSocket: Sendable {
             return .refused("the server is busy: it didn't answer within \(limits.handling)")
         }
         return answer
-    }
-
-    private func handle(_ request: ControlRequest) async -> ControlAnswer {
-        do {
-            switch request {
-            case .status: return .status(try await server.status())
-            case .overview: return .overview(try await server.overview())
-            case .readiness: return .readiness(await server.readiness())
-            case .metrics: return .metrics(try await server.metrics())
-            case .log(let query): return .log(try await server.log(query))
-            case .statistics(let query): return .statistics(try await server.statistics(query))
-            case .clearLog: try await server.clearLog()
-            case .clearStatistics: try await server.clearStatistics()
-            case .reload: try await server.reload()
-            case .sessions(let query): return .sessions(try await server.sessions(query))
-            case .disconnect(let subject): return .disconnected(try await server.disconnect(.any(subject)))
-            case .explain(let subject): return .explanation(try await server.explain(subject))
-            case .explainPeer(let user, let peer):
-                return .explanation(try await server.explain(user: user, peer: peer))
-            }
-            return .done
-        } catch {
-            return .refused("\(error)")
-        }
     }
 }
 
@@ -222,7 +201,7 @@ extension ControlSocketError: CustomStringConvertible {
 }
 
 /// Carries the answer from the task to the thread that waits for it.
-private final class AnswerBox: Sendable {
+final class AnswerBox: Sendable {
     private let content = Mutex<ControlAnswer?>(nil)
 
     var answer: ControlAnswer? {

@@ -16,6 +16,8 @@ public struct Operator: Codable, Hashable, Sendable {
         case token
         /// With a `stund` command.
         case command
+        /// On another server of the fleet.
+        case fleet
     }
 
     /// The name that they logged in with; of a token its name.

@@ -75,6 +75,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var consoleURL: String?
     /// What the relay has; nil when it is off.
     public var relay: Relay?
+    /// How the server drains; nil when it takes new allocations.
+    public var drain: DrainReport?
     /// Counters in the order in which they are shown.
     public var counters: [Counter]
     /// Sentences about what is allowed but unwise, or didn't work.
@@ -91,6 +93,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         workers: Int,
         consoleURL: String? = nil,
         relay: Relay? = nil,
+        drain: DrainReport? = nil,
         counters: [Counter],
         warnings: [String]
     ) {
@@ -103,6 +106,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.workers = workers
         self.consoleURL = consoleURL
         self.relay = relay
+        self.drain = drain
         self.counters = counters
         self.warnings = warnings
     }

@@ -21,6 +21,10 @@ public protocol RunningServer: Sendable {
     func clearStatistics() async throws
     /// Ends the sessions that `subject` means; answers how many those were.
     func disconnect(_ subject: SessionSubject) async throws -> Int
+    /// Takes no new allocations from now on, as `person` wants it; a second order replaces the first.
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport
+    /// Takes new allocations again.
+    func undrain(by person: String) async throws -> DrainReport
     /// What is known of a user name or an address, and why requests of it were refused.
     func explain(_ subject: String) async throws -> Explanation
     /// Whether a user (nil: any) can reach a peer, an IP address with or without a port, and what keeps them apart.
@@ -31,6 +35,10 @@ public protocol RunningServer: Sendable {
     func selfTest() async -> [Check]
     /// All figures for Prometheus.
     func metrics() async throws -> [MetricFamily]
+    /// The servers of the fleet, this one first.
+    func fleet() async throws -> FleetReport
+    /// How this server and the others of the fleet reach each other.
+    var fleetPlaces: FleetPlaces { get }
     /// The settings that are in force, and where each came from.
     var settings: LoadedSettings { get }
     /// The settings that are put into force from now on.
@@ -39,4 +47,11 @@ public protocol RunningServer: Sendable {
     func reload() async throws
     /// Says something in the server's log.
     func tell(_ code: MessageCode, _ text: String)
+}
+
+extension RunningServer {
+    /// A server alone.
+    public func fleet() async throws -> FleetReport { FleetReport(servers: [], hasKey: false) }
+    /// A server alone.
+    public var fleetPlaces: FleetPlaces { FleetPlaces() }
 }

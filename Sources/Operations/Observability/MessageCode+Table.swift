@@ -6,7 +6,7 @@ extension MessageCode {
         return row
     }
 
-    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions).map { ($0.code, $0) })
+    private static let rows = Dictionary(uniqueKeysWithValues: (manual + additions + cluster).map { ($0.code, $0) })
 
     /// The messages of the manual of 2002, with its meanings.
     private static let manual: [Definition] = [
@@ -118,9 +118,9 @@ extension MessageCode {
             .info,
             "Change IP request not answered",
             meaning: "A change IP request cannot be answered because there is neither a second address nor "
-                + "another STUN server.",
-            remedy: "Set second-address if the host has a second public address; else nothing, clients cope "
-                + "with the silence."
+                + "another STUN server that is healthy.",
+            remedy: "Set second-address if the host has a second public address, or other-stun-servers and "
+                + "cluster-key if there is another host; else nothing."
         ),
         Definition(
             .handedOver,
@@ -324,8 +324,9 @@ extension MessageCode {
             .otherServersUnused,
             .warning,
             "Other STUN servers not used",
-            meaning: "other-stun-servers is set, but this version does not use it.",
-            remedy: "Set second-address for change IP requests, or remove other-stun-servers."
+            meaning: "other-stun-servers names servers of this make, but without cluster-key they believe "
+                + "each other nothing.",
+            remedy: "Set the same cluster-key on all of them, or remove them from other-stun-servers."
         ),
         Definition(
             .logNotWritten,
@@ -455,6 +456,23 @@ extension MessageCode {
             meaning: "Somebody gave a wrong name, password or token for the web console; the entry says who and from "
                 + "where. After five in a row the client has to wait for half a minute.",
             remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
+        ),
+        Definition(
+            .drainBegan,
+            .notice,
+            "Drain began",
+            meaning:
+                "The server takes no new allocations from now on, since somebody asked it to drain or it got SIGTERM; the "
+                + "entry says how many allocations are left and until when they may go on.",
+            remedy: "Nothing; `stund drain --cancel` takes it back."
+        ),
+        Definition(
+            .drainEnded,
+            .notice,
+            "Drain ended",
+            meaning:
+                "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
+            remedy: "Nothing, or start the server again."
         ),
         Definition(
             .otherServerResolvedAgain,

@@ -117,7 +117,19 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case consoleOnOtherPort = 1122
     /// Somebody was not let into the console.
     case consoleLoginRefused = 1123
+    /// The server takes no new allocations from now on.
+    case drainBegan = 1124
+    /// A drain is over.
+    case drainEnded = 1125
 
+    /// Another server of the fleet answers.
+    case peerHealthy = 1130
+    /// Another server of the fleet does not answer any more.
+    case peerLost = 1131
+    /// The clock of another server is too far from ours.
+    case peerClockDiffers = 1132
+    /// An entry of the other servers is this server.
+    case peerIsItself = 1133
     /// Another STUN server whose name did not resolve has addresses again.
     case otherServerResolvedAgain = 1150
     /// Other STUN servers have more addresses than are used.

@@ -147,6 +147,31 @@ extension Settings {
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
         }
+        return warnings + redisWarnings
+    }
+
+    private var redisWarnings: [String] {
+        guard let redis else {
+            return [("redis-password", redisPassword != nil), ("redis-coturn-users", redisCoturnUsers)].filter(\.1).map
+            {
+                "\($0.0) has no effect without redis"
+            }
+        }
+        var warnings: [String] = []
+        if let address = redis.publicAddress {
+            warnings.append(
+                """
+                redis is at the public address \(address), and what is sent to it is not encrypted, passwords and secrets \
+                among it: use a unix socket or a private network
+                """
+            )
+        }
+        if case .tcp = redis.place, redisPassword == nil {
+            warnings.append(
+                "redis is reached by TCP without redis-password: whoever reaches it may change users, secrets and quotas"
+            )
+        }
+        if !turn { warnings.append("redis has no effect while turn is off") }
         return warnings
     }
 }

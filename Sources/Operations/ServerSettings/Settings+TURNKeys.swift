@@ -48,6 +48,16 @@ extension Settings {
                 Only old clients need it, turnutils_uclient among them.
                 """
         ),
+        SettingKey(
+            "drain-time",
+            \.drainTime,
+            .integer(0...86400),
+            example: "300",
+            help: """
+                How many seconds a server that gets SIGTERM goes on at most for the allocations that it has, while it takes no \
+                new ones; 0 ends it at once. Without allocations it always ends at once.
+                """
+        ),
     ]
 
     static let credentials: [SettingKey] = [
@@ -118,8 +128,43 @@ extension Settings {
             example: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
             isSecret: true,
             help: """
-                The key that nonces are made with. Empty means a random one at each start, with which every client is asked \
-                to log in once more after a restart; servers of a fleet that share clients need one key.
+                The key that nonces are made with. Empty means the one that the fleet has in redis; without redis a random \
+                one at each start, with which every client is asked to log in once more after a restart; servers of a fleet \
+                that share clients need one key.
+                """
+        ),
+        SettingKey(
+            "redis",
+            \.redis,
+            .redis,
+            example: "unix:/run/redis/redis-server.sock",
+            needsRestart: true,
+            help: """
+                The Redis or Valkey that the servers of a fleet share users, secrets, quotas and the nonce key by; see \
+                docs/redis.md. There is no TLS: use a unix socket or a private network.
+                """
+        ),
+        SettingKey(
+            "redis-password",
+            \.redisPassword,
+            .redisLogin,
+            example: "stund:b7KcR1iVrkK3MnYwARy1Xh",
+            needsRestart: true,
+            isSecret: true,
+            help: """
+                The password that redis asks for, with a user of its access lists and a colon before it when there is one. A \
+                password with a colon needs the user default before it.
+                """
+        ),
+        SettingKey(
+            "redis-coturn-users",
+            \.redisCoturnUsers,
+            .onOff,
+            example: "on",
+            needsRestart: true,
+            help: """
+                Whether the users and secrets that coturn keeps in redis may log in here too. They are only read, each minute \
+                and on SIGHUP.
                 """
         ),
     ]
@@ -196,6 +241,17 @@ extension Settings {
             .limit,
             example: "10000",
             help: "How many allocations there may be in all. The number of relay-ports is a limit of its own."
+        ),
+        SettingKey(
+            "redirect-at",
+            \.redirectAt,
+            .offOrPercent,
+            example: "80",
+            help: """
+                At how many percent of max-allocations, or of the number of relay-ports where that is less, a client that \
+                wants a new allocation is sent to another of other-stun-servers (error 300). Only one that has at least \
+                ten points less to do is named; while there is none the client is served here.
+                """
         ),
         SettingKey(
             "user-allocations",

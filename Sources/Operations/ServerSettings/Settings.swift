@@ -40,6 +40,12 @@ public struct Settings: Sendable, Equatable {
     public var nonceLifetime = 3600
     /// The key that nonces are made with; nil means one that follows from the cluster key, else a random one.
     public var nonceKey: [UInt8]?
+    /// The Redis that the servers of a fleet share users, secrets and quotas by; nil when there is none.
+    public var redis: RedisAddress?
+    /// Who this server is to that Redis; nil when it asks for no password.
+    public var redisPassword: RedisLogin?
+    /// Whether the users and secrets that coturn keeps in that Redis may log in.
+    public var redisCoturnUsers = false
     /// The addresses that relay, at most one of each family; empty means those found on the host.
     public var relayAddress: [IPAddress] = []
     /// The addresses that clients are told, where a NAT stands in front of the server.
@@ -54,6 +60,8 @@ public struct Settings: Sendable, Equatable {
     public var lanPeers = false
     /// How many allocations there may be in all; nil means no limit but the relay ports.
     public var maxAllocations: Int?
+    /// At how many percent of the allocations that there may be new ones go to another server; nil means never.
+    public var redirectAt: Int?
     /// How many allocations one user may have; nil means no limit.
     public var userAllocations: Int? = 4096
     /// Relayed bytes a second of one user; nil means no limit.
@@ -68,6 +76,8 @@ public struct Settings: Sendable, Equatable {
     public var channelsPerAllocation = 256
     /// Whether the channel numbers of RFC 5766 above those of RFC 8656 are allowed.
     public var rfc5766Channels = false
+    /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.
+    public var drainTime = 30
     /// The least urgent level that is logged, 0...9; 0 is the most urgent.
     public var logLevel = 5
     /// The form of a log line.

@@ -29,6 +29,7 @@ extension LiveServer {
             workers: pool.count,
             consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: total.sessions),
+            drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
                 + (relay?.credentials.warnings ?? []) + pending

@@ -22,6 +22,8 @@ public final class LiveServer: RunningServer {
     let plan: ListenPlan
     /// nil when TURN is off.
     let relay: RelayService?
+    /// The other servers.
+    let cluster: ClusterService
     let teller = RelayTeller(RefusalContext())
     private let usageSaver = PeriodicTask(every: 60)
     /// What the workers go by.
@@ -36,6 +38,8 @@ public final class LiveServer: RunningServer {
     /// The last hour and day.
     let traffic = Mutex(TrafficRecorder(at: Instant(nanoseconds: SystemClock.monotonic())))
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
+    let drainState = Mutex(DrainState())
+    let drainEnds = AsyncStream<Void>.makeStream()
     private let stopping = Atomic<Bool>(false)
     let loaded: Mutex<LoadedSettings>
     let feed = SettingsFeed()
@@ -88,6 +92,7 @@ public final class LiveServer: RunningServer {
                 log: log
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
+            cluster = try Self.makeCluster(version, plan, relay, shared, pool)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -104,6 +109,32 @@ public final class LiveServer: RunningServer {
         announce(settings)
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
+        cluster.adopt(started)
+    }
+
+    private static func makeCluster(
+        _ version: String,
+        _ plan: ListenPlan,
+        _ relay: RelayService?,
+        _ shared: WorkerPool.Shared,
+        _ pool: WorkerPool
+    ) throws(StartError) -> ClusterService {
+        let (teller, log) = (shared.teller, shared.log)
+        do throws(SocketError) {
+            return try ClusterService(
+                ClusterService.Surroundings(
+                    version: version,
+                    plan: plan,
+                    relay: relay?.table,
+                    publish: { pool.adopt($0, trust: $1) },
+                    name: { teller.adopt(peerNames: $0) },
+                    tell: { log.log($0, $1, at: SystemClock.realtime()) }
+                )
+            )
+        } catch {
+            pool.stop()
+            throw .system("\(error)")
+        }
     }
 
     private static func openLog(_ settings: Settings, isDetached: Bool) throws(StartError) -> EventLog {
@@ -158,6 +189,7 @@ public final class LiveServer: RunningServer {
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
         trafficSampler.stop()
+        cluster.stop()
         pool.stop()
         saveUsage()
         pump.stop()
@@ -202,7 +234,9 @@ public final class LiveServer: RunningServer {
     /// Tells what is allowed but unwise in the settings, at start and after each reload.
     func warn(of loaded: LoadedSettings, now: Int64) {
         for warning in loaded.warnings { log.log(.startWarning, warning, at: now) }
-        if !loaded.settings.otherStunServers.isEmpty { log.log(.otherServersUnused, at: now) }
+        if loaded.settings.clusterKey == nil, loaded.settings.otherStunServers.contains(where: { !$0.isClassic }) {
+            log.log(.otherServersUnused, at: now)
+        }
     }
 
     /// Each allocation takes a socket, and a few dozen files are the server's own.

@@ -1,3 +1,4 @@
+import ClusterCore
 import PacketEngine
 import ServerCore
 import Synchronization
@@ -6,6 +7,8 @@ import Synchronization
 enum WorkerMessage: Sendable {
     /// Take over a new policy.
     case adopt(Policy)
+    /// Take over what is known of the other servers now; nil when none are configured.
+    case cluster(ClusterView?, ClusterTrust?)
     /// Hand out a copy of what was counted.
     case report(@Sendable (WorkerReport?) -> Void)
     /// Hand out a copy of the statistics' rows.
@@ -18,6 +21,8 @@ enum WorkerMessage: Sendable {
     case sessions([SessionList.Entry], @Sendable ([SessionDetail]?) -> Void)
     /// End the allocations that are meant, and say how many.
     case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
+    /// Refuse new allocations, or take them again.
+    case drain(Bool)
     /// End.
     case stop
 }
@@ -100,7 +105,7 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .clearSources, .stop: break
+        case .adopt, .cluster, .clearSources, .drain, .stop: break
         }
     }
 }

@@ -12,6 +12,8 @@ enum RelayFact: Sendable {
     case refused(RefusedRequest, client: SocketAddress, time: Int64)
     /// An allocation began or ended.
     case happened(Effect, time: Int64)
+    /// A request was handed to another server, which the settings name.
+    case handedOver(client: SocketAddress, to: SocketAddress, peer: UInt16, time: Int64)
 }
 
 /// Makes log entries of what workers tell of the relay, and remembers refusals for `stund explain`.
@@ -19,6 +21,8 @@ final class RelayTeller: Sendable {
     /// The refusals, whatever the log's level.
     let refusals = RefusalHistory()
     private let context: Mutex<RefusalContext>
+    /// The other servers as the settings name them, by `ClusterPeer.id`.
+    private let peerNames = Mutex<[UInt16: String]>([:])
 
     init(_ context: RefusalContext) {
         self.context = Mutex(context)
@@ -27,6 +31,9 @@ final class RelayTeller: Sendable {
     /// Takes over the realms and secrets of a new policy.
     func adopt(_ new: RefusalContext) { context.withLock { $0 = new } }
 
+    /// Takes over how the other servers are named.
+    func adopt(peerNames names: [UInt16: String]) { peerNames.withLock { $0 = names } }
+
     /// The entry for a fact; nil when the log need not know.
     func entry(_ fact: RelayFact) -> LogEntry? {
         let context = context.withLock { $0 }
@@ -34,6 +41,8 @@ final class RelayTeller: Sendable {
         case .refused(let request, let client, let time): return entry(request, client, time, context)
         case .happened(.allocated(let session), let time): return Self.entry(began: session, time)
         case .happened(.repeated(let session), let time): return Self.entry(repeated: session, time)
+        case .handedOver(let client, let server, let peer, let time):
+            return entry(handedOver: client, server, peer, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
         }
     }
@@ -54,6 +63,23 @@ final class RelayTeller: Sendable {
             level: request.refusal.level,
             address: client,
             remark: "\(record.cause). \(record.cure)",
+            at: time
+        )
+    }
+
+    private func entry(
+        handedOver client: SocketAddress,
+        _ server: SocketAddress,
+        _ peer: UInt16,
+        _ time: Int64
+    ) -> LogEntry {
+        let name = peerNames.withLock { $0[peer] }
+        let text = MessageCode.handedOver.definition.text
+        return LogEntry(
+            .handedOver,
+            name.map { "\(text): to \($0)" } ?? text,
+            address: server,
+            remark: "from \(client)",
             at: time
         )
     }

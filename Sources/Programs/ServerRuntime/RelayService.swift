@@ -1,5 +1,6 @@
 import AccountStore
 import Addresses
+import ClusterCore
 import Foundation
 import PacketEngine
 import STUNAuthentication
@@ -67,9 +68,14 @@ final class RelayService: Sendable {
         TURNPolicy(settings, book: credentials.book, nonces: nonces(settings), plan: listening, relays: plan)
     }
 
-    /// What makes and checks nonces: with the key of the settings, else with one that no other server has.
+    /// What makes and checks nonces: with the key of the settings, else with one that follows from the cluster key, so that
+    /// a nonce of one server is good on the others, else with one that no other server has.
     func nonces(_ settings: Settings) -> NonceIssuer {
-        NonceIssuer(sharedKey: settings.nonceKey ?? ownNonceKey, lifetime: UInt32(clamping: settings.nonceLifetime))
+        let lifetime = UInt32(clamping: settings.nonceLifetime)
+        if settings.nonceKey == nil, let key = settings.clusterKey {
+            return NonceIssuer(key: ClusterKey(secret: key).bytes(for: "stund nonce"), lifetime: lifetime)
+        }
+        return NonceIssuer(sharedKey: settings.nonceKey ?? ownNonceKey, lifetime: lifetime)
     }
 
     /// Writes down what users have relayed this month.

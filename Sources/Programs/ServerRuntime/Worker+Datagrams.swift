@@ -33,9 +33,7 @@ enum ClientDatagram {
         guard let flow = flow(of: slot, on: port, index, batch) else { return server.refuseGroupDatagram() }
         let source = flow.source
         let decision = decide(slot, flow, now, &batch, &server, &relays, telling: &events)
-        if server.hadWrongLength { events.tell(.wrongLength, from: source) }
-        if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
-        if let refused = server.refused { events.tell(refused, from: source) }
+        tellOf(server, source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: source)
@@ -50,6 +48,16 @@ enum ClientDatagram {
             }
             queue(slot, decision, on: chosen, from: wanted, toPort: toPort, &batch)
             events.answered(source, fromOtherPort: role != flow.role)
+        case .handOver(let other, let peer):
+            queue(slot, decision, on: port, to: other, from: flow.destination.address, &batch)
+            events.handedOver(from: source, to: other, peer: peer)
+        case .replyFor(let client, let role):
+            // From the address that the other server has sent to: it knows this server by that one, and so does the client.
+            guard let chosen = choose(role, flow.destination.address, among: ports) else {
+                return failures.countMissingSocket()
+            }
+            queue(slot, decision, on: chosen, to: client, from: flow.destination.address, &batch)
+            events.answered(client, fromOtherPort: role != flow.role)
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
@@ -57,6 +65,14 @@ enum ClientDatagram {
             // The core never sends one client's datagram straight to another.
             failures.countMissingSocket()
         }
+    }
+
+    /// Tells the log what was strange about a datagram, whatever becomes of it.
+    private static func tellOf(_ server: borrowing Server, _ source: SocketAddress, _ events: inout WorkerEvents) {
+        if server.hadWrongLength { events.tell(.wrongLength, from: source) }
+        if server.lackedOtherServer { events.tell(.changeAddressImpossible, from: source) }
+        if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
+        if let refused = server.refused { events.tell(refused, from: source) }
     }
 
     /// The 5-tuple that a datagram came by; nil when it was sent to a broadcast or multicast address.
@@ -105,6 +121,7 @@ enum ClientDatagram {
         _ slot: Int,
         _ decision: Decision,
         on port: Worker.Port,
+        to destination: SocketAddress? = nil,
         from source: IPAddress,
         toPort: UInt16? = nil,
         _ batch: inout DatagramBatch
@@ -114,6 +131,7 @@ enum ClientDatagram {
             offset: decision.offset,
             count: decision.count,
             on: port.socket,
+            to: destination,
             from: port.socket.isWildcard ? source : nil,
             toPort: toPort,
             tag: Int(port.role.rawValue)

@@ -107,8 +107,8 @@ struct Worker: ~Copyable {
 
     private mutating func advance() {
         nextHousekeeping = now.nanoseconds + Self.housekeeping
-        let seconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000_000)
-        server.advance(to: now, unixSeconds: seconds, ports: &relays)
+        let milliseconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000)
+        server.advance(to: now, unixMilliseconds: milliseconds, ports: &relays)
         relays.closeUnclaimed(now: now)
     }
 
@@ -240,7 +240,9 @@ extension Worker {
         for message in mailbox.takeAll() {
             switch message {
             case .adopt(let policy): server.policy = policy
+            case .cluster(let view, let trust): server.adopt(view, trust: trust)
             case .clearSources: server.clearSources()
+            case .drain(let isDraining): server.isDraining = isDraining
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))

@@ -71,6 +71,12 @@ struct WorkerEvents: ~Copyable {
         append(fromOtherPort ? .responseSentFromOtherPort : .responseSent, .debug, client)
     }
 
+    /// A client's request went to another server (message 1015).
+    mutating func handedOver(from client: SocketAddress, to server: SocketAddress, peer: UInt16) {
+        guard level >= .debug else { return }
+        append(.handedOver(client: client, to: server, peer: peer, time: time()))
+    }
+
     /// A datagram was not answered; `detail` is the core's number for it.
     mutating func dropped(_ reason: DropReason, detail: UInt16, from source: SocketAddress) {
         let number = UInt32(detail)
@@ -82,6 +88,9 @@ struct WorkerEvents: ~Copyable {
         case .unknownAddressFamily: tell(.unknownAddressFamily, from: source, detail: number)
         case .noOtherAddress: tell(.changeAddressImpossible, from: source)
         case .rateLimited: rateLimited(source.address)
+        // Counters tell of the fleet's datagrams: who may send them may send many.
+        case .clusterForged, .clusterStale, .clusterReplayed, .clusterStranger, .clusterLoop:
+            break
         case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification,
             .noAllocation, .noChannel, .noPermission, .peerForbidden, .overQuota, .tooLarge:
             break

@@ -1,3 +1,4 @@
+import ClusterCore
 import Dispatch
 import Foundation
 import Observability
@@ -116,6 +117,16 @@ final class WorkerPool: Sendable {
     /// Gives all workers a new policy.
     func adopt(_ policy: Policy) {
         for mailbox in mailboxes { mailbox.send(.adopt(policy)) }
+    }
+
+    /// Tells all workers what is known of the other servers; nil when none are configured.
+    func adopt(_ view: ClusterView?, trust: ClusterTrust?) {
+        for mailbox in mailboxes { mailbox.send(.cluster(view, trust)) }
+    }
+
+    /// Makes all workers refuse new allocations, or take them again.
+    func drain(_ isDraining: Bool) {
+        for mailbox in mailboxes { mailbox.send(.drain(isDraining)) }
     }
 
     /// Makes all workers forget the statistics' sources.

@@ -81,7 +81,7 @@ extension TURNHarness {
     /// Lets time pass, and the server's timers run.
     func advance(seconds: UInt32) {
         wait(seconds: seconds)
-        server.advance(to: now, unixSeconds: unixSeconds, ports: &ports)
+        server.advance(to: now, unixMilliseconds: unixSeconds * 1000, ports: &ports)
     }
 }
 

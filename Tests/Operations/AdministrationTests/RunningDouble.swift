@@ -15,6 +15,13 @@ final class RunningDouble: RunningServer {
     let reloads = Mutex(0)
     /// Whether the server refuses what it reads, as it does when a listening port cannot be opened, say.
     let refuses = Mutex(false)
+    /// How it and the others of a fleet reach each other.
+    let places = Mutex(FleetPlaces())
+    /// What it has of statistics and sessions; nil: it is not asked.
+    let sourceReport = Mutex<StatisticsReport?>(nil)
+    let sessionReport = Mutex<SessionsReport?>(nil)
+    /// Whether it never answers for statistics.
+    let isStuck = Mutex(false)
     private let loaded: Mutex<LoadedSettings>
     private let relayAddresses: [String]
 
@@ -66,11 +73,25 @@ final class RunningDouble: RunningServer {
 
     func overview() async throws -> OverviewReport { throw NotAsked() }
     func log(_ query: LogQuery) async throws -> LogReport { throw NotAsked() }
-    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport { throw NotAsked() }
-    func sessions(_ query: SessionsQuery) async throws -> SessionsReport { throw NotAsked() }
+
+    func statistics(_ query: StatisticsQuery) async throws -> StatisticsReport {
+        while isStuck.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+        guard var report = sourceReport.withLock({ $0 }) else { throw NotAsked() }
+        report.rows = Array(report.rows.prefix(query.limit ?? .max))
+        return report
+    }
+
+    func sessions(_ query: SessionsQuery) async throws -> SessionsReport {
+        guard let report = sessionReport.withLock({ $0 }) else { throw NotAsked() }
+        return report
+    }
+
+    var fleetPlaces: FleetPlaces { places.withLock { $0 } }
     func clearLog() async throws { throw NotAsked() }
     func clearStatistics() async throws { throw NotAsked() }
     func disconnect(_ subject: SessionSubject) async throws -> Int { throw NotAsked() }
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport { throw NotAsked() }
+    func undrain(by person: String) async throws -> DrainReport { throw NotAsked() }
     func explain(_ subject: String) async throws -> Explanation { throw NotAsked() }
     func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }

@@ -29,6 +29,8 @@ final class CannedServer: RunningServer {
         var log: [LogReport.Entry] = []
         var rows: [StatisticsReport.Row] = []
         var sessions: [SessionsReport.Row] = []
+        var fleet = FleetReport(servers: [], hasKey: false)
+        var places = FleetPlaces()
         var explanation = Explanation(subject: "", findings: [], sessions: [], refusals: [])
         var checks = [Check("sockets", isGood: true, "2 of 2 workers answer")]
         var metrics: [MetricFamily] = []
@@ -85,12 +87,34 @@ final class CannedServer: RunningServer {
         return SessionsReport(rows: Array(page), totalSessions: all.count, foundSessions: found.count)
     }
 
+    func fleet() async throws -> FleetReport { state.withLock { $0.fleet } }
+    var fleetPlaces: FleetPlaces { state.withLock { $0.places } }
+
     func clearLog() async throws { note("clearLog") }
     func clearStatistics() async throws { note("clearStatistics") }
 
     func disconnect(_ subject: SessionSubject) async throws -> Int {
         note("disconnect \(subject)")
         return subject == .session("9-9") ? 0 : 1
+    }
+
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport {
+        note("drain \(order.seconds.map(String.init) ?? "-") \(order.stays) by \(person)")
+        let report = DrainReport(
+            state: .draining,
+            since: "2026-11-29T21:00:00Z",
+            until: order.seconds.map { _ in "2026-11-29T22:00:00Z" },
+            allocations: 2,
+            stays: order.stays
+        )
+        state.withLock { $0.status.drain = report }
+        return report
+    }
+
+    func undrain(by person: String) async throws -> DrainReport {
+        note("undrain by \(person)")
+        state.withLock { $0.status.drain = nil }
+        return DrainReport(state: .serving, allocations: 2)
     }
 
     func explain(_ subject: String) async throws -> Explanation {

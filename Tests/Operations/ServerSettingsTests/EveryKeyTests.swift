@@ -274,10 +274,12 @@ struct EveryKeyTests {
             "max-lifetime": "3600",
             "strict-expiry": "off", "rfc5766-channels": "off", "realm": "stund", "realm-lifetimes": "",
             "turn-users": "", "turn-secrets": "", "retired-turn-secrets": "", "nonce-lifetime": "3600",
-            "nonce-key": "", "relay-address": "", "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",
+            "nonce-key": "", "redis": "", "redis-password": "", "redis-coturn-users": "off", "relay-address": "",
+            "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",
             "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "user-allocations": "4096",
             "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
-            "permissions-per-allocation": "128", "channels-per-allocation": "256",
+            "permissions-per-allocation": "128", "channels-per-allocation": "256", "redirect-at": "off",
+            "drain-time": "30",
         ]
         #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
     }

@@ -60,11 +60,60 @@ extension KeyCase {
     private static let md5 = "0x8493fbc53ba582fb4c044c456bdc40eb"
     private static let sha256 = "0x" + String(repeating: "0a", count: 32)
 
+    private static let redis = KeyCase(
+        "redis",
+        right: [
+            ("unix:/run/redis/redis.sock", "unix:/run/redis/redis.sock"),
+            ("unix:///run/redis/redis.sock?db=0", "unix:/run/redis/redis.sock"),
+            ("unix:/run/redis/redis.sock?db=2", "unix:/run/redis/redis.sock?db=2"),
+            ("redis://192.0.2.7", "redis://192.0.2.7:6379"),
+            ("redis://Redis.example:6380/3", "redis://redis.example:6380/3"),
+            ("redis://2001:db8::7/", "redis://[2001:db8::7]:6379"),
+            ("redis://[2001:db8::7]:1", "redis://[2001:db8::7]:1"),
+            ("redis://[2001:db8::7]", "redis://[2001:db8::7]:6379"), ("''", ""),
+        ],
+        wrong: [
+            ("/run/redis/redis.sock", "begins neither with unix:/ nor with redis://"),
+            ("unix:redis.sock", "has no path of a socket that begins with a slash"),
+            ("unix:/run/redis/", "has no path of a socket that begins with a slash"),
+            ("unix:/x?database=1", "has something else than db= after its question mark"),
+            ("unix:/x?db=", "has a database that is empty"), ("unix:/x?db=10000", "has a database that is too high"),
+            (
+                "unix:/" + String(repeating: "x", count: 107),
+                "has a path of more than 107 bytes, which no socket has room for"
+            ),
+            ("rediss://192.0.2.7", "asks for TLS, which is not there: use a unix socket or a private network"),
+            ("redis://user:secret@192.0.2.7", "has a user or password in it: write it to redis-password"),
+            ("redis://192.0.2.7:0", "has no host name or IP address with an optional port"),
+            ("redis://", "has no host name or IP address with an optional port"),
+            ("redis://192.0.2.7/one", "has a database that is not a whole number in decimal digits"),
+        ]
+    )
+
+    private static let redisPassword = KeyCase(
+        "redis-password",
+        right: [("s3cret", "s3cret"), ("stund:s3cret", "stund:s3cret"), ("default:a:b", "default:a:b"), ("''", "")],
+        wrong: [
+            ("'stund:'", "has an empty user or password"), ("':s3cret'", "has an empty user or password"),
+            (#""a\ab""#, "has a control character in it"),
+            (String(repeating: "x", count: 1025), "is longer than 1024 bytes"),
+        ]
+    )
+
     static let turn: [KeyCase] = [
+        .onOff("redis-coturn-users"), redis, redisPassword,
         .onOff("turn"), .onOff("strict-expiry"), .onOff("rfc5766-channels"), .onOff("lan-peers"),
         .integer("default-binding-duration", 1...86400), .integer("max-lifetime", 1...86400),
         .integer("nonce-lifetime", 10...3600), .integer("permissions-per-allocation", 1...4096),
-        .integer("channels-per-allocation", 1...4096),
+        .integer("channels-per-allocation", 1...4096), .integer("drain-time", 0...86400),
+        KeyCase(
+            "redirect-at",
+            right: [("off", "off"), ("0", "off"), ("1", "1"), ("100", "100")],
+            wrong: [
+                ("101", "is too high"), ("-1", "is too low"), ("80%", "is not a whole number in decimal digits"),
+                ("on", "is not a whole number in decimal digits"),
+            ]
+        ),
         prefixes("allow-peers"), prefixes("deny-peers"), secrets("turn-secrets"), secrets("retired-turn-secrets"),
         limit("max-allocations"), limit("user-allocations"), byteLimit("user-bandwidth"),
         byteLimit("total-bandwidth"), byteLimit("user-monthly-bytes"),

@@ -104,7 +104,7 @@ struct RelayRun {
 
     mutating func advance() {
         clock = (now, wall &+ now.nanoseconds / 1_000_000_000)
-        server.advance(to: now, unixSeconds: clock.unixSeconds, ports: &ports)
+        server.advance(to: now, unixMilliseconds: clock.unixSeconds &* 1000, ports: &ports)
         model.prune(now)
         model.limitsBytes = model.settings.limitsBytes
     }

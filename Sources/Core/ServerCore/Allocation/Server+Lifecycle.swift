@@ -7,9 +7,9 @@ extension Server {
 
     /// Does what time demands: ends what has expired, and tells the accounts what was relayed.
     ///
-    /// - `unixSeconds`: the wall clock at `now`, which nonces and credentials are measured by.
-    public mutating func advance(to now: Instant, unixSeconds: UInt64, ports: inout some RelayPorts) {
-        setClock(now, unixSeconds: unixSeconds)
+    /// - `unixMilliseconds`: the wall clock at `now`, which nonces, credentials and other servers are measured by.
+    public mutating func advance(to now: Instant, unixMilliseconds: UInt64, ports: inout some RelayPorts) {
+        setClock(now, unixMilliseconds: unixMilliseconds)
         while let index = wheel.popExpired(now: now) {
             guard table.allocations[index].isLive else { continue }
             for family in IPAddress.Family.allCases {
@@ -21,7 +21,7 @@ extension Server {
         }
         if table.count > 0, now >= nextReport {
             nextReport = now.adding(seconds: Self.reportSeconds)
-            let month = AccountMonth(unixSeconds: unixSeconds)
+            let month = AccountMonth(unixSeconds: unixMilliseconds / 1000)
             for index in table.allocations.indices where table.allocations[index].isLive {
                 report(index, now: now, month)
             }
@@ -180,5 +180,5 @@ extension Server {
 }
 
 extension IPAddress.Family {
-    fileprivate var other: IPAddress.Family { self == .v4 ? .v6 : .v4 }
+    var other: IPAddress.Family { self == .v4 ? .v6 : .v4 }
 }

@@ -6,6 +6,11 @@ struct BindingAnswer {
     let request: BindingRequest
     let flow: ClientFlow
     let endpoints: Endpoints
+    /// Where the answer would come from with both change flags set: Ca:Cp of RFC 5780 table 1; nil when the dialect is not
+    /// told of one.
+    let other: SocketAddress?
+    /// Whether another server has handed the request over.
+    let isForOther: Bool
     let draftAddressLayout: AddressLayout
     /// The request's length in bytes.
     let requestLength: Int
@@ -15,21 +20,12 @@ struct BindingAnswer {
         AmplificationLimit.bytes(
             forRequestOf: requestLength,
             family: flow.source.address.family,
-            hasAlternate: endpoints.hasAlternate
+            hasAlternate: endpoints.hasAlternate || other != nil
         )
     }
 
     /// The socket that the answer leaves by.
     var role: SocketRole { flow.role.changing(ip: request.change.changesIP, port: request.change.changesPort) }
-
-    /// Where the answer would come from with both change flags set: Ca:Cp of RFC 5780 table 1.
-    ///
-    /// When port 2 is not read it names port 1, since clients send requests there.
-    private var otherAddress: SocketAddress? {
-        guard endpoints.hasAlternate else { return nil }
-        let role = flow.role.changing(ip: true, port: endpoints.readsPort2)
-        return endpoints.address(of: role, for: flow)
-    }
 
     private func writer(_ messageClass: MessageType.Class, _ method: Method, over packet: inout Packet) -> MessageWriter
     {
@@ -60,7 +56,7 @@ struct BindingAnswer {
         guard writer.append(MappedAddress(flow.source), to: &packet) else { return false }
         if let source = endpoints.address(of: role, for: flow) { _ = writer.append(SourceAddress(source), to: &packet) }
         // rosenberg-00 had no number for CHANGED-ADDRESS.
-        if let other = otherAddress, request.dialect == .classic || draftAddressLayout == .draft01 {
+        if let other, request.dialect == .classic || draftAddressLayout == .draft01 {
             _ = writer.append(ChangedAddress(other), to: &packet)
         }
         writer.finish(&packet)
@@ -70,9 +66,7 @@ struct BindingAnswer {
     /// RFC 8489 section 6.3.1, and RFC 5780 section 6.1 where four sockets allow it.
     private func writeCookie(_ writer: inout MessageWriter, over packet: inout Packet) -> Bool {
         guard writer.append(XorMappedAddress(flow.source), to: &packet) else { return false }
-        if endpoints.supportsBehaviourDiscovery, let other = otherAddress,
-            let origin = endpoints.address(of: role, for: flow)
-        {
+        if let other, let origin = endpoints.address(of: role, for: flow) {
             guard writer.append(MappedAddress(flow.source), to: &packet),
                 writer.append(ResponseOrigin(origin), to: &packet),
                 writer.append(OtherAddress(other), to: &packet)

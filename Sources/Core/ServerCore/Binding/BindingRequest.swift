@@ -9,6 +9,8 @@ struct BindingRequest {
     private(set) var change = ChangeRequest(changesIP: false, changesPort: false)
     /// Whether CHANGE-REQUEST was there at all: with one address RFC 5780 refuses it even with no flag set.
     private(set) var hasChangeRequest = false
+    /// Where the value of CHANGE-REQUEST stands.
+    private var changeAt = 0
     /// RESPONSE-PORT.
     private(set) var responsePort: UInt16?
     /// The length of PADDING in bytes.
@@ -46,6 +48,7 @@ struct BindingRequest {
                 return
             }
             self.change = change
+            changeAt = location.start
         case .responseAddress where dialect != .cookie:
             // Never obeyed: an answer goes to the sender alone (attacks row 31). Only the old log message remains.
             let familyAt = context.addressLayout == .standard ? 1 : 2
@@ -93,5 +96,43 @@ struct BindingRequest {
             true
         default: false
         }
+    }
+}
+
+// What becomes of a request that another server shall answer.
+extension BindingRequest {
+    /// Takes the flag for another IP address out of the packet that the request was read from, so that no server hands it
+    /// on; the flag for another port stays, and FINGERPRINT is right again.
+    func clearChangeIP(in packet: inout Packet) {
+        guard change.changesIP else { return }
+        ChangeRequest(changesIP: false, changesPort: change.changesPort, discards: change.discards)
+            .write(to: &packet, at: changeAt, in: context)
+        // It is the last attribute (RFC 8489 section 14.7), else it had not been valid.
+        guard fingerprint == .valid else { return }
+        let end = packet.count &- 4
+        Fingerprint(of: packet.bytes.extracting(first: end &- 4)).write(to: &packet, at: end, in: context)
+    }
+
+    /// Writes over the packet a request with RESPONSE-ADDRESS and without the flag for another IP address, which a foreign
+    /// server of RFC 3489 or the drafts answers to the client; false when there is no room.
+    ///
+    /// Nothing else of the client's goes with it: a USERNAME would be none of that server's, and MESSAGE-INTEGRITY is not
+    /// right any more.
+    func redirect(to client: SocketAddress, _ layout: AddressLayout, over packet: inout Packet) -> Bool {
+        var writer = MessageWriter(
+            MessageType(.binding, .request),
+            in: dialect,
+            context: AttributeContext(transactionID: context.transactionID, addressLayout: layout),
+            limit: packet.capacity,
+            over: &packet
+        )
+        if change.changesPort,
+            !writer.append(ChangeRequest(changesIP: false, changesPort: true), to: &packet)
+        {
+            return false
+        }
+        guard writer.append(ResponseAddress(client), to: &packet) else { return false }
+        writer.finish(&packet)
+        return true
     }
 }

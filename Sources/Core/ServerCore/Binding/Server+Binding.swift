@@ -3,10 +3,14 @@ import STUNCodec
 
 extension Server {
     /// Answers a Binding request (RFC 8489 section 6.3.1, RFC 5780 section 6.1, RFC 3489 section 8.1, and the drafts).
+    ///
+    /// - `told`: the other address that the client was told of by the server that has handed the request over; nil for a
+    ///   request that came from the client itself.
     mutating func handleBinding(
         _ request: BindingRequest,
         over packet: inout Packet,
         from flow: ClientFlow,
+        told: SocketAddress? = nil,
         now: Instant
     ) -> Verdict {
         // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
@@ -15,15 +19,17 @@ extension Server {
             detail = UInt16(family)
             return drop(.unknownAddressFamily, from: flow, now: now)
         }
-        let endpoints = policy.endpoints(flow.source.address.family)
+        let other = alternateAddress(for: request, from: flow, told: told)
         var request = request
-        // RFC 5780 section 6.1: a server without four sockets does not understand CHANGE-REQUEST.
-        if request.dialect == .cookie, request.hasChangeRequest, !endpoints.supportsBehaviourDiscovery {
+        // RFC 5780 section 6.1.
+        if request.dialect == .cookie, request.hasChangeRequest, !other.understandsChange {
+            let hasOthers = cluster?.hasSealedPeers == true && policy.endpoints(flow.source.address.family).readsPort2
+            lackedOtherServer = hasOthers && request.unknown.count == 0 && request.change.changesIP
             request.refuseChangeRequest()
         }
-        let answer = answer(to: request, of: packet.count, from: flow)
+        let answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
         if let type = request.unknown.first {
-            hadUnknownAttribute = true
+            hadUnknownAttribute = !lackedOtherServer
             detail = type.rawValue
         }
         if let error = refusal(of: request) {
@@ -31,22 +37,44 @@ extension Server {
         }
         if request.unknown.count > 0 { return drop(.unknownAttribute, from: flow, now: now) }
         if request.isMalformed { return drop(.malformed, from: flow, now: now) }
-        let column = column(of: request.change)
+        let column = told == nil ? column(of: request.change) : .changeIP
         if request.change.discards, request.dialect != .cookie {
             // Processed as asked: a keep-alive like a Binding indication, not an error.
             sources.count(column, request.dialect, from: flow, now: now)
             return drop(.discardFlag)
         }
-        if request.change.changesIP, !answer.endpoints.hasAlternate {
+        return grant(answer, from: other, column, over: &packet, now: now)
+    }
+
+    /// Answers a request that nothing speaks against, or hands it to another server.
+    private mutating func grant(
+        _ answer: BindingAnswer,
+        from other: AlternateAddress,
+        _ column: SourceTable.Column,
+        over packet: inout Packet,
+        now: Instant
+    ) -> Verdict {
+        let (request, flow) = (answer.request, answer.flow)
+        if request.change.changesIP, other.address == nil {
             sources.count(column, request.dialect, from: flow, now: now)
             return drop(.noOtherAddress)
         }
         guard isExempt(flow) || bindingLimiter.take(flow.source.address, now: now) else {
             return drop(.rateLimited, from: flow, now: now)
         }
+        if request.change.changesIP, let index = other.peer, let address = other.address {
+            sources.count(column, request, from: flow, now: now)
+            return handOver(request, to: (index, address), &packet, from: flow, now: now)
+        }
         guard answer.writeSuccess(over: &packet) else { return drop(.amplification, from: flow, now: now) }
-        sources.count(column, request, from: flow, now: now)
         counters.countAnswered(request.dialect)
+        if answer.isForOther {
+            // Its repetitions go to others, so what this server sees of them shows nothing of the client's NAT.
+            sources.count(column, request.dialect, from: flow, now: now)
+            counters.countAnsweredForOthers()
+        } else {
+            sources.count(column, request, from: flow, now: now)
+        }
         return verdict(for: answer)
     }
 
@@ -57,15 +85,24 @@ extension Server {
         from flow: ClientFlow,
         now: Instant
     ) -> Verdict {
-        let answer = answer(to: request, of: packet.count, from: flow)
+        let other = alternateAddress(for: request, from: flow, told: nil).address
+        let answer = answer(to: request, of: packet.count, from: flow, other: other, isForOther: false)
         return refuse(.useTLS, answer, method: .sharedSecret, over: &packet, now: now)
     }
 
-    private func answer(to request: BindingRequest, of length: Int, from flow: ClientFlow) -> BindingAnswer {
+    private func answer(
+        to request: BindingRequest,
+        of length: Int,
+        from flow: ClientFlow,
+        other: SocketAddress?,
+        isForOther: Bool
+    ) -> BindingAnswer {
         BindingAnswer(
             request: request,
             flow: flow,
             endpoints: policy.endpoints(flow.source.address.family),
+            other: other,
+            isForOther: isForOther,
             draftAddressLayout: policy.draftAddressLayout,
             requestLength: length
         )
@@ -97,11 +134,15 @@ extension Server {
         }
         sources.count(.error, answer.request.dialect, from: answer.flow, now: now)
         counters.countRefused(error)
-        return .reply
+        return answer.isForOther ? .replyFor(answer.flow.source, from: answer.flow.role) : .reply
     }
 
     private func verdict(for answer: BindingAnswer) -> Verdict {
         let port = answer.request.responsePort
+        if answer.isForOther {
+            let client = answer.flow.source
+            return .replyFor(SocketAddress(client.address, port: port ?? client.port), from: answer.role)
+        }
         return answer.role == answer.flow.role && port == nil ? .reply : .replyFrom(answer.role, toPort: port)
     }
 

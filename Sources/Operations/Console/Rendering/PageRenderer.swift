@@ -9,7 +9,7 @@ import NIOCore
 struct PageRenderer: Sendable {
     /// The pages of the menu in order, in their groups, as the manual's menus.
     static let menu: [(group: String, pages: [String])] = [
-        ("menu_status", ["index", "stat", "alloc", "log"]),
+        ("menu_status", ["index", "stat", "alloc", "log", "fleet"]),
         ("menu_administration", ["admin", "users", "license"]),
         ("menu_tools", ["test", "explain"]),
         ("menu_help", ["help", "info"]),

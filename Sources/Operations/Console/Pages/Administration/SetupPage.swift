@@ -45,7 +45,8 @@ struct SetupPage: ConsolePage {
             return .show(try await self.form(entries, report, request))
         }
         return isWhole
-            ? .show(try await preview(entries, report, request)) : try await save(entries, report, request)
+            ? .show(try await preview(entries, report, request))
+            : try await save(entries, report, alsoOnOthers: form["fleet"] == "on", request)
     }
 
     private func preview(
@@ -59,9 +60,11 @@ struct SetupPage: ConsolePage {
                 return try await form(entries, report, request, notice: request.texts("setup_nothing_changes"))
             }
             let id = pending.keep(entries.secrets, for: request.visitor.person.name)
+            let places = administrator.server.fleetPlaces
+            let servers = places.key == nil ? [] : places.others.map(\.name)
             return PageBody(
                 template: "setup_preview",
-                model: SetupPreviewModel(preview, entries, report, pending: id, request)
+                model: SetupPreviewModel(preview, entries, report, pending: id, servers: servers, request)
             )
         } catch {
             return try await refused(entries, error, report, request)
@@ -71,8 +74,10 @@ struct SetupPage: ConsolePage {
     private func save(
         _ entries: SetupEntries,
         _ report: SettingsReport,
+        alsoOnOthers: Bool,
         _ request: PageRequest
     ) async throws -> PageAction {
+        let server = administrator.server
         let before = administrator.server.settings.settings
         do {
             _ = try await administrator.apply(SettingsChange(entries.values), by: request.visitor.person)
@@ -82,7 +87,16 @@ struct SetupPage: ConsolePage {
             return .show(try await refused(entries, error, report, request))
         }
         let after = administrator.server.settings.settings
-        if let moved = SetupMovedModel(from: before, to: after, request) {
+        let moved = SetupMovedModel(from: before, to: after, request)
+        if alsoOnOthers {
+            let change = SettingsChange(entries.values)
+            let outcomes = await Fleet(server).apply(change, by: request.visitor.person)
+            if !outcomes.isEmpty {
+                let model = SetupFleetModel(outcomes, moved: moved, request)
+                return .show(PageBody(template: "setup_fleet", model: model))
+            }
+        }
+        if let moved {
             return .show(PageBody(template: "setup_moved", model: moved))
         }
         return .done("settings", goTo: request.path(name))

@@ -28,12 +28,17 @@ struct SetupPreviewModel: Sendable {
     let diff: [Line]
     let warnings: [String]
     let hidden: [Hidden]
+    /// Asks whether the other servers of the fleet shall have the change too; nil where there are none, or nothing is for them.
+    let others: String?
+    /// What they do not get.
+    let onlyHere: String?
 
     init(
         _ preview: SettingsPreview,
         _ entries: SetupEntries,
         _ report: SettingsReport,
         pending: String,
+        servers: [String],
         _ request: PageRequest
     ) {
         let texts = request.texts
@@ -70,6 +75,35 @@ struct SetupPreviewModel: Sendable {
             )
         }
         self.hidden = hidden
+        let own = preview.rows.map(\.key).filter { Settings.key(named: $0)?.isOfOneHost ?? true }
+        let isForAll = !servers.isEmpty && own.count < preview.rows.count
+        others = isForAll ? texts("setup_also_fleet", ShownText(servers.joined(separator: ", "), most: 300).text) : nil
+        onlyHere = isForAll && !own.isEmpty ? texts("setup_also_fleet_not", own.joined(separator: ", ")) : nil
+    }
+}
+
+/// What the template `setup_fleet` shows: what became of a change on the other servers.
+struct SetupFleetModel: Sendable {
+    struct Outcome: Sendable {
+        let server: String
+        let problem: String?
+    }
+
+    let outcomes: [Outcome]
+    let moved: SetupMovedModel?
+    let back: String
+    let fleet: String
+
+    init(_ outcomes: [Fleet.Outcome], moved: SetupMovedModel?, _ request: PageRequest) {
+        self.outcomes = outcomes.map { outcome in
+            Outcome(
+                server: ShownText(outcome.server, most: 120).text,
+                problem: outcome.problem.map { ShownText($0, most: 400).text }
+            )
+        }
+        self.moved = moved
+        back = request.path("admin")
+        fleet = request.path("fleet")
     }
 }
 

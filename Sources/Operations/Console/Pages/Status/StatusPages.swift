@@ -6,6 +6,7 @@ enum StatusPages {
         [
             OverviewPage(administrator: administrator), StatisticsPage(administrator: administrator),
             AllocationsPage(administrator: administrator), LogPage(administrator: administrator),
+            FleetPage(administrator: administrator),
         ]
     }
 }

@@ -1,0 +1,164 @@
+import Addresses
+public import Administration
+import ClusterCore
+import Foundation
+import PacketEngine
+import ServerCore
+import ServerSettings
+import Synchronization
+
+extension LiveServer {
+    /// The servers of the fleet, this one first.
+    public func fleet() async throws -> FleetReport {
+        let findings = cluster.link.findings
+        let own = FleetReport.Server(
+            name: Self.hostName,
+            kind: .own,
+            state: findings.own.isDraining ? "draining" : "healthy",
+            version: version,
+            load: Double(findings.own.load) / 1000,
+            allocations: relay.map { $0.table.usage().reduce(0) { $0 + $1.total - $1.free } } ?? 0,
+            isDraining: findings.own.isDraining,
+            addresses: plan.channelPlaces.map { FleetReport.Address(address: "\($0)", state: "healthy") }
+        )
+        let facts = FleetFacts(findings)
+        return FleetReport(servers: [own] + facts.servers, hasKey: findings.orders.key != nil)
+    }
+
+    /// How this server and the others of the fleet reach each other.
+    public var fleetPlaces: FleetPlaces {
+        let key = loaded.withLock { $0.settings.clusterKey }
+        return FleetPlaces(
+            ownName: Self.hostName,
+            key: key,
+            others: FleetFacts(cluster.link.findings).others,
+            listening: plan.channelPlaces,
+            asking: plan.asking
+        )
+    }
+
+    /// The name that the host has for itself; the name service is not asked.
+    private static let hostName: String = {
+        let text = try? String(contentsOfFile: "/proc/sys/kernel/hostname", encoding: .utf8)
+        return text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "this server"
+    }()
+}
+
+/// What is known of the other servers, in the words of `FleetReport`.
+struct FleetFacts {
+    private let findings: ClusterLink.Findings
+
+    init(_ findings: ClusterLink.Findings) { self.findings = findings }
+
+    /// The other servers, and items of the settings without an address.
+    var servers: [FleetReport.Server] {
+        var servers: [FleetReport.Server] = []
+        var named = Set<Int>()
+        for server in findings.membership.servers {
+            named.formUnion(server.links.map { Int($0.entry.place) })
+            servers.append(report(server))
+        }
+        for (place, row) in findings.orders.servers.enumerated() where !named.contains(place) {
+            servers.append(
+                FleetReport.Server(
+                    name: "\(row.server)",
+                    kind: row.server.isClassic ? .classic : .peer,
+                    state: "unknown",
+                    problem: row.problem ?? "its address is not known yet"
+                )
+            )
+        }
+        return servers
+    }
+
+    /// Whom to connect to.
+    var others: [FleetPlaces.Other] {
+        findings.membership.servers.compactMap { server in
+            guard let best = server.best, best.entry.kind == .sealed, best.state != .itself else { return nil }
+            let links = server.links.sorted { $0.state.isUsable && !$1.state.isUsable }
+            return FleetPlaces.Other(
+                name: name(server),
+                addresses: links.map(\.entry.address),
+                isAnswering: best.state.isAnswering
+            )
+        }
+    }
+
+    private func name(_ server: Membership.Server) -> String {
+        var names: [String] = []
+        for link in server.links {
+            let name = findings.orders.name(link.entry.place)
+            if !names.contains(name) { names.append(name) }
+        }
+        return names.joined(separator: ", ")
+    }
+
+    private func report(_ server: Membership.Server) -> FleetReport.Server {
+        let links = server.links
+        let isClassic = links.first?.entry.kind == .classic
+        let best = server.best
+        let isTold = best.map { $0.figures.received > 0 && !isClassic } ?? false
+        let said = best?.said ?? ServerState()
+        // What a server had when it was heard last is nothing now.
+        let isNow = isTold && best?.state.isAnswering == true
+        return FleetReport.Server(
+            name: name(server),
+            kind: isClassic ? .classic : .peer,
+            state: best?.state.word ?? "unknown",
+            version: isTold ? said.versionText : nil,
+            load: isNow ? Double(said.load) / 1000 : nil,
+            // This server's own allocations are counted in its own row.
+            allocations: isNow && best?.state != .itself ? Int(said.allocations) : nil,
+            isDraining: isTold && said.isDraining,
+            addresses: links.map(report),
+            problem: best.flatMap(problem)
+        )
+    }
+
+    private func report(_ link: PeerLink) -> FleetReport.Address {
+        let figures = link.figures
+        return FleetReport.Address(
+            address: "\(link.entry.address)",
+            state: link.state.word,
+            roundTrip: figures.roundTrip.map { Double($0) / 1_000_000 },
+            loss: Double(figures.loss) / 1000,
+            clockDifference: figures.clockDifference.map { Double($0) / 1000 },
+            pings: figures.sent,
+            pongs: figures.received,
+            problem: problem(link)
+        )
+    }
+
+    /// What is wrong with an address, and what to do.
+    private func problem(_ link: PeerLink) -> String? {
+        let place = Int(link.entry.place)
+        let row = findings.orders.servers.indices.contains(place) ? findings.orders.servers[place] : nil
+        switch link.state {
+        case .healthy, .draining, .itself: return row?.problem
+        case .clockDiffers(let difference): return PeerState.clockText(difference)
+        case .unknown, .lost: break
+        }
+        if link.entry.kind == .sealed, findings.orders.key == nil {
+            return "cluster-key is not set, so it is not asked"
+        }
+        if let code = findings.sendErrors[link.entry.address] {
+            return "nothing can be sent to it: \(SystemError.text(code))"
+        }
+        guard case .lost(let since) = link.state else { return nil }
+        let seconds = (findings.now &- since) / 1_000_000
+        if link.figures.received > 0 {
+            return "it has not answered for \(seconds) s: it is stopped, or the network to it is down"
+        }
+        if link.entry.kind == .classic { return "it has not answered yet: no STUN server is there" }
+        return
+            "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
+            + "one, or its other-stun-servers do not name this server"
+    }
+}
+
+extension ListenPlan {
+    /// Where the other servers of the fleet may connect to: TCP at the first port of the first address.
+    var channelPlaces: [SocketAddress] {
+        sockets.filter { $0.role == .primaryPrimary && !$0.isShortcut }.map(\.local)
+    }
+}
