@@ -26,7 +26,12 @@ final class CaresChannel {
     ///   but after the last one c-ares does not tell what it was (`noServer`).
     init(_ question: Question, _ options: NameService.Options, takesRefusals: Bool = false) throws(NameError) {
         guard Self.status == CInt(STUND_ARES_SUCCESS) else { throw Self.error(Self.status) }
-        unsafe channel = try Self.open(options, takesRefusals: takesRefusals)
+        unsafe channel = try Self.open(
+            options,
+            // A whole name is meant as it is: what stands in /etc/resolv.conf is added to single words only.
+            searches: !question.name.contains("."),
+            takesRefusals: takesRefusals
+        )
         begin(question)
     }
 
@@ -63,13 +68,14 @@ final class CaresChannel {
 
     private static func open(
         _ options: NameService.Options,
+        searches: Bool,
         takesRefusals: Bool
     ) throws(NameError) -> ares_channel {
         var settings = unsafe ares_options()
         // The first wait, then the double: both and a little fit into the time that a question has.
         unsafe settings.timeout = CInt(clamping: max(1, options.milliseconds * 3 / 10))
         unsafe settings.tries = 2
-        unsafe settings.flags = takesRefusals ? CInt(STUND_ARES_NO_CHECK) : 0
+        unsafe settings.flags = CInt((takesRefusals ? STUND_ARES_NO_CHECK : 0) | (searches ? 0 : STUND_ARES_NO_SEARCH))
         var mask = CInt(STUND_ARES_OPTIONS)
         var channel: ares_channel?
         // "b": only the name servers; else /etc/hosts too, as /etc/nsswitch.conf says.

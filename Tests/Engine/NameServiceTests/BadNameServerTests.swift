@@ -110,3 +110,26 @@ struct BadNameServerTests {
         server.stop()
     }
 }
+
+@Suite("Both families of a name, asked together")
+struct BothFamiliesTests {
+    private struct Fixed: NameResolving {
+        let v4: Result<AddressAnswer, NameError>
+        let v6: Result<AddressAnswer, NameError>
+
+        func addresses(of name: String, family: IPAddress.Family) async throws(NameError) -> AddressAnswer {
+            try (family == .v4 ? v4 : v6).get()
+        }
+    }
+
+    @Test("The error that is told is the one worth a second try, else that the name is there")
+    func errors() async {
+        for (v4, v6, told) in [
+            (.noData, .noSuchName, .noData), (.noSuchName, .noData, .noData), (.noSuchName, .noSuchName, .noSuchName),
+            (.timedOut, .noData, .timedOut), (.noSuchName, .serverFailure, .serverFailure),
+        ] as [(NameError, NameError, NameError)] {
+            let names = Fixed(v4: .failure(v4), v6: .failure(v6))
+            await #expect(throws: told) { try await names.addresses(of: "a.test") }
+        }
+    }
+}

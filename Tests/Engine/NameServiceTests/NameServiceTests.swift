@@ -114,7 +114,9 @@ struct NameServiceTests {
     @Test("Where nobody listens, no name server is reached")
     func nobody() async {
         server.stop()
-        await #expect(throws: NameError.noServer) { try await names.addresses(of: "both.test", family: .v4) }
+        let result = await names.result(of: "both.test", .v4)
+        // The kernel tells it at once, but only so many times a second (icmp_msgs_per_sec).
+        #expect(result == .failure(.noServer) || result == .failure(.timedOut))
     }
 
     @Test(

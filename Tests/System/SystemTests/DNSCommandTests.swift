@@ -78,7 +78,9 @@ struct DNSCommandTests {
 
     @Test("An empty zone: everything is missing, and said with what should be there")
     func empty() async throws {
-        let (report, text) = try await check([])
+        // NAPTR records of other applications are not ours.
+        let other = "naptr-record=zone.test,1,1,s,OTHER:turn.udp,,_turn._udp.zone.test"
+        let (report, text) = try await check([other])
         #expect(text.exitCode == 1 && report.findings?.count == 8, "\(text.output)")
         #expect(report.findings?.allSatisfy { $0.state == "missing" } == true)
         #expect(text.output.contains("; missing     stun.zone.test A: should be 192.0.2.1\n"))
@@ -124,7 +126,10 @@ struct DNSCommandTests {
         #expect(refused.exitCode == 69 && refused.output.contains("refused the question"), "\(refused.output)")
         server.stop()
         let gone = try await Program.run([Partners.stund, "dns", "example.org", "--server", "\(place)"])
-        #expect(gone.exitCode == 69 && gone.output.contains("no name server can be reached"), "\(gone.output)")
+        #expect(
+            gone.exitCode == 69 && gone.output.contains("; unanswered  stun.example.org A: no name server"),
+            "\(gone.output)"
+        )
     }
 
     @Test("Words that are no domain, host or name server are refused, and --no-check asks nobody")
