@@ -59,6 +59,9 @@ public struct DrainReport: Codable, Hashable, Sendable {
         switch state {
         case .serving: return "The server takes new allocations; it has \(HumanText.count(allocations, "allocation"))."
         case .drained: return "The server has drained since \(since ?? "") and takes no new allocations; it stays."
+        case .draining where allocations == 0:
+            return "The server takes no new allocations since \(since ?? ""): \(left), so it "
+                + (stays ? "stays without any." : "ends.")
         case .draining:
             let end = until.map { "until \($0) at the latest" } ?? "as long as one is left"
             return "The server takes no new allocations since \(since ?? ""): \(left), \(end). Then it "

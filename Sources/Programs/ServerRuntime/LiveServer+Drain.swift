@@ -96,9 +96,9 @@ extension LiveServer {
             return new
         }
         let report = report(state)
-        let end = report.until.map { "until \($0)" } ?? "as long as one is left"
+        let end = report.until.map { ", until \($0)" } ?? ""
         let left = HumanText.count(report.allocations, "allocation")
-        tell(.drainBegan, "Drain began: \(person) asked for it; \(left) left, \(end)")
+        tell(.drainBegan, "Drain began: \(person) asked for it; \(left) left\(end)")
         _ = await pool.answering(within: Self.patience)
         Task { [weak self] in
             while (try? await Task.sleep(for: Self.pause)) != nil, await self?.isGoingOn(state) == true {}

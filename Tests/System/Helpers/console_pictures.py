@@ -15,6 +15,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -104,7 +105,8 @@ def server(options):
         wait_for("the console", lambda: is_open(process))
         yield
     finally:
-        process.terminate()
+        # SIGTERM would let it wait for the calls.
+        process.send_signal(signal.SIGINT)
         process.wait(20)
 
 

@@ -55,6 +55,8 @@ struct FirstStartTests {
                     let hasStarted = await server.wait { $0.output.contains("try:") || $0.isFinished }
                     try #require(hasStarted && server.state.exitCode == nil)
                     try await body(folder, namespaces, server)
+                    // SIGTERM would let it wait for allocations that clients have left behind.
+                    server.signal(SIGINT)
                 }
             }
         }
