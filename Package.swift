@@ -209,6 +209,7 @@ let package = Package(
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -302,9 +303,16 @@ let package = Package(
             path: "Tests/Operations/AccountStoreTests",
             swiftSettings: swiftSettings
         ),
+        // A Redis that tests start, stop and cut off.
+        .target(
+            name: "TestRedis",
+            dependencies: ["ClusterStore", "ServerSettings"],
+            path: "Tests/Operations/TestRedis",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "ClusterStoreTests",
-            dependencies: ["ClusterStore", "AccountStore", "Addresses", "ServerSettings", "STUNAuthentication"],
+            dependencies: ["ClusterStore", "TestRedis", "AccountStore", "Addresses", "ServerSettings"],
             path: "Tests/Operations/ClusterStoreTests",
             swiftSettings: swiftSettings
         ),
@@ -345,6 +353,7 @@ let package = Package(
                 "TestNames",
                 "AccountStore",
                 "ClusterStore",
+                "TestRedis",
                 "Administration",
                 "ServerSettings",
                 "Observability",

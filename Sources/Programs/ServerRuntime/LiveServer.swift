@@ -38,6 +38,9 @@ public final class LiveServer: RunningServer {
     /// The last hour and day.
     let traffic = Mutex(TrafficRecorder(at: Instant(nanoseconds: SystemClock.monotonic())))
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
+    /// nil without redis.
+    let fleetStore: FleetStoreLink?
+    let fleetHooks = Mutex(FleetHooks())
     private let stopping = Atomic<Bool>(false)
     let loaded: Mutex<LoadedSettings>
     let feed = SettingsFeed()
@@ -91,6 +94,7 @@ public final class LiveServer: RunningServer {
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
+            fleetStore = Self.makeFleetStore(settings, plan, relay)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -108,6 +112,7 @@ public final class LiveServer: RunningServer {
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
+        beginFleetStore()
     }
 
     private static func makeCluster(
@@ -187,6 +192,7 @@ public final class LiveServer: RunningServer {
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
         trafficSampler.stop()
+        fleetStore?.stop()
         cluster.stop()
         pool.stop()
         saveUsage()

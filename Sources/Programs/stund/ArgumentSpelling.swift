@@ -11,7 +11,7 @@ enum ArgumentSpelling {
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "clear", "decode", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
+        "clear", "decode", "fleet", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
         "version",
     ]
     /// The names of the commands.

@@ -292,6 +292,10 @@ struct StatusText {
         }
         if let url = status.consoleURL { lines.append("console        \(url)") }
         if let relay = status.relay { lines += Self.lines(of: relay) }
+        if let store = status.fleetStore {
+            let servers = HumanText.count(store.members, "server")
+            lines.append("fleet          \(servers) by \(store.place)" + (store.isReached ? "" : ", which does not answer"))
+        }
         // Zeros would bury the few that tell something; --json has them all.
         let counted = status.counters.filter { $0.value > 0 }
         let width = counted.map(\.name.count).max() ?? 0

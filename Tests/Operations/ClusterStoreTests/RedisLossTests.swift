@@ -2,6 +2,7 @@ import AccountStore
 import Foundation
 import ServerSettings
 import Synchronization
+import TestRedis
 import Testing
 
 @testable import ClusterStore
