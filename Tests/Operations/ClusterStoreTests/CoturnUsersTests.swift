@@ -1,3 +1,4 @@
+import AccountStore
 import Foundation
 import TestRedis
 import Testing

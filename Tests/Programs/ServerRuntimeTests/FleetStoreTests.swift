@@ -5,6 +5,7 @@ import ClusterStore
 import Foundation
 import Observability
 import PacketEngine
+import STUNAuthentication
 import ServerSettings
 import Synchronization
 import TestRedis
@@ -24,7 +25,7 @@ struct FleetStoreTests {
         let redis: RedisUnderTest
         let store: RedisClusterStore
         let hosts: [ServerUnderTest]
-        let ranges: [RelayRange]
+        let ranges: [ClosedRange<UInt16>]
 
         init(_ settings: String = "") throws {
             redis = try RedisUnderTest()
