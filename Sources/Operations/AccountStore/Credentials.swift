@@ -146,7 +146,8 @@ public struct Credentials: Sendable {
         _ settings: Settings
     ) -> [StoredSecret] {
         let own = (settings.turnSecrets + settings.retiredTurnSecrets).compactMap(\.id) + storedSecrets.map(\.id)
-        var room = AccountStore.mostSecretsInUse - settings.turnSecrets.count - storedSecrets.count { $0.retired == nil }
+        var room =
+            AccountStore.mostSecretsInUse - settings.turnSecrets.count - storedSecrets.count { $0.retired == nil }
         return fleetSecrets.filter { secret in
             // Whoever retires a secret means its value, wherever else that stands.
             guard secret.retired == nil else { return true }

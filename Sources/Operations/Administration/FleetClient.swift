@@ -31,7 +31,10 @@ struct FleetClient: Sendable {
         }
     }
 
-    private func exchange(_ request: FleetRequest, with address: SocketAddress) throws(FleetChannelError) -> ControlAnswer {
+    private func exchange(
+        _ request: FleetRequest,
+        with address: SocketAddress
+    ) throws(FleetChannelError) -> ControlAnswer {
         let deadline = ContinuousClock.now + patience
         let own = asking.first { $0.family == address.address.family && !$0.isUnspecified }
         let socket: Descriptor

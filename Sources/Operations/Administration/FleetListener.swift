@@ -81,7 +81,7 @@ public final class FleetListener: Sendable {
                     state.open[address] = opened
                     state.failed.remove(address)
                     Thread { self.accept(opened) }.start()
-                } catch where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
+                } catch  where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
                     // A host without IPv6; the UDP socket's fate tells of other cases.
                 } catch {
                     guard state.failed.insert(address).inserted else { continue }

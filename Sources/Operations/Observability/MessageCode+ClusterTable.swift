@@ -5,7 +5,8 @@ extension MessageCode {
             .peerHealthy,
             .notice,
             "Other server healthy",
-            meaning: "Another STUN server answers, for the first time, again, or after its restart; the entry says which one, "
+            meaning:
+                "Another STUN server answers, for the first time, again, or after its restart; the entry says which one, "
                 + "its version and the round trip.",
             remedy: "Nothing.",
             linesPerSecond: 5
@@ -14,9 +15,11 @@ extension MessageCode {
             .peerLost,
             .warning,
             "Other server lost",
-            meaning: "Another STUN server has not answered for 3 s, so no request is handed to it until it does. It is asked "
+            meaning:
+                "Another STUN server has not answered for 3 s, so no request is handed to it until it does. It is asked "
                 + "on each second.",
-            remedy: "If it is not being restarted: look whether it runs, whether UDP to its first STUN port gets through, "
+            remedy:
+                "If it is not being restarted: look whether it runs, whether UDP to its first STUN port gets through, "
                 + "whether its cluster-key is the same, and whether its other-stun-servers name this server.",
             linesPerSecond: 5
         ),
@@ -24,9 +27,11 @@ extension MessageCode {
             .peerClockDiffers,
             .warning,
             "Clocks of two servers differ",
-            meaning: "Another STUN server answers, but its clock and that of this host are more than 5 s apart, so requests "
+            meaning:
+                "Another STUN server answers, but its clock and that of this host are more than 5 s apart, so requests "
                 + "handed to it would be refused; the entry says how far. None is handed to it.",
-            remedy: "Set the clocks of both hosts by NTP (`timedatectl set-ntp true`); the server is used with the next answer "
+            remedy:
+                "Set the clocks of both hosts by NTP (`timedatectl set-ntp true`); the server is used with the next answer "
                 + "that shows the right time.",
             linesPerSecond: 5
         ),
@@ -42,7 +47,8 @@ extension MessageCode {
             .fleetStoreLost,
             .warning,
             "Redis of the fleet lost",
-            meaning: "The Redis that the servers of the fleet share does not answer, or has lost its data; the entry says why. "
+            meaning:
+                "The Redis that the servers of the fleet share does not answer, or has lost its data; the entry says why. "
                 + "What is relayed goes on, users and secrets that are known stay good, and each server gives a user its share "
                 + "of user-allocations. It is asked on every two seconds.",
             remedy: "Start the Redis again or mend the way to it; after lost data put its users and secrets back.",

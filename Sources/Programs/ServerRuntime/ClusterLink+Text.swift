@@ -14,7 +14,8 @@ extension Membership.Change {
             guard entry.kind == .sealed else {
                 return (.peerHealthy, "Other server healthy: \(who) answers, round trip \(figures.roundTripText)")
             }
-            let what = state == .draining ? "drains: it takes no new allocations" : isRestart ? "was restarted" : "answers"
+            let what =
+                state == .draining ? "drains: it takes no new allocations" : isRestart ? "was restarted" : "answers"
             return (
                 .peerHealthy,
                 "Other server healthy: \(who) \(what), version \(said.versionText), round trip \(figures.roundTripText)"

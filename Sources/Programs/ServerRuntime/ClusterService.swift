@@ -57,7 +57,9 @@ final class ClusterService: Sendable {
                     let used = ports.reduce(0) { $0 + $1.total - $1.free }
                     let most = mark.mostAllocations.load(ordering: .relaxed)
                     state.allocations = UInt32(clamping: used)
-                    state.load = Self.load(ports.map { ($0.total - $0.free, $0.total) } + (most > 0 ? [(used, most)] : []))
+                    state.load = Self.load(
+                        ports.map { ($0.total - $0.free, $0.total) } + (most > 0 ? [(used, most)] : [])
+                    )
                     state.isDraining = mark.isSet.load(ordering: .relaxed)
                     state.port2 = plan.v4.readsPort2 ? plan.v4.port2 : 0
                     return state

@@ -136,7 +136,9 @@ struct FleetFacts {
         case .clockDiffers(let difference): return PeerState.clockText(difference)
         case .unknown, .lost: break
         }
-        if link.entry.kind == .sealed, findings.orders.key == nil { return "cluster-key is not set, so it is not asked" }
+        if link.entry.kind == .sealed, findings.orders.key == nil {
+            return "cluster-key is not set, so it is not asked"
+        }
         if let code = findings.sendErrors[link.entry.address] {
             return "nothing can be sent to it: \(SystemError.text(code))"
         }
@@ -146,7 +148,8 @@ struct FleetFacts {
             return "it has not answered for \(seconds) s: it is stopped, or the network to it is down"
         }
         if link.entry.kind == .classic { return "it has not answered yet: no STUN server is there" }
-        return "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
+        return
+            "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
             + "one, or its other-stun-servers do not name this server"
     }
 }

@@ -69,7 +69,6 @@ public final class LiveServer: RunningServer {
         started = settings
         log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
-
         do throws(StartError) {
             // First, since listening sockets count too.
             let files = FileLimit.raise()

@@ -11,12 +11,14 @@ enum ArgumentSpelling {
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "clear", "decode", "fleet", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin", "show",
+        "clear", "decode", "fleet", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin",
+        "show",
         "version",
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "fleet", "help", "log", "metrics", "operator", "password", "secret",
+        "check", "credentials", "disconnect", "explain", "fleet", "help", "log", "metrics", "operator", "password",
+        "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]
     /// The names of the commands that stand below others.

@@ -294,7 +294,9 @@ struct StatusText {
         if let relay = status.relay { lines += Self.lines(of: relay) }
         if let store = status.fleetStore {
             let servers = HumanText.count(store.members, "server")
-            lines.append("fleet          \(servers) by \(store.place)" + (store.isReached ? "" : ", which does not answer"))
+            lines.append(
+                "fleet          \(servers) by \(store.place)" + (store.isReached ? "" : ", which does not answer")
+            )
         }
         // Zeros would bury the few that tell something; --json has them all.
         let counted = status.counters.filter { $0.value > 0 }

@@ -13,7 +13,10 @@ struct FleetAccounts {
     init(_ option: FileOption) throws(Failure) {
         settings = try StorePlace(option).settings().settings
         guard let address = settings.redis else {
-            throw Failure(.configuration, "redis is not set, so there is no store of a fleet: set it, or leave --fleet out")
+            throw Failure(
+                .configuration,
+                "redis is not set, so there is no store of a fleet: set it, or leave --fleet out"
+            )
         }
         store = RedisClusterStore(address, login: settings.redisPassword)
     }
@@ -38,7 +41,8 @@ struct FleetAccounts {
             guard chosen.text.utf8.count <= UserSetting.longestPassword else {
                 throw Failure(.dataError, "the password is longer than \(UserSetting.longestPassword) bytes")
             }
-            if !replacing, try await store.accounts().users.contains(where: { $0.name == name.text && $0.realm == realm.text })
+            if !replacing,
+                try await store.accounts().users.contains(where: { $0.name == name.text && $0.realm == realm.text })
             {
                 throw AccountStoreError.userExists(name: name.text, realm: realm.text)
             }

@@ -82,7 +82,10 @@ struct MembershipTests {
         #expect(!isTaken)
     }
 
-    @Test("A clock that differs by more than 5 s makes a server unusable, until it is set", arguments: [-1, 1] as [Int64])
+    @Test(
+        "A clock that differs by more than 5 s makes a server unusable, until it is set",
+        arguments: [-1, 1] as [Int64]
+    )
     func clocks(sign: Int64) {
         var fleet = FleetOnPaper(["192.0.2.1"])
         fleet.tick()
@@ -264,7 +267,9 @@ private struct FleetOnPaper {
     mutating func tick() {
         if hasTicked { now = (now / 1_000_000 + 1) * 1_000_000 }
         hasTicked = true
-        for ping in membership.pings(at: now, unixMilliseconds: unix) { sent[ping.address, default: []].append(ping.sequence) }
+        for ping in membership.pings(at: now, unixMilliseconds: unix) {
+            sent[ping.address, default: []].append(ping.sequence)
+        }
         changes += membership.changes(at: now)
     }
 

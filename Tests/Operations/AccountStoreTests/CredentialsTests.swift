@@ -20,7 +20,8 @@ struct CredentialsTests {
     @Test("A user of the fleet counts where neither settings nor store have one of the name, and that is told")
     func fleetUsers() throws {
         let fleet = [
-            try StoredUser("alice", password: "fleet"), try StoredUser("bob", password: "fleet"), try StoredUser("dora"),
+            try StoredUser("alice", password: "fleet"), try StoredUser("bob", password: "fleet"),
+            try StoredUser("dora"),
             try StoredUser("eve", realm: "elsewhere"),
         ]
         let settings = try settings("turn-users: alice:written")
@@ -28,10 +29,14 @@ struct CredentialsTests {
         #expect(credentials.users.map(\.username) == ["alice", "bob", "dora"])
         #expect(credentials.users[0] == StoredCredential(username: "alice", realm: "stund", password: "written"))
         #expect(credentials.users[1] == StoredCredential(username: "bob", realm: "stund", password: "secret"))
-        #expect(credentials.warnings.count == 1 && credentials.warnings[0].contains("\"alice\" and 1 more of the fleet"))
+        #expect(
+            credentials.warnings.count == 1 && credentials.warnings[0].contains("\"alice\" and 1 more of the fleet")
+        )
     }
 
-    @Test("Secrets of the fleet come after those of this server, at most eight together are in use, and a retired one is")
+    @Test(
+        "Secrets of the fleet come after those of this server, at most eight together are in use, and a retired one is"
+    )
     func fleetSecrets() throws {
         let settings = try settings("turn-secrets: web=0123456789abcdef")
         let fleet =

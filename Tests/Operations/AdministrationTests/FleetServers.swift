@@ -52,7 +52,11 @@ final class FleetHost {
 
     /// A socket to it, as anybody opens one.
     func connect() throws -> Descriptor {
-        try TCPSocket.connected(to: address ?? SocketAddress(Self.loopback, port: 0), from: nil, until: .now + .seconds(5))
+        try TCPSocket.connected(
+            to: address ?? SocketAddress(Self.loopback, port: 0),
+            from: nil,
+            until: .now + .seconds(5)
+        )
     }
 
     /// A connection to it after the handshake.

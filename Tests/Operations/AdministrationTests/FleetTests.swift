@@ -8,7 +8,10 @@ import Testing
 @Suite("What servers of a fleet show and change together")
 struct FleetTests {
     /// A server that asks these others.
-    private func asking(_ others: [FleetPlaces.Other], patience: Duration = .seconds(20)) throws -> (Fleet, RunningDouble, AdministeredServer) {
+    private func asking(
+        _ others: [FleetPlaces.Other],
+        patience: Duration = .seconds(20)
+    ) throws -> (Fleet, RunningDouble, AdministeredServer) {
         let host = try AdministeredServer()
         host.server.places.withLock {
             $0 = FleetPlaces(ownName: "a", key: FleetHost.key, others: others, asking: [FleetHost.loopback])
@@ -58,7 +61,9 @@ struct FleetTests {
 
     @Test("A server that is stuck, dead, of another key or silent is named with the reason, and the others are shown")
     func missing() async throws {
-        let (b, stuck, stranger) = (try FleetHost("b"), try FleetHost("stuck"), try FleetHost("wrong", key: Array(1...32)))
+        let (b, stuck, stranger) = (
+            try FleetHost("b"), try FleetHost("stuck"), try FleetHost("wrong", key: Array(1...32))
+        )
         b.has(rows([2], "192.0.2.2").rows)
         stuck.has([])
         stuck.host.server.isStuck.withLock { $0 = true }
@@ -83,7 +88,9 @@ struct FleetTests {
         #expect(reasons[3].contains("heartbeats"))
     }
 
-    @Test("A change of settings goes to the others, but for what belongs to one host, and is in their history with its maker")
+    @Test(
+        "A change of settings goes to the others, but for what belongs to one host, and is in their history with its maker"
+    )
     func change() async throws {
         let (b, c) = (try FleetHost("b", settings: "log-level: 5\n"), try FleetHost("c"))
         let (fleet, _, _) = try asking([b.other(), c.other()])

@@ -67,7 +67,9 @@ struct CoturnUsersTests {
         let others = "for n = 1, 30000 do redis.call('SET', 'turn/user/u' .. n .. '/allocation', 'x') end"
         try await store.fill([["EVAL", others, "0"]])
         #expect(try await CoturnUsers(store).accounts(realms: ["north.gov"]).users.count == 2)
-        try await store.fill([["EVAL", "for n = 1, 64 do redis.call('SADD', 'turn/realm/north.gov/secret', n) end", "0"]])
+        try await store.fill([
+            ["EVAL", "for n = 1, 64 do redis.call('SADD', 'turn/realm/north.gov/secret', n) end", "0"]
+        ])
         let error = try await failure { try await CoturnUsers(store).accounts(realms: ["north.gov"]) }
         #expect(error == .tooMany("secrets of coturn in one realm", limit: 64))
     }

@@ -57,7 +57,7 @@ package final class RedisUnderTest {
         process.standardError = output
         try process.run()
         self.process = process
-        let isReady = waits {
+        let isReady = comesTrue {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             return text.contains("The server is now ready to accept connections at")
                 || text.contains("connections unix")
@@ -126,7 +126,7 @@ package final class RedisUnderTest {
 }
 
 /// Looks again and again, for ten seconds at most, until something holds.
-package func waits(_ condition: () -> Bool) -> Bool {
+package func comesTrue(_ condition: () -> Bool) -> Bool {
     let end = ContinuousClock.now + .seconds(10)
     while !condition() {
         guard .now < end else { return false }

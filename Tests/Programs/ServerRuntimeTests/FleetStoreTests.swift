@@ -44,7 +44,8 @@ struct FleetStoreTests {
             for _ in 0..<2 { for host in hosts { await host.server.fleetStore?.look() } }
         }
 
-        func client(_ index: Int, user: String = "alice", password: String = RelayClient.password) throws -> RelayClient {
+        func client(_ index: Int, user: String = "alice", password: String = RelayClient.password) throws -> RelayClient
+        {
             try RelayClient(asking: hosts[index].address(), user: user, password: password)
         }
 

@@ -84,7 +84,9 @@ public final class AccountLedger: Sendable {
         }
     }
 
-    /// Takes what the other servers of the fleet count: allocations by account. Accounts that are not named have none there.
+    /// Takes what the other servers of the fleet count: allocations by account.
+    ///
+    /// Accounts that are not named have none there.
     public func adopt(elsewhere counts: [AccountKey: Int]) {
         book.withLock { book in
             for key in book.elsewhere.keys where counts[key] == nil { book.accounts[key]?.set(elsewhere: 0) }

@@ -56,7 +56,9 @@ package struct CoturnUsers: Sendable {
             guard page.count == 2 else { throw .unexpected(place: redis.place) }
             cursor = try page[0].bytes(redis.place)
             for reply in try page[1].list(redis.place) {
-                if let key = Self.userKey(try reply.bytes(redis.place)), realms.contains(key.realm) { found.insert(key) }
+                if let key = Self.userKey(try reply.bytes(redis.place)), realms.contains(key.realm) {
+                    found.insert(key)
+                }
             }
             guard found.count <= StoreLimits.users else { throw .tooMany("users of coturn", limit: StoreLimits.users) }
             if cursor == Array("0".utf8) { return found.sorted { ($0.name, $0.realm) < ($1.name, $1.realm) } }
@@ -101,6 +103,8 @@ package struct CoturnUsers: Sendable {
             found += try await redis.run(read).texts(redis.place).filter { (1...1024).contains($0.utf8.count) }
         }
         // In an order of their own, as a set tells them in any.
-        return Set(found).sorted().enumerated().map { StoredSecret(id: "coturn-\($0.offset + 1)", secret: $0.element, created: 0) }
+        return Set(found).sorted().enumerated().map {
+            StoredSecret(id: "coturn-\($0.offset + 1)", secret: $0.element, created: 0)
+        }
     }
 }

@@ -45,7 +45,8 @@ struct SetupPage: ConsolePage {
             return .show(try await self.form(entries, report, request))
         }
         return isWhole
-            ? .show(try await preview(entries, report, request)) : try await save(entries, report, alsoOnOthers: form["fleet"] == "on", request)
+            ? .show(try await preview(entries, report, request))
+            : try await save(entries, report, alsoOnOthers: form["fleet"] == "on", request)
     }
 
     private func preview(
