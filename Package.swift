@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "Addresses", targets: ["Addresses"]),
         .library(name: "STUNCodec", targets: ["STUNCodec"]),
         .library(name: "STUNAuthentication", targets: ["STUNAuthentication"]),
+        .library(name: "ClusterCore", targets: ["ClusterCore"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
     ],
     dependencies: [

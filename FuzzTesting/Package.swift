@@ -17,7 +17,7 @@ let swiftSettings: [SwiftSetting] = [
 let fuzzers: [Target] =
     Context.environment["STUND_FUZZERS"] == nil
     ? []
-    : ["fuzz-codec", "fuzz-server", "fuzz-relay"].map { name in
+    : ["fuzz-codec", "fuzz-server", "fuzz-relay", "fuzz-sealed"].map { name in
         .executableTarget(
             name: name,
             dependencies: ["FuzzTargets"],
@@ -35,6 +35,7 @@ let package = Package(
                 .product(name: "Addresses", package: "stund"),
                 .product(name: "STUNCodec", package: "stund"),
                 .product(name: "STUNAuthentication", package: "stund"),
+                .product(name: "ClusterCore", package: "stund"),
                 .product(name: "ServerCore", package: "stund"),
             ],
             swiftSettings: swiftSettings

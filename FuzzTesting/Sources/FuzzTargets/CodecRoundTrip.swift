@@ -46,7 +46,7 @@ private struct Reading {
         ErrorCode.type: ErrorCode.self, UnknownAttributes.type: UnknownAttributes.self,
         XorMappedAddress.type: XorMappedAddress.self, Padding.type: Padding.self,
         ResponsePort.type: ResponsePort.self, ResponseOrigin.type: ResponseOrigin.self,
-        OtherAddress.type: OtherAddress.self,
+        OtherAddress.type: OtherAddress.self, AlternateServer.type: AlternateServer.self,
     ]
 
     /// Reads a message; nil when the bytes are none in that dialect.

@@ -77,6 +77,7 @@ private struct Script {
         switch verdict {
         case .drop: return
         case .reply: break
+        case .handOver, .replyFor: throw Violation(description: "something handed over without other servers")
         case .toPeer, .toClient: throw Violation(description: "something relayed while TURN is off")
         case .replyFrom(let role, let port):
             try Violation.unless(port ?? 1024 >= 1024, "an answer to port \(port ?? 0)")
@@ -194,7 +195,7 @@ private struct Script {
 }
 
 /// The relay sockets of a server that relays nothing.
-private struct NoRelayPorts: RelayPorts {
+struct NoRelayPorts: RelayPorts {
     mutating func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> OpenedRelay {
         throw .noneFree
     }

@@ -21,5 +21,6 @@ public struct FuzzTarget: Sendable {
         FuzzTarget(name: "codec", run: codecRoundTrip),
         FuzzTarget(name: "server", run: serverScript),
         FuzzTarget(name: "relay", run: relayScript),
+        FuzzTarget(name: "sealed", run: sealedDatagrams),
     ]
 }

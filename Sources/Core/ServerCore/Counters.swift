@@ -10,6 +10,8 @@ public struct Counters: Sendable {
     public private(set) var granted = InlineArray<4, UInt64>(repeating: 0)
     /// Error answers, in the order of `errorCodes`.
     public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
+    /// Allocate requests that were sent to another server: while draining, and by load.
+    public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
     public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
@@ -25,6 +27,9 @@ public struct Counters: Sendable {
     ]
     /// The methods of TURN in the order of `granted`.
     public static var grantedMethods: [String] { methods.indices.map { methods[$0].1 } }
+
+    /// Why clients are sent to another server, in the order of `redirected`.
+    public static var redirectCauses: [String] { ["draining", "load"] }
 
     private static let methods: [4 of (Method, String)] = [
         (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
@@ -42,6 +47,7 @@ public struct Counters: Sendable {
     mutating func countRefused(_ error: ErrorCode) {
         for index in Self.errorCodes.indices where Self.errorCodes[index] == error.code { refused[index] &+= 1 }
     }
+    mutating func countRedirected(_ cause: Redirection.Cause) { redirected[cause == .draining ? 0 : 1] &+= 1 }
     mutating func countTURN(_ method: Method) {
         for index in Self.methods.indices where Self.methods[index].0 == method { granted[index] &+= 1 }
     }
@@ -52,6 +58,7 @@ public struct Counters: Sendable {
         for index in answered.indices { answered[index] &+= other.answered[index] }
         for index in granted.indices { granted[index] &+= other.granted[index] }
         for index in refused.indices { refused[index] &+= other.refused[index] }
+        for index in redirected.indices { redirected[index] &+= other.redirected[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
         handedOver &+= other.handedOver
         answeredForOthers &+= other.answeredForOthers
@@ -74,6 +81,7 @@ public struct Counters: Sendable {
         list.append(("relayed-packets-to-clients", traffic.packetsToClient))
         list.append(("relayed-bytes-to-clients", traffic.bytesToClient))
         for index in refused.indices { list.append(("errors-\(Self.errorCodes[index])", refused[index])) }
+        for index in redirected.indices { list.append(("redirects-\(Self.redirectCauses[index])", redirected[index])) }
         for reason in DropReason.allCases { list.append(("drops-\(reason.name)", dropped[reason.rawValue])) }
         return list
     }

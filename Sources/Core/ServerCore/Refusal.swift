@@ -54,6 +54,10 @@ public enum Refusal: Equatable, Sendable {
     case serverAllocations(Int)
     /// 508: no relay socket could be opened.
     case relayPort(RelayPortError)
+    /// 300: another server takes new allocations in our stead.
+    case redirected(Redirection)
+    /// 508: the server is about to stop, and no other one is there to take new allocations.
+    case draining
 
     /// The number that the wire carries.
     public var errorCode: ErrorCode {
@@ -69,7 +73,8 @@ public enum Refusal: Equatable, Sendable {
         case .peerFamily: .peerAddressFamilyMismatch
         case .peer, .client: .forbidden
         case .userAllocations, .monthlyBytes: .allocationQuotaReached
-        case .permissionLimit, .channelLimit, .serverAllocations, .relayPort: .insufficientCapacity
+        case .permissionLimit, .channelLimit, .serverAllocations, .relayPort, .draining: .insufficientCapacity
+        case .redirected: .tryAlternate
         }
     }
 }

@@ -30,8 +30,11 @@ public struct Server: Sendable {
     /// The refusal of the last datagram, if it was a TURN request that was refused; not for the normal first 401.
     public internal(set) var refused: RefusedRequest?
 
+    /// Whether new allocations are refused, since the server is about to stop; all that lives goes on.
+    public var isDraining = false
     /// The other servers; nil when none are configured.
     var cluster: Cluster?
+
     var bindingLimiter: RateLimiter
     var challengeLimiter: RateLimiter
     var table: AllocationTable
@@ -39,6 +42,8 @@ public struct Server: Sendable {
     var effects: [Effect] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
+    /// How many clients were sent to other servers: takes turns among those that are loaded alike.
+    var redirections: UInt64 = 0
     /// How many allocations were made.
     var serial: UInt64 = 0
     var nextReport = Instant.start

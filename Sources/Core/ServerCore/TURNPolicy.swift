@@ -20,6 +20,10 @@ public struct TURNPolicy: Sendable {
     public var acceptsRFC5766Channels = false
     /// What users may use.
     public var quotas = Quotas()
+    /// How many allocations are all that there can be: what the load is measured by.
+    public var capacity = Int.max
+    /// At which load, in thousandths, new allocations go to a less loaded server; nil means never.
+    public var redirectLoad: UInt16?
     /// Which peers may be relayed to.
     public var peers: PeerRules
     /// The relay address of IPv4; nil when IPv4 is not relayed.

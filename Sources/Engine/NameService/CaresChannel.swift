@@ -21,9 +21,12 @@ final class CaresChannel {
     private static let status = ares_library_init(CInt(STUND_ARES_INIT))
 
     /// Asks.
-    init(_ question: Question, _ options: NameService.Options) throws(NameError) {
+    ///
+    /// - `takesRefusals`: whether the first name server's failure or refusal is the answer. Otherwise the next one is asked,
+    ///   but after the last one c-ares does not tell what it was (`noServer`).
+    init(_ question: Question, _ options: NameService.Options, takesRefusals: Bool = false) throws(NameError) {
         guard Self.status == CInt(STUND_ARES_SUCCESS) else { throw Self.error(Self.status) }
-        unsafe channel = try Self.open(options)
+        unsafe channel = try Self.open(options, takesRefusals: takesRefusals)
         begin(question)
     }
 
@@ -58,12 +61,15 @@ final class CaresChannel {
     /// Asks again where an answer is overdue.
     func processTimeouts() { unsafe stund_ares_process(channel, -1, -1) }
 
-    private static func open(_ options: NameService.Options) throws(NameError) -> ares_channel {
+    private static func open(
+        _ options: NameService.Options,
+        takesRefusals: Bool
+    ) throws(NameError) -> ares_channel {
         var settings = unsafe ares_options()
         // The first wait, then the double: both and a little fit into the time that a question has.
         unsafe settings.timeout = CInt(clamping: max(1, options.milliseconds * 3 / 10))
         unsafe settings.tries = 2
-        unsafe settings.flags = 0
+        unsafe settings.flags = takesRefusals ? CInt(STUND_ARES_NO_CHECK) : 0
         var mask = CInt(STUND_ARES_OPTIONS)
         var channel: ares_channel?
         // "b": only the name servers; else /etc/hosts too, as /etc/nsswitch.conf says.

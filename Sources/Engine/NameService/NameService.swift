@@ -137,7 +137,7 @@ enum Question: Sendable {
 }
 
 /// What came back.
-enum Answer: Sendable {
+enum Answer: Sendable, Equatable {
     case addresses(AddressAnswer)
     case services([ServiceRecord])
     case namingAuthority([NamingAuthorityRecord])

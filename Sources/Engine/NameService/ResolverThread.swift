@@ -93,8 +93,10 @@ final class ResolverThread: Sendable {
     /// A question that is being asked.
     private struct Asked {
         let job: Job
-        let channel: CaresChannel
+        var channel: CaresChannel
         let deadline: ContinuousClock.Instant
+        /// Whether it is asked a second time, only to learn what kept the name servers from answering.
+        var isRepeated = false
     }
 
     private func run(_ signal: Int32) {
@@ -159,6 +161,13 @@ final class ResolverThread: Sendable {
     ) {
         for entry in waiting where entry.deadline <= now { answer(entry.job, .failure(.timedOut)) }
         waiting.removeAll { $0.deadline <= now }
+        for index in asked.indices where asked[index].channel.result == .failure(.noServer) && !asked[index].isRepeated
+        {
+            let job = asked[index].job
+            guard let channel = try? CaresChannel(job.question, job.options, takesRefusals: true) else { continue }
+            asked[index].channel = channel
+            asked[index].isRepeated = true
+        }
         asked.removeAll { entry in
             guard let result = entry.channel.result ?? (entry.deadline <= now ? .failure(.timedOut) : nil) else {
                 return false

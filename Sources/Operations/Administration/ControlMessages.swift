@@ -27,6 +27,10 @@ public enum ControlRequest: Hashable, Sendable {
     case sessions(SessionsQuery)
     /// Ends the sessions that have this id, user or client address.
     case disconnect(String)
+    /// Takes no new allocations; asks for `DrainReport`.
+    case drain(DrainOrder)
+    /// Takes new allocations again; asks for `DrainReport`.
+    case undrain
     /// Asks for `Explanation` of a user name or an address.
     case explain(String)
     /// Asks for `Explanation` of what keeps a user, or anybody, from a peer.
@@ -47,6 +51,8 @@ extension ControlRequest: Codable {
         case reload
         case sessions
         case disconnect
+        case drain
+        case undrain
         case explain
     }
 
@@ -61,6 +67,8 @@ extension ControlRequest: Codable {
         case code
         case subject
         case peer
+        case seconds
+        case stays = "stay"
     }
 
     private typealias Fields = KeyedDecodingContainer<CodingKeys>
@@ -81,6 +89,8 @@ extension ControlRequest: Codable {
         case .reload: self = .reload
         case .sessions: self = .sessions(try Self.sessionsQuery(in: fields))
         case .disconnect: self = .disconnect(try Self.text(.subject, in: fields))
+        case .drain: self = .drain(try Self.drainOrder(in: fields))
+        case .undrain: self = .undrain
         case .explain:
             guard fields.contains(.peer) else {
                 self = .explain(try Self.text(.subject, in: fields))
@@ -115,6 +125,14 @@ extension ControlRequest: Codable {
         query.sort = try fields.decodeIfPresent(SessionsQuery.Column.self, forKey: .sort) ?? query.sort
         query.isReversed = try fields.decodeIfPresent(Bool.self, forKey: .isReversed) ?? false
         return query
+    }
+
+    private static func drainOrder(in fields: Fields) throws -> DrainOrder {
+        let seconds = try number(.seconds, in: fields)
+        if let seconds, seconds > DrainOrder.longest {
+            throw DecodingError.dataCorruptedError(forKey: .seconds, in: fields, debugDescription: "is too much")
+        }
+        return DrainOrder(seconds: seconds, stays: try fields.decodeIfPresent(Bool.self, forKey: .stays) ?? false)
     }
 
     private static func number(_ key: CodingKeys, in fields: Fields) throws -> Int? {
@@ -161,6 +179,11 @@ extension ControlRequest: Codable {
         case .disconnect(let subject):
             try fields.encode(Name.disconnect, forKey: .request)
             try fields.encode(subject, forKey: .subject)
+        case .drain(let order):
+            try fields.encode(Name.drain, forKey: .request)
+            try fields.encodeIfPresent(order.seconds, forKey: .seconds)
+            if order.stays { try fields.encode(true, forKey: .stays) }
+        case .undrain: try fields.encode(Name.undrain, forKey: .request)
         case .explain(let subject):
             try fields.encode(Name.explain, forKey: .request)
             try fields.encode(subject, forKey: .subject)
@@ -206,6 +229,8 @@ public enum ControlAnswer: Hashable, Sendable {
     case sessions(SessionsReport)
     /// So many sessions were ended.
     case disconnected(Int)
+    /// How the drain stands.
+    case drain(DrainReport)
     /// What is known of a user or an address.
     case explanation(Explanation)
     /// What was asked is done.
@@ -225,6 +250,7 @@ extension ControlAnswer: Codable {
         case statistics
         case sessions
         case disconnected
+        case drain
         case explanation
         case done
         case error
@@ -253,6 +279,8 @@ extension ControlAnswer: Codable {
             self = .sessions(report)
         } else if let count = try fields.decodeIfPresent(Int.self, forKey: .disconnected) {
             self = .disconnected(count)
+        } else if let report = try fields.decodeIfPresent(DrainReport.self, forKey: .drain) {
+            self = .drain(report)
         } else if let explanation = try fields.decodeIfPresent(Explanation.self, forKey: .explanation) {
             self = .explanation(explanation)
         } else if try fields.decode(Bool.self, forKey: .done) {
@@ -275,6 +303,7 @@ extension ControlAnswer: Codable {
         case .statistics(let report): try fields.encode(report, forKey: .statistics)
         case .sessions(let report): try fields.encode(report, forKey: .sessions)
         case .disconnected(let count): try fields.encode(count, forKey: .disconnected)
+        case .drain(let report): try fields.encode(report, forKey: .drain)
         case .explanation(let explanation): try fields.encode(explanation, forKey: .explanation)
         case .done: try fields.encode(true, forKey: .done)
         case .refused(let reason): try fields.encode(reason, forKey: .error)

@@ -8,6 +8,9 @@ import Synchronization
 /// Clients are served by threads of their own, few at a time and each within time limits, so neither a slow client nor
 /// a wrong one can disturb the server. Only root and the server's own user are answered.
 public final class ControlSocket: Sendable {
+    /// Whom the log names who asked here.
+    private static let person = "`stund drain`"
+
     /// How much a client may use of the server.
     struct Limits: Sendable {
         /// Clients served at once; others wait in the kernel's queue.
@@ -133,8 +136,8 @@ public final class ControlSocket: Sendable {
             return .refused(
                 """
                 the request is not one this server knows: send one line of JSON such as {"request":"status"}; there are \
-                status, overview, readiness, metrics, fleet, log, statistics, clear-log, clear-statistics, reload, sessions, and \
-                with a "subject" disconnect and explain
+                status, overview, readiness, metrics, fleet, log, statistics, clear-log, clear-statistics, reload, sessions, \
+                drain, undrain, and with a "subject" disconnect and explain
                 """
             )
         }
@@ -146,7 +149,7 @@ public final class ControlSocket: Sendable {
         let result = AnswerBox()
         let isAnswered = DispatchSemaphore(value: 0)
         let task = Task {
-            result.answer = await self.server.answer(to: request)
+            result.answer = await self.server.answer(to: request, for: Self.person)
             isAnswered.signal()
         }
         let milliseconds = Int(limits.handling / .milliseconds(1))

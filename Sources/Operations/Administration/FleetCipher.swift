@@ -14,8 +14,7 @@ struct FleetCipher {
     /// Takes a key of 32 bytes that no other direction or connection has.
     init(key: [UInt8]) { self.key = key }
 
-    /// The bytes of the next frame; `header` is proved along with them. nil when OpenSSL has no memory, or no nonce is
-    /// left.
+    /// The bytes of the next frame, which prove `header` too; nil when OpenSSL has no memory, or no nonce is left.
     mutating func seal(_ text: [UInt8], header: [UInt8]) -> [UInt8]? {
         guard let nonce = nextNonce(), let context = unsafe EVP_CIPHER_CTX_new() else { return nil }
         defer { unsafe EVP_CIPHER_CTX_free(context) }

@@ -187,7 +187,7 @@ extension Administrator {
             guard FleetRequest.isAllowed(request) else {
                 return .refused("this is not told to other servers: ask on the server itself")
             }
-            return await server.answer(to: request)
+            return await server.answer(to: request, for: "another server of the fleet")
         case .change(let change, let by):
             let own = change.values.keys.sorted().filter { Settings.key(named: $0)?.isOfOneHost ?? true }
             guard own.isEmpty else {

@@ -48,7 +48,9 @@ extension FleetRequest: Codable {
 
 extension RunningServer {
     /// Does what was asked; an error becomes a refusal in words.
-    func answer(to request: ControlRequest) async -> ControlAnswer {
+    ///
+    /// - `person`: whom the log names who asked.
+    func answer(to request: ControlRequest, for person: String) async -> ControlAnswer {
         do {
             switch request {
             case .status: return .status(try await status())
@@ -63,6 +65,8 @@ extension RunningServer {
             case .reload: try await reload()
             case .sessions(let query): return .sessions(try await sessions(query))
             case .disconnect(let subject): return .disconnected(try await disconnect(.any(subject)))
+            case .drain(let order): return .drain(try await drain(order, by: person))
+            case .undrain: return .drain(try await undrain(by: person))
             case .explain(let subject): return .explanation(try await explain(subject))
             case .explainPeer(let user, let peer): return .explanation(try await explain(user: user, peer: peer))
             }

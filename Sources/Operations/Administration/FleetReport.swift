@@ -115,6 +115,8 @@ public struct FleetReport: Codable, Hashable, Sendable {
         self.hasKey = hasKey
     }
 
+    /// How many servers there are; an entry that is this server itself is none.
+    public var count: Int { servers.count { $0.state != "itself" } }
     /// How many servers can be used, this one included.
     public var usable: Int { servers.count { $0.isUsable } }
     /// All allocations that are known of.

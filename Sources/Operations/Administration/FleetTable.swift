@@ -27,7 +27,7 @@ public struct FleetTable: Sendable {
             lines.append("This server is alone: other-stun-servers names no others.")
         } else {
             lines.append(
-                "\(report.usable) of \(report.servers.count) servers can be used; \(report.allocations) allocations in all."
+                "\(report.usable) of \(report.count) servers can be used; \(report.allocations) allocations in all."
             )
             if !report.hasKey { lines.append("cluster-key is not set, so the other servers are not asked.") }
         }

@@ -97,6 +97,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var relay: Relay?
     /// The store that the fleet shares; nil when there is none.
     public var fleetStore: FleetStore?
+    /// How the server drains; nil when it takes new allocations.
+    public var drain: DrainReport?
     /// Counters in the order in which they are shown.
     public var counters: [Counter]
     /// Sentences about what is allowed but unwise, or didn't work.
@@ -114,6 +116,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         consoleURL: String? = nil,
         relay: Relay? = nil,
         fleetStore: FleetStore? = nil,
+        drain: DrainReport? = nil,
         counters: [Counter],
         warnings: [String]
     ) {
@@ -127,6 +130,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.consoleURL = consoleURL
         self.relay = relay
         self.fleetStore = fleetStore
+        self.drain = drain
         self.counters = counters
         self.warnings = warnings
     }

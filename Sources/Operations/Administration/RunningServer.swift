@@ -21,6 +21,10 @@ public protocol RunningServer: Sendable {
     func clearStatistics() async throws
     /// Ends the sessions that `subject` means; answers how many those were.
     func disconnect(_ subject: SessionSubject) async throws -> Int
+    /// Takes no new allocations from now on, as `person` wants it; a second order replaces the first.
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport
+    /// Takes new allocations again.
+    func undrain(by person: String) async throws -> DrainReport
     /// What is known of a user name or an address, and why requests of it were refused.
     func explain(_ subject: String) async throws -> Explanation
     /// Whether a user (nil: any) can reach a peer, an IP address with or without a port, and what keeps them apart.

@@ -458,6 +458,23 @@ extension MessageCode {
             remedy: "Nothing, if it was you; else restrict who reaches the console (http-address, a firewall)."
         ),
         Definition(
+            .drainBegan,
+            .notice,
+            "Drain began",
+            meaning:
+                "The server takes no new allocations from now on, since somebody asked it to drain or it got SIGTERM; the "
+                + "entry says how many allocations are left and until when they may go on.",
+            remedy: "Nothing; `stund drain --cancel` takes it back."
+        ),
+        Definition(
+            .drainEnded,
+            .notice,
+            "Drain ended",
+            meaning:
+                "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
+            remedy: "Nothing, or start the server again."
+        ),
+        Definition(
             .otherServerResolvedAgain,
             .notice,
             "Other STUN server resolved again",

@@ -117,6 +117,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case consoleOnOtherPort = 1122
     /// Somebody was not let into the console.
     case consoleLoginRefused = 1123
+    /// The server takes no new allocations from now on.
+    case drainBegan = 1124
+    /// A drain is over.
+    case drainEnded = 1125
 
     /// Another server of the fleet answers.
     case peerHealthy = 1130

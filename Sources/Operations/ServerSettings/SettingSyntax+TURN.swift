@@ -166,6 +166,19 @@ extension SettingSyntax<Int?> {
         )
     }
 
+    /// A share that may be missing.
+    static var offOrPercent: Self {
+        Self(
+            kind: .text("off (or 0), or a whole number of percent up to 100", mayBeEmpty: false),
+            parse: { (text) throws(InvalidValue) in
+                guard text != "off" else { return nil }
+                let value = try parseInteger(text, in: 0...100)
+                return value == 0 ? nil : value
+            },
+            format: { $0.map { "\($0)" } ?? "off" }
+        )
+    }
+
     /// A limit in bytes, with k, M, G or T as networks count them: a thousand, a million and so on.
     static var byteLimit: Self {
         Self(

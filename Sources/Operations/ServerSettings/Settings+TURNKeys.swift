@@ -48,6 +48,16 @@ extension Settings {
                 Only old clients need it, turnutils_uclient among them.
                 """
         ),
+        SettingKey(
+            "drain-time",
+            \.drainTime,
+            .integer(0...86400),
+            example: "300",
+            help: """
+                How many seconds a server that gets SIGTERM goes on at most for the allocations that it has, while it takes no \
+                new ones; 0 ends it at once. Without allocations it always ends at once.
+                """
+        ),
     ]
 
     static let credentials: [SettingKey] = [
@@ -231,6 +241,17 @@ extension Settings {
             .limit,
             example: "10000",
             help: "How many allocations there may be in all. The number of relay-ports is a limit of its own."
+        ),
+        SettingKey(
+            "redirect-at",
+            \.redirectAt,
+            .offOrPercent,
+            example: "80",
+            help: """
+                At how many percent of max-allocations, or of the number of relay-ports where that is less, a client that \
+                wants a new allocation is sent to another of other-stun-servers (error 300). Only one that has at least \
+                ten points less to do is named; while there is none the client is served here.
+                """
         ),
         SettingKey(
             "user-allocations",

@@ -60,6 +60,8 @@ public struct Settings: Sendable, Equatable {
     public var lanPeers = false
     /// How many allocations there may be in all; nil means no limit but the relay ports.
     public var maxAllocations: Int?
+    /// At how many percent of the allocations that there may be new ones go to another server; nil means never.
+    public var redirectAt: Int?
     /// How many allocations one user may have; nil means no limit.
     public var userAllocations: Int? = 4096
     /// Relayed bytes a second of one user; nil means no limit.
@@ -74,6 +76,8 @@ public struct Settings: Sendable, Equatable {
     public var channelsPerAllocation = 256
     /// Whether the channel numbers of RFC 5766 above those of RFC 8656 are allowed.
     public var rfc5766Channels = false
+    /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.
+    public var drainTime = 30
     /// The least urgent level that is logged, 0...9; 0 is the most urgent.
     public var logLevel = 5
     /// The form of a log line.

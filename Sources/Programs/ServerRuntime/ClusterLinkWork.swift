@@ -54,8 +54,9 @@ struct ClusterLinkWork: ~Copyable {
         guard !link.isStopping else { return false }
         var now = SystemClock.monotonic() / 1000
         if let orders = link.takeOrders() { adopt(orders, now: now) }
-        ask(now: now)
+        // The workers first: this server answers itself, too.
         look(now: now, for: link)
+        ask(now: now)
         let deadline = findings.membership.nextDeadline(at: now)
         now = SystemClock.monotonic() / 1000
         let pause = deadline.map { $0 > now ? ($0 &- now) &* 1000 : 0 }

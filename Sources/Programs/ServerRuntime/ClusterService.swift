@@ -39,9 +39,22 @@ final class ClusterService: Sendable {
         let mostAllocations = Atomic<Int>(0)
     }
 
+    /// The filter that all workers share, made when there is a key: it takes a megabyte.
+    private final class SharedFilter: Sendable {
+        private let made = Mutex<ReplayFilter?>(nil)
+
+        var value: ReplayFilter {
+            made.withLock { made in
+                let filter = made ?? ReplayFilter()
+                made = filter
+                return filter
+            }
+        }
+    }
+
     init(_ surroundings: Surroundings) throws(SocketError) {
         let mark = DrainMark()
-        let filter = ReplayFilter()
+        let filter = SharedFilter()
         let publish = surroundings.publish
         let name = surroundings.name
         let (plan, relay) = (surroundings.plan, surroundings.relay)
@@ -64,7 +77,7 @@ final class ClusterService: Sendable {
                     state.port2 = plan.v4.readsPort2 ? plan.v4.port2 : 0
                     return state
                 },
-                publish: { view, key in publish(view, key.map { ClusterTrust(key: $0, filter: filter) }) },
+                publish: { view, key in publish(view, key.map { ClusterTrust(key: $0, filter: filter.value) }) },
                 tell: surroundings.tell
             )
         )

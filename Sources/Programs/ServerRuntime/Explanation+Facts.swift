@@ -27,6 +27,8 @@ struct ExplanationFacts: Sendable {
     var refusals: RefusalHistory
     /// The setting `allow-peers`.
     var allowPeers: [IPPrefix] = []
+    /// How the server drains; nil when it does not.
+    var drain: DrainReport?
 }
 
 extension Explanation {
@@ -37,6 +39,11 @@ extension Explanation {
         let address = AddressSubject(subject)
         let records = address.map { facts.refusals.records(of: $0.address, port: $0.port) }
         var findings = facts.policy.turn == nil ? [Finding("TURN", "is off (turn)", cure: "Set turn: on.")] : []
+        if let drain = facts.drain {
+            findings.append(
+                Finding("server", drain.sentence, cure: "`stund drain --cancel` takes the drain back.")
+            )
+        }
         findings += address.map(facts.findings(of:)) ?? facts.findings(ofUser: subject)
         self.init(
             subject: subject,

@@ -16,11 +16,7 @@ extension LiveServer {
     /// Whether the server is ready for clients.
     public func readiness() async -> ReadinessReport {
         var checks = [
-            Check(
-                "state",
-                isGood: !isStopping,
-                isStopping ? "The server is stopping: send clients to another one." : "The server is running."
-            ),
+            stateCheck,
             await socketCheck(),
         ]
         if let relay { checks += [Self.storeCheck(relay), Self.portCheck(relay)] }
@@ -37,6 +33,17 @@ extension LiveServer {
         var checks = answers + [Self.clockCheck(RelayService.unixSeconds)]
         if let relay { checks += [Self.storeCheck(relay)] + Self.relayChecks(relay) }
         return checks
+    }
+
+    private var stateCheck: Check {
+        if isStopping {
+            return Check("state", isGood: false, "The server is stopping: send clients to another one.")
+        }
+        let drain = drainReport
+        guard drain.state == .serving else {
+            return Check("state", isGood: false, "\(drain.sentence) Send clients to another one.")
+        }
+        return Check("state", isGood: true, "The server is running.")
     }
 
     private func socketCheck() async -> Check {

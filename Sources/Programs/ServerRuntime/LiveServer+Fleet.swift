@@ -99,14 +99,16 @@ struct FleetFacts {
         let best = server.best
         let isTold = best.map { $0.figures.received > 0 && !isClassic } ?? false
         let said = best?.said ?? ServerState()
+        // What a server had when it was heard last is nothing now.
+        let isNow = isTold && best?.state.isAnswering == true
         return FleetReport.Server(
             name: name(server),
             kind: isClassic ? .classic : .peer,
             state: best?.state.word ?? "unknown",
             version: isTold ? said.versionText : nil,
-            load: isTold ? Double(said.load) / 1000 : nil,
+            load: isNow ? Double(said.load) / 1000 : nil,
             // This server's own allocations are counted in its own row.
-            allocations: isTold && best?.state != .itself ? Int(said.allocations) : nil,
+            allocations: isNow && best?.state != .itself ? Int(said.allocations) : nil,
             isDraining: isTold && said.isDraining,
             addresses: links.map(report),
             problem: best.flatMap(problem)

@@ -26,7 +26,8 @@ extension LiveServer {
             },
             logEntries: log.entryCounts,
             peers: FleetFacts(cluster.link.findings).servers,
-            process: ProcessFigures.now()
+            process: ProcessFigures.now(),
+            isDraining: isDraining
         ).families
     }
 }
@@ -52,6 +53,8 @@ struct MetricFacts {
     var peers: [FleetReport.Server] = []
     /// nil on a host that does not tell.
     var process: ProcessFigures?
+    /// Whether new allocations are refused.
+    var isDraining = false
 
     /// The families in the order of `docs/metrics.md`.
     var families: [MetricFamily] { messages + relaying + state + cluster + processFamilies }
@@ -151,6 +154,12 @@ extension MetricFacts {
                 "direction",
                 [("to-peers", traffic.bytesToPeers), ("to-clients", traffic.bytesToClient)]
             ),
+            Self.counter(
+                "stund_redirects",
+                "Allocate requests that were sent to another server, by cause.",
+                "cause",
+                Counters.redirectCauses.enumerated().map { ($0.element, totals.counters.redirected[$0.offset]) }
+            ),
             Self.gauge("stund_allocations", "Allocations now.", Double(totals.sessions)),
             Self.gauge(
                 "stund_relay_ports_free",
@@ -171,6 +180,7 @@ extension MetricFacts {
                 "Secrets for timed credentials that are not retired.",
                 Double(relay?.secrets ?? 0)
             ),
+            Self.gauge("stund_draining", "Whether new allocations are refused (1) or not (0).", isDraining ? 1 : 0),
             Self.gauge("stund_workers", "Worker threads.", Double(workers)),
             Self.gauge("stund_sources", "Sources that the statistics remember.", Double(sources)),
             Self.counter(

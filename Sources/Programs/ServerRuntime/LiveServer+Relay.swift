@@ -99,7 +99,8 @@ extension LiveServer {
             now: sources.map(\.now).max() ?? .start,
             unixSeconds: UInt64(clamping: RelayService.unixSeconds),
             refusals: teller.refusals,
-            allowPeers: loaded.withLock { $0.settings.allowPeers }
+            allowPeers: loaded.withLock { $0.settings.allowPeers },
+            drain: isDraining ? drainReport : nil
         )
     }
 

@@ -41,6 +41,8 @@ public final class LiveServer: RunningServer {
     /// nil without redis.
     let fleetStore: FleetStoreLink?
     let fleetHooks = Mutex(FleetHooks())
+    let drainState = Mutex(DrainState())
+    let drainEnds = AsyncStream<Void>.makeStream()
     private let stopping = Atomic<Bool>(false)
     let loaded: Mutex<LoadedSettings>
     let feed = SettingsFeed()

@@ -21,6 +21,8 @@ enum WorkerMessage: Sendable {
     case sessions([SessionList.Entry], @Sendable ([SessionDetail]?) -> Void)
     /// End the allocations that are meant, and say how many.
     case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
+    /// Refuse new allocations, or take them again.
+    case drain(Bool)
     /// End.
     case stop
 }
@@ -103,7 +105,7 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .cluster, .clearSources, .stop: break
+        case .adopt, .cluster, .clearSources, .drain, .stop: break
         }
     }
 }

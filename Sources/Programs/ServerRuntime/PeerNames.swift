@@ -14,7 +14,9 @@ struct ResolvedServer: Sendable, Hashable {
     var v4: IPAddress?
     /// Its IPv6 address.
     var v6: IPAddress?
-    /// What is wrong with the entry, in words; nil when nothing is. Old addresses stay in use meanwhile.
+    /// What is wrong with the entry, in words; nil when nothing is.
+    ///
+    /// Old addresses stay in use meanwhile.
     var problem: String?
 }
 

@@ -28,6 +28,9 @@ final class PeerNamesWork: Sendable {
         self.onChange = onChange
     }
 
+    /// The last list, and whether it had to be cut.
+    private typealias Told = (list: [ResolvedServer], isCut: Bool)
+
     /// What a name server said of a name.
     private struct Heard: Sendable {
         let name: String
@@ -49,7 +52,7 @@ final class PeerNamesWork: Sendable {
                 note(host, literal: address, &book)
             }
         }
-        var told: [ResolvedServer]?
+        var told: Told?
         report(servers, &told)
         await withTaskGroup(of: Heard.self) { group in
             for name in names { group.addTask { await self.ask(name) } }
@@ -106,19 +109,21 @@ final class PeerNamesWork: Sendable {
         }
     }
 
-    private func report(_ servers: [OtherServer], _ told: inout [ResolvedServer]?) {
+    private func report(_ servers: [OtherServer], _ told: inout Told?) {
         let all = book.withLock { book in
             servers.flatMap { (book[$0.host] ?? KnownName()).rows(for: $0) }
         }
         let list = Array(all.prefix(PeerNames.mostServers))
-        guard list != told else { return }
-        if all.count > list.count, told?.count != list.count {
+        let isCut = all.count > list.count
+        if isCut, told?.isCut != true {
             tell(
                 .otherServersLeftOut,
                 "other-stun-servers stand for \(all.count) addresses, of which the first \(list.count) are used"
             )
         }
-        told = list
+        let isNew = list != told?.list
+        told = (list, isCut)
+        guard isNew else { return }
         onChange(list)
     }
 }

@@ -123,6 +123,15 @@ extension Refusal {
                 cure: "Raise max-allocations, or spread the load over more servers."
             )
         case .relayPort(let error): error.text
+        case .redirected(let redirection): redirection.text
+        case .draining:
+            RefusalText(
+                "the server is being stopped and takes no new allocations, and no other server of the client's address "
+                    + "family is there to name",
+                cure:
+                    "Wait until the server has been started again, take the drain back with `stund drain --cancel`, or set "
+                    + "other-stun-servers and cluster-key so that clients are sent on."
+            )
         }
     }
 
@@ -161,6 +170,27 @@ extension RefusalContext {
                 ? "Set rfc5766-channels: on for old clients that use such numbers."
                 : "Update the client, or report the fault to its makers."
         )
+    }
+}
+
+extension Redirection {
+    /// The redirection in words.
+    fileprivate var text: RefusalText {
+        let cure =
+            "Nothing: clients that know ALTERNATE-SERVER ask there by themselves; name several servers to the others."
+        switch cause {
+        case .draining:
+            return RefusalText(
+                "the server is being stopped and takes no new allocations: the client was sent to \(server)",
+                cure: cure
+            )
+        case .load(let load):
+            return RefusalText(
+                "the server has \(load / 10) % of the allocations that it may have, at which redirect-at sends clients to "
+                    + "one with less to do: the client was sent to \(server)",
+                cure: cure
+            )
+        }
     }
 }
 

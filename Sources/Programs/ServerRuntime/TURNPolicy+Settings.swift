@@ -38,6 +38,8 @@ extension TURNPolicy {
         quotas.userBytes = settings.userBandwidth.map(Rate.init(bytesPerSecond:))
         quotas.totalBytes = settings.totalBandwidth.map(Rate.init(bytesPerSecond:))
         quotas.userBytesPerMonth = settings.userMonthlyBytes.map { UInt64(clamping: $0) } ?? .max
+        capacity = min(settings.maxAllocations ?? .max, settings.relayPorts.count)
+        redirectLoad = settings.redirectAt.map { UInt16(clamping: $0 * 10) }
         relayV4 = relays.address(.v4)
         relayV6 = relays.address(.v6)
     }

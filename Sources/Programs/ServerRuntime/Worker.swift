@@ -242,6 +242,7 @@ extension Worker {
             case .adopt(let policy): server.policy = policy
             case .cluster(let view, let trust): server.adopt(view, trust: trust)
             case .clearSources: server.clearSources()
+            case .drain(let isDraining): server.isDraining = isDraining
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))

@@ -124,6 +124,11 @@ final class WorkerPool: Sendable {
         for mailbox in mailboxes { mailbox.send(.cluster(view, trust)) }
     }
 
+    /// Makes all workers refuse new allocations, or take them again.
+    func drain(_ isDraining: Bool) {
+        for mailbox in mailboxes { mailbox.send(.drain(isDraining)) }
+    }
+
     /// Makes all workers forget the statistics' sources.
     func clearSources() {
         for mailbox in mailboxes { mailbox.send(.clearSources) }

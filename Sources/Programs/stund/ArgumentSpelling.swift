@@ -5,19 +5,21 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "code", "comment", "config", "days", "host", "html-port", "level", "limit", "log", "peer", "realm", "role",
+        "code", "comment", "config", "days", "for", "host", "html-port", "level", "limit", "log", "peer", "realm",
+        "role",
         "search",
-        "set", "sort", "ttl", "user",
+        "server", "set", "sort", "ttl", "until", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "clear", "decode", "fleet", "help", "json", "no-daemon", "password-stdin", "replace", "reverse", "secret-stdin",
-        "show",
+        "cancel", "clear", "decode", "fleet", "help", "json", "no-check", "no-daemon", "password-stdin", "replace", "reverse",
+        "secret-stdin", "show", "stay",
         "version",
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "explain", "fleet", "help", "log", "metrics", "operator", "password",
+        "check", "credentials", "disconnect", "dns", "drain", "explain", "fleet", "help", "log", "metrics", "operator",
+        "password",
         "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",
     ]

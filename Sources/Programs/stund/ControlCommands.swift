@@ -290,6 +290,7 @@ struct StatusText {
         for (index, listener) in status.listeners.enumerated() {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }
+        if let drain = status.drain { lines.insert(drain.sentence, at: 1) }
         if let url = status.consoleURL { lines.append("console        \(url)") }
         if let relay = status.relay { lines += Self.lines(of: relay) }
         if let store = status.fleetStore {

@@ -1,5 +1,7 @@
-/// The exit codes of the program, as sysexits.h names them.
+/// The exit codes of the program, as sysexits.h names them, but for 1.
 enum ExitStatus: Int32, Sendable, CaseIterable {
+    /// What was compared is not as it should be: a zone and what `stund dns` prints for it.
+    case difference = 1
     /// The command line is wrong; ArgumentParser uses the same number.
     case usage = 64
     /// What was entered is wrong.

@@ -21,7 +21,8 @@ struct Stund: AsyncParsableCommand {
         version: "stund \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
-            SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, MetricsCommand.self, FleetCommand.self,
+            DrainCommand.self, SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, MetricsCommand.self,
+            FleetCommand.self, DNSCommand.self,
             UserCommand.self,
             SecretCommand.self, CredentialsCommand.self, SettingCommand.self, PasswordCommand.self,
             OperatorCommand.self,

@@ -7,7 +7,7 @@ import ServerRuntime
 import ServerSettings
 import UnixSignals
 
-/// Runs the server until SIGTERM or SIGINT; throws when it can't start.
+/// Runs the server until SIGTERM, SIGINT or the end of a drain; throws when it can't start.
 func serve(_ launch: Launch) async throws {
     // Before anything else: two servers with one settings file must not touch each other's ports or state.
     let pidFile = try PidFile.take(at: launch.paths.pid)
@@ -23,20 +23,43 @@ func serve(_ launch: Launch) async throws {
     defer { server.stop() }
     let control = try openControlSocket(launch.paths.controlSocket, for: server)
     defer { control.stop() }
+    let administrator = try Administrator(server, settingsFrom: launch.sources, database: launch.paths.database)
+    // The other servers of the fleet ask here.
+    let fleet = FleetListener(administrator)
+    defer { fleet.stop() }
     let console = try ConsoleServer(
-        Administrator(server, settingsFrom: launch.sources, database: launch.paths.database),
+        administrator,
         version: Version.current,
         urlFile: launch.paths.consoleURL
     ) { server.consoleMoved(to: $0) }
     await console.start()
     launch.readiness.ready(StartText(server, launch, console: console.url).lines)
-    for await signal in signals {
-        guard signal == .sighup else { break }
-        server.reopenLog()
-        // The server's log tells when the settings are refused; the running ones stay.
-        try? await server.reload()
-    }
+    await serveUntilEnd(server, signals)
     await console.stop()
+}
+
+/// Does what signals say until the server is to end: at SIGINT at once, at SIGTERM when it has drained or a second one
+/// comes.
+private func serveUntilEnd(_ server: LiveServer, _ signals: UnixSignalsSequence) async {
+    let (events, queue) = AsyncStream<UnixSignal?>.makeStream()
+    let senders = [
+        Task { for await signal in signals { queue.yield(signal) } },
+        Task { for await _ in server.drainsEnded { queue.yield(nil) } },
+    ]
+    defer { for sender in senders { sender.cancel() } }
+    var isEnding = false
+    for await signal in events {
+        switch signal {
+        case .sighup?:
+            server.reopenLog()
+            // The server's log tells when the settings are refused; the running ones stay.
+            try? await server.reload()
+        case .sigterm? where !isEnding:
+            isEnding = await server.drainToEnd()
+            if !isEnding { return }
+        default: return
+        }
+    }
 }
 
 /// Without the socket nobody could ask the server anything, so it doesn't start: the log tells why.

@@ -73,6 +73,8 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     @inlinable public static var passwordAlgorithms: Self { Self(rawValue: 0x8002) }
     /// ICMP (RFC 8656 section 18.13).
     @inlinable public static var icmp: Self { Self(rawValue: 0x8004) }
+    /// ALTERNATE-SERVER (RFC 8489 section 14.15).
+    @inlinable public static var alternateServer: Self { Self(rawValue: 0x8023) }
     /// FINGERPRINT (RFC 8489 section 14.7).
     @inlinable public static var fingerprint: Self { Self(rawValue: 0x8028) }
     /// RESPONSE-ORIGIN (RFC 5780 section 7.3).

@@ -86,11 +86,6 @@ struct RosenbergTests {
         #expect(one.send(Wire.message(as: .rosenberg)).verdict == .drop(.amplification))
         #expect(two.ask(Wire.message(as: .rosenberg), as: .rosenberg)?.types == [1])
     }
-
-    /// The value of an address in the layout of rosenberg-01.
-    private func draft01(_ address: SocketAddress) -> [UInt8] {
-        Wire.bytes(address.port) + [1, 0] + value(address).suffix(4)
-    }
 }
 
 @Suite("midcom drafts")

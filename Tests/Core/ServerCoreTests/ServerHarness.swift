@@ -33,7 +33,8 @@ struct ServerHarness {
         let address = (role.isOnAlternateAddress ? endpoints.alternate : endpoints.primary) ?? .server
         let port = role.isOnAlternatePort ? endpoints.port2 : endpoints.port1
         let flow = ClientFlow(source: source, destination: SocketAddress(address, port: port), role: role)
-        let (verdict, datagram) = withPacket(request, at: offset, filledWith: filler) { packet in
+        let (verdict, datagram) = withPacket(request, at: offset, headroom: Packet.headroom, filledWith: filler) {
+            packet in
             server.receive(&packet, from: flow, now: now, ports: &ports)
         }
         if case .drop = verdict { return Outcome(verdict: verdict, answer: nil) }
@@ -84,6 +85,12 @@ extension Wire.Attribute {
 
 /// The value of an address attribute since midcom-stun-00: zero, family, port, address.
 func value(_ address: SocketAddress) -> [UInt8] { Wire.value(address) }
+
+/// The value of an address in the layout of rosenberg-01: port, family, zero, address.
+func draft01(_ address: SocketAddress) -> [UInt8] {
+    let value = Wire.value(address)
+    return Wire.bytes(address.port) + [value[1], 0] + value.dropFirst(4)
+}
 
 extension ServerHarness {
     /// The address of a role's socket, as the policy has it.

@@ -180,6 +180,11 @@ struct TURNReply: Equatable {
     /// Family and code of ADDRESS-ERROR-CODE.
     var addressError: [Int]? { self[0x8001].map { [Int($0[0]), Int($0[2]) * 100 + Int($0[3])] } }
 
+    /// The values of all attributes of a type.
+    func attributes(_ type: UInt16) -> [[UInt8]] {
+        (message?.attributes ?? []).filter { $0.type == type }.map(\.value)
+    }
+
     subscript(_ type: UInt16) -> [UInt8]? { message?[type] }
 }
 

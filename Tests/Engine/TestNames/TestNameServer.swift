@@ -1,6 +1,7 @@
 // Unsafe: sockets and the signal mask are set through pointers. The threads that tests run on block all signals, which a
 // program would inherit.
 public import Addresses
+import Dispatch
 import Foundation
 
 /// Debian's dnsmasq as a name server of a test, on a port of its own of 127.0.0.1.
@@ -21,6 +22,8 @@ public final class TestNameServer {
     /// Where it answers.
     public let address: SocketAddress
     private var process: Process?
+    /// Signalled when nobody holds the end of its output any more: `timeout` ends before the name server itself.
+    private let ended = DispatchSemaphore(value: 0)
 
     /// Starts with these options of dnsmasq, without their dashes, such as `host-record=a.test,192.0.2.1`.
     public init(_ records: [String]) throws {
@@ -42,6 +45,7 @@ public final class TestNameServer {
         // `timeout` and the name server, which are a group of their own.
         kill(-process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+        ended.wait()
         self.process = nil
     }
 
@@ -74,7 +78,10 @@ public final class TestNameServer {
             guard !data.isEmpty else { throw Failure(description: "dnsmasq did not start: \(text)") }
             text += String(decoding: data, as: UTF8.self)
         }
-        Thread.detachNewThread { while !pipe.fileHandleForReading.availableData.isEmpty {} }
+        Thread.detachNewThread { [ended] in
+            while !pipe.fileHandleForReading.availableData.isEmpty {}
+            ended.signal()
+        }
     }
 
     /// A port that nobody has for UDP, and TCP with it most probably.

@@ -28,6 +28,12 @@ struct ControlSocketTests {
                 == .sessions(FakeServer.sessions(rows: 1))
         )
         #expect(try await ask(.disconnect("alice"), at: folder.socket) == .disconnected(5))
+        let order = DrainOrder(seconds: 60, stays: true)
+        #expect(try await ask(.drain(order), at: folder.socket) == .drain(FakeServer.drain(order)))
+        #expect(server.calls.withLock { $0.last } == "drain by `stund drain`")
+        await #expect(throws: ControlClientError.refused("the server got SIGTERM")) {
+            try await ask(.undrain, at: folder.socket)
+        }
         // What a client may call itself comes through as it is (attacks row 26).
         for subject in ["alice", "' ; -- %s%n \0 \r\n <script> \u{1B}[2J", "192.0.2.1:5"] {
             let answer = try await ask(.explain(subject), at: folder.socket)
@@ -54,6 +60,7 @@ struct ControlSocketTests {
         (sessions.search, sessions.sort, sessions.isReversed, sessions.offset) = ("b", .bytes, true, 1)
         for request in [
             .log(log), .statistics(statistics), .sessions(sessions), .explainPeer(user: nil, peer: "x"),
+            .drain(DrainOrder()), .drain(DrainOrder(seconds: 0, stays: true)), .undrain,
         ] as [ControlRequest] {
             let bytes = try ControlProtocol.encode(request)
             #expect(try ControlProtocol.decode(ControlRequest.self, from: bytes) == request)
@@ -63,11 +70,13 @@ struct ControlSocketTests {
         }
         #expect(try read(#"{"request":"statistics"}"#) == .statistics(StatisticsQuery()))
         #expect(try read(#"{"request":"log","limit":3}"#) == .log(LogQuery(limit: 3)))
+        #expect(try read(#"{"request":"drain"}"#) == .drain(DrainOrder()))
         #expect(try read(#"{"request":"explain","peer":"::1"}"#) == .explainPeer(user: nil, peer: "::1"))
         for line in [
             #"{"request":"statistics","sort":"nonsense"}"#, #"{"request":"sessions","offset":-1}"#,
             #"{"request":"explain","peer":""}"#, #"{"request":"explain","subject":"","peer":"::1"}"#,
-            #"{"request":"log","level":-1}"#,
+            #"{"request":"log","level":-1}"#, #"{"request":"drain","seconds":-1}"#,
+            #"{"request":"drain","seconds":2592001}"#, #"{"request":"drain","stay":"yes"}"#,
         ] {
             #expect(throws: DecodingError.self) { try read(line) }
         }

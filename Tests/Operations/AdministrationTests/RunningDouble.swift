@@ -90,6 +90,8 @@ final class RunningDouble: RunningServer {
     func clearLog() async throws { throw NotAsked() }
     func clearStatistics() async throws { throw NotAsked() }
     func disconnect(_ subject: SessionSubject) async throws -> Int { throw NotAsked() }
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport { throw NotAsked() }
+    func undrain(by person: String) async throws -> DrainReport { throw NotAsked() }
     func explain(_ subject: String) async throws -> Explanation { throw NotAsked() }
     func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }

@@ -90,6 +90,23 @@ final class FakeServer: RunningServer {
     }
     func explain(_ subject: String) async throws -> Explanation { Self.explanation(of: subject) }
 
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport {
+        calls.withLock { $0.append("drain by \(person)") }
+        return Self.drain(order)
+    }
+
+    func undrain(by person: String) async throws -> DrainReport { throw AdministrationError("the server got SIGTERM") }
+
+    static func drain(_ order: DrainOrder) -> DrainReport {
+        DrainReport(
+            state: .draining,
+            since: "2026-11-29T21:00:00Z",
+            until: order.seconds.map { "in \($0) s" },
+            allocations: 3,
+            stays: order.stays
+        )
+    }
+
     static func sessions(rows: Int) -> SessionsReport {
         SessionsReport(rows: Array(repeating: session(), count: rows), totalSessions: 2)
     }
@@ -173,6 +190,8 @@ extension RunningServer {
     func explain(user: String?, peer: String) async throws -> Explanation {
         Explanation(subject: "\(user ?? "") -> \(peer)", findings: [], sessions: [], refusals: [])
     }
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport { FakeServer.drain(order) }
+    func undrain(by person: String) async throws -> DrainReport { DrainReport(state: .serving, allocations: 0) }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }
     func selfTest() async -> [Check] { [] }
     func metrics() async throws -> [MetricFamily] { [] }

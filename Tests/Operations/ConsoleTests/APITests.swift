@@ -102,6 +102,29 @@ struct APITests {
         await fixture.stop()
     }
 
+    @Test("a drain begins with its time and its end, and is taken back; the log learns who wanted it")
+    func drain() async throws {
+        let fixture = try await ConsoleFixture()
+        func post(_ body: String) async throws -> ConsoleFixture.Answer {
+            try await fixture.send("POST", "/api/v1/drain", headers: Self.json, body: Data(body.utf8))
+        }
+        let begun = try await post(#"{"seconds": 600, "stay": true}"#)
+        let report = try begun.json(DrainReport.self)
+        #expect(begun.status == 200 && report.state == .draining && report.allocations == 2 && report.stays)
+        #expect(try await fixture.get("/api/v1/status").json(ServerStatus.self).drain == report)
+        #expect(try await post("{}").status == 200)
+        for body in [#"{"seconds": -1}"#, #"{"seconds": 2592001}"#] { #expect(try await post(body).status == 409) }
+        for body in [#"{"seconds": "1"}"#, #"{"until": 1}"#, ""] { #expect(try await post(body).status == 400) }
+        let ended = try await fixture.send("DELETE", "/api/v1/drain")
+        #expect(try ended.json(DrainReport.self).state == .serving)
+        let who = #""anybody on this host" (console)"#
+        #expect(
+            fixture.server.calls == ["drain 600 true by \(who)", "drain - false by \(who)", "undrain by \(who)"],
+            "\(fixture.server.calls)"
+        )
+        await fixture.stop()
+    }
+
     @Test("settings are tried, changed, and taken back; null gives a setting its default")
     func settings() async throws {
         let fixture = try await ConsoleFixture(settings: "log-level: 4 # quiet\n")

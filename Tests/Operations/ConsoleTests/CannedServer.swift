@@ -98,6 +98,25 @@ final class CannedServer: RunningServer {
         return subject == .session("9-9") ? 0 : 1
     }
 
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport {
+        note("drain \(order.seconds.map(String.init) ?? "-") \(order.stays) by \(person)")
+        let report = DrainReport(
+            state: .draining,
+            since: "2026-11-29T21:00:00Z",
+            until: order.seconds.map { _ in "2026-11-29T22:00:00Z" },
+            allocations: 2,
+            stays: order.stays
+        )
+        state.withLock { $0.status.drain = report }
+        return report
+    }
+
+    func undrain(by person: String) async throws -> DrainReport {
+        note("undrain by \(person)")
+        state.withLock { $0.status.drain = nil }
+        return DrainReport(state: .serving, allocations: 2)
+    }
+
     func explain(_ subject: String) async throws -> Explanation {
         var explanation = state.withLock { $0.explanation }
         explanation.subject = subject

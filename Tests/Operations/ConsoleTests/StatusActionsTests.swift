@@ -35,6 +35,53 @@ struct StatusActionsTests {
         await fixture.stop()
     }
 
+    @Test("a drain is begun and taken back on the first page, whose sentence says how it stands")
+    func drain() async throws {
+        let fixture = try await ConsoleFixture()
+        let calm = try await fixture.get("/index_en.htm").text
+        #expect(calm.contains("value=\"drain-stay\" data-ask=") && !calm.contains("value=\"undrain\""))
+        let answer = try await fixture.post("/index_en.htm", ["do": "drain-stay", "minutes": "10"])
+        #expect(answer.status == 303 && answer.headers["location"] == "/index_en.htm?done=drain_begun")
+        fixture.server.set { $0.checks.append(Check("state", isGood: false, "The server takes no new allocations")) }
+        let draining = try await fixture.get("/index_en.htm").text
+        #expect(draining.contains("takes no new allocations and stays when none is left: 2 allocations now, until "))
+        #expect(draining.contains("2026-11-29 22:00:00") && draining.contains("class=\"state verdict warn\""))
+        #expect(!draining.contains("not ready for clients") && draining.contains("value=\"undrain\""))
+        #expect(try await fixture.get("/index_de.htm").text.contains("nimmt keine neuen Allokationen an und bleibt"))
+        _ = try await fixture.post("/index_en.htm", ["do": "drain", "minutes": ""])
+        #expect(
+            try await fixture.get("/index_en.htm").text.contains("ends when none is left: 2 allocations now, without")
+        )
+        fixture.server.set { $0.status.drain?.state = .drained }
+        #expect(try await fixture.get("/index_en.htm").text.contains("stund has drained"))
+        fixture.server.set { $0.checks.append(Check("store", isGood: false, "gone")) }
+        #expect(try await fixture.get("/index_en.htm").text.contains("not ready for clients"))
+        _ = try await fixture.post("/index_en.htm", ["do": "undrain"])
+        let who = #""anybody on this host" (console)"#
+        #expect(
+            fixture.server.calls == ["drain 600 true by \(who)", "drain - false by \(who)", "undrain by \(who)"],
+            "\(fixture.server.calls)"
+        )
+        for minutes in ["-1", "+5", "1.5", "123456", "x"] {
+            #expect(try await fixture.post("/index_en.htm", ["do": "drain", "minutes": minutes]).status == 400)
+        }
+        #expect(try await fixture.post("/index_en.htm", ["do": "drain", "token": "0"]).status == 403)
+        #expect(try await fixture.post("/index_en.htm", ["do": "what"]).status == 400)
+        await fixture.stop()
+    }
+
+    @Test("a viewer sees that the server drains, and no button")
+    func drainForViewers() async throws {
+        let fixture = try await ConsoleFixture(hasPassword: true)
+        fixture.server.set { $0.status.drain = DrainReport(state: .draining, since: "x", allocations: 1) }
+        let person = Operator(name: "admin", role: .admin, way: .console)
+        let token = try await fixture.administrator.addToken(name: "v", role: .viewer, days: nil, by: person).secret
+        let text = try await fixture.get("/index_en.htm", headers: ["Authorization": "Bearer \(token)"]).text
+        #expect(text.contains("stund takes no new allocations"))
+        #expect(!text.contains("undrain") && !text.contains("drain-stay"))
+        await fixture.stop()
+    }
+
     @Test("the overview shows four charts with words for those who don't see them, and links to Explain")
     func overviewParts() async throws {
         let fixture = try await filled()

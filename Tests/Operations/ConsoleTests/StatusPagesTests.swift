@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The status pages")
 struct StatusPagesTests {
-    private static let pages = ["index", "stat", "alloc", "log"]
+    private static let pages = ["index", "stat", "alloc", "log", "fleet"]
     /// The largest page, in bytes.
     private static let largest = 60_000
 
@@ -31,7 +31,9 @@ struct StatusPagesTests {
                 #expect(answer.text.contains("data-live=\"/live/\(page)_\(language).htm\""))
                 #expect(answer.text.utf8.count < Self.largest, "\(page): \(answer.text.utf8.count)")
                 // A text without words would be shown as its key.
-                let keys = answer.text.matches(of: /\b(overview|stat|alloc|log|status)_[a-z_]+/).map { $0.output.0 }
+                let keys = answer.text.matches(of: /\b(overview|stat|alloc|log|status|fleet)_[a-z_]+/).map {
+                    $0.output.0
+                }
                 #expect(keys.allSatisfy { "\($0)".hasSuffix("_en") || "\($0)".hasSuffix("_de") }, "\(page): \(keys)")
             }
         }
@@ -85,6 +87,16 @@ struct StatusPagesTests {
                 state.log[index].pdu = String(repeating: "0f", count: 1500)
             }
             state.status.warnings = texts
+            let servers = (0..<30).map {
+                FleetReport.Server(
+                    name: text($0),
+                    kind: .peer,
+                    state: text($0 + 1),
+                    version: text($0 + 2),
+                    problem: text($0 + 3)
+                )
+            }
+            state.fleet = FleetReport(servers: servers, hasKey: true)
             state.overview = StatusData.overview
             state.overview.natKinds = texts.map { .init(name: $0, value: 3) }
             state.overview.dialects = state.overview.natKinds

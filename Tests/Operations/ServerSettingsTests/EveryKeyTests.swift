@@ -278,7 +278,8 @@ struct EveryKeyTests {
             "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",
             "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "user-allocations": "4096",
             "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
-            "permissions-per-allocation": "128", "channels-per-allocation": "256",
+            "permissions-per-allocation": "128", "channels-per-allocation": "256", "redirect-at": "off",
+            "drain-time": "30",
         ]
         #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
     }

@@ -105,7 +105,15 @@ extension KeyCase {
         .onOff("turn"), .onOff("strict-expiry"), .onOff("rfc5766-channels"), .onOff("lan-peers"),
         .integer("default-binding-duration", 1...86400), .integer("max-lifetime", 1...86400),
         .integer("nonce-lifetime", 10...3600), .integer("permissions-per-allocation", 1...4096),
-        .integer("channels-per-allocation", 1...4096),
+        .integer("channels-per-allocation", 1...4096), .integer("drain-time", 0...86400),
+        KeyCase(
+            "redirect-at",
+            right: [("off", "off"), ("0", "off"), ("1", "1"), ("100", "100")],
+            wrong: [
+                ("101", "is too high"), ("-1", "is too low"), ("80%", "is not a whole number in decimal digits"),
+                ("on", "is not a whole number in decimal digits"),
+            ]
+        ),
         prefixes("allow-peers"), prefixes("deny-peers"), secrets("turn-secrets"), secrets("retired-turn-secrets"),
         limit("max-allocations"), limit("user-allocations"), byteLimit("user-bandwidth"),
         byteLimit("total-bandwidth"), byteLimit("user-monthly-bytes"),

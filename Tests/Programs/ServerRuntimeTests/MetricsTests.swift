@@ -1,3 +1,4 @@
+import Administration
 import Foundation
 import Observability
 import Testing
@@ -15,6 +16,14 @@ struct MetricsTests {
         sources: 0,
         relay: nil,
         logEntries: LogLevel.allCases.map { ($0, 0) },
+        peers: (1...2).map { last in
+            FleetReport.Server(
+                name: "stun.example.org:3478",
+                kind: .peer,
+                state: last == 1 ? "healthy" : "lost",
+                addresses: [.init(address: "192.0.2.\(last):3478", state: "healthy", roundTrip: 0.25, loss: 0.5)]
+            )
+        },
         process: ProcessFigures.now()
     ).families
 
@@ -46,12 +55,25 @@ struct MetricsTests {
         }
     }
 
+    @Test("another server has one sample of each family, even where one name stands for two")
+    func peers() {
+        func values(_ name: String) -> [String: Double] {
+            let samples = families.first { $0.name == name }?.samples ?? []
+            return Dictionary(samples.map { ($0.labels.first?.value ?? "", $0.value) }) { _, _ in -1 }
+        }
+        let second = "stun.example.org:3478 192.0.2.2:3478"
+        #expect(values("stund_cluster_peer_up") == ["stun.example.org:3478": 1, second: 0])
+        #expect(values("stund_cluster_peer_rtt_seconds") == ["stun.example.org:3478": 0.25, second: 0.25])
+        #expect(values("stund_cluster_peer_loss_ratio") == ["stun.example.org:3478": 0.5, second: 0.5])
+    }
+
     @Test("no label names a user or an address: there are a few values of each, known beforehand")
     func labels() {
         let labels = Set(families.flatMap(\.samples).flatMap(\.labels).map(\.name))
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
+                "peer", "cause",
             ]
         )
     }

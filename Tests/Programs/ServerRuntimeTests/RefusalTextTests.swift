@@ -125,6 +125,7 @@ private let context: RefusalContext = {
 }()
 
 private let peer = SocketAddress(IPAddress(v4: 0x0A00_0001), port: 80)
+private let server = SocketAddress(IPAddress(v4: 0xC000_0207), port: 3478)
 private let tenNet = SpecialPurposeRange.all[1].prefix
 private let range = SpecialPurposeRange.all[1]
 
@@ -156,6 +157,9 @@ private let refusals: [Example<Refusal>] = [
     Example(.userAllocations(10), "10 allocations", "user-allocations"),
     Example(.monthlyBytes(5000), "5000 bytes", "user-monthly-bytes"),
     Example(.serverAllocations(77), "77", "max-allocations"),
+    Example(.draining, "no other server", "stund drain --cancel"),
+    Example(.redirected(Redirection(server: server, cause: .draining)), "192.0.2.7:3478", "ALTERNATE-SERVER"),
+    Example(.redirected(Redirection(server: server, cause: .load(857))), "85 %", "ALTERNATE-SERVER"),
     Example(.relayPort(.noneFree), "relay-ports"),
     Example(.relayPort(.unknownToken), "RESERVATION-TOKEN", "30 seconds"),
     Example(.relayPort(.familyMissing(.v6)), "IPv6", "relay-address"),
@@ -198,7 +202,7 @@ private enum RefusalCase: CaseIterable {
     case authentication, tooShort, malformed, missing, conflict, unknownMethod, unknownAttribute, noAllocation
     case allocationExists, otherUser, transport, addressFamily, peerFamily, peer, client, channelNumber, channelTaken
     case peerTaken, permissionLimit, channelLimit, userAllocations, monthlyBytes, serverAllocations
-    case noneFree, unknownToken, familyMissing, system
+    case noneFree, unknownToken, familyMissing, system, redirected, draining
 
     init(_ refusal: Refusal) {
         self =
@@ -230,6 +234,8 @@ private enum RefusalCase: CaseIterable {
             case .relayPort(.unknownToken): .unknownToken
             case .relayPort(.familyMissing): .familyMissing
             case .relayPort(.system): .system
+            case .redirected: .redirected
+            case .draining: .draining
             }
     }
 }

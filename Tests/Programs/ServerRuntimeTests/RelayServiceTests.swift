@@ -2,11 +2,12 @@ import AccountStore
 import Addresses
 import Foundation
 import Observability
-import STUNAuthentication
 import ServerCore
 import ServerSettings
 import Testing
+import WireFixtures
 
+@testable import STUNAuthentication
 @testable import ServerRuntime
 
 @Suite("Users, secrets and quotas of a running server")
@@ -43,6 +44,32 @@ final class RelayServiceTests {
     func off() throws {
         #expect(try RelayService(settings { $0.turn = false }, database: database) == nil)
         #expect(!FileManager.default.fileExists(atPath: database))
+    }
+
+    @Test(
+        "a nonce of one server is good on the next with the same cluster-key (attacks row 20), unless nonce-key says else"
+    )
+    func fleetNonces() throws {
+        let service = try service(settings())
+        let other = try #require(try RelayService(settings(), database: folder.path + "/other/stund.sqlite"))
+        let client = SocketAddress(.loopbackV4, port: 5)
+        func isTaken(_ one: Settings, _ two: Settings) -> NonceCheck {
+            let nonce = service.nonces(one).issue(for: client, at: 1_000_000)
+            let bytes = nonce.characters.indices.map { nonce.characters[$0] }
+            return other.nonces(two).check(bytes.raw, from: client.address, at: 1_000_001)
+        }
+        let alone = settings()
+        let fleet = settings { $0.clusterKey = Array(0..<32) }
+        let strangers = settings { $0.clusterKey = Array(1...32) }
+        let keyed = settings {
+            $0.clusterKey = Array(0..<32)
+            $0.nonceKey = Array(2..<34)
+        }
+        #expect(isTaken(fleet, fleet) == .valid)
+        #expect(isTaken(keyed, keyed) == .valid)
+        #expect(isTaken(alone, alone) == .foreign)
+        #expect(isTaken(fleet, strangers) == .foreign)
+        #expect(isTaken(fleet, keyed) == .foreign)
     }
 
     @Test("the first start makes one secret, and the next ones keep it")

@@ -50,6 +50,9 @@ final class ServerUnderTest {
         )
     }
 
+    /// Where its settings come from.
+    var sources: SettingsSources { SettingsSources(file: file.path) }
+
     /// The SQLite file of users and secrets.
     var database: String { StatePaths.database(in: file.path + ".d") }
 

@@ -182,6 +182,8 @@ extension RunningServer {
     func explain(user: String?, peer: String) async throws -> Explanation {
         Explanation(subject: "\(user ?? "") -> \(peer)", findings: [], sessions: [], refusals: [])
     }
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport { try await undrain(by: person) }
+    func undrain(by person: String) async throws -> DrainReport { DrainReport(state: .serving, allocations: 0) }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }
     func selfTest() async -> [Check] { [] }
     func metrics() async throws -> [MetricFamily] { [] }

@@ -38,6 +38,7 @@ struct ConsoleServing: Sendable {
             settings["allow-peers"] = "127.0.0.0/8"
             // The client that makes calls uses channels of the old range.
             settings["rfc5766-channels"] = "on"
+            settings["drain-time"] = "0"
             settings.merge(more) { $1 }
             let command = try StundCommand(folder: folder, settings: settings, flags: ["--no-daemon"] + flags)
             let written = try String(contentsOfFile: command.settingsFile, encoding: .utf8)

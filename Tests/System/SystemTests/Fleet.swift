@@ -47,7 +47,8 @@ struct Fleet: Sendable {
         let all = ["address": Self.addresses[server], "other-stun-servers": others.joined(separator: " ")]
             .merging(["cluster-key": key, "http-port": "5068"]) { $1 }.merging(settings) { $1 }
         let command = try StundCommand(folder: own, settings: all).arguments
-        return try await Program.running(command, namespace: namespace(of: server), lifetime: 900) { program in
+        // Without `timeout` around it, which would be killed in its place; what a crash leaves ends with the namespaces.
+        return try await Program.running(command, namespace: namespace(of: server), lifetime: nil) { program in
             try await waitUntilBound(program, Ports(first: 3478, second: 3479), namespace: namespace(of: server))
             return try await body(program)
         }

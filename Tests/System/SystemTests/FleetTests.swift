@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Three servers with one address each answer for one another (the manual's other STUN servers)")
 struct FleetTests {
-    private static let places = Places(3)
+    private static let places = Places(2)
 
     @Test(
         "Each client names the NAT as with a server that has two addresses; also when one of three is dead, and back",

@@ -44,6 +44,8 @@ struct Relay: Sendable {
             all["turn-users"] = "\(Self.user):\(Self.password)"
             all["turn-secrets"] = Self.secret
             all["relay-address"] = addresses.joined(separator: " ")
+            // Allocations that a test leaves behind shall not keep its server.
+            all["drain-time"] = "0"
             if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
             return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments
         }

@@ -25,11 +25,13 @@ struct AddressAttributeTests {
                 #expect(write(ChangedAddress(address), layout, at: offset) == bytes)
                 #expect(write(ResponseOrigin(address), layout, at: offset) == bytes)
                 #expect(write(OtherAddress(address), layout, at: offset) == bytes)
+                #expect(write(AlternateServer(address), layout, at: offset) == bytes)
                 #expect(read(MappedAddress.self, bytes, layout, at: offset) == MappedAddress(address))
                 #expect(read(SourceAddress.self, bytes, layout, at: offset) == SourceAddress(address))
                 #expect(read(ChangedAddress.self, bytes, layout, at: offset) == ChangedAddress(address))
                 #expect(read(ResponseOrigin.self, bytes, layout, at: offset) == ResponseOrigin(address))
                 #expect(read(OtherAddress.self, bytes, layout, at: offset) == OtherAddress(address))
+                #expect(read(AlternateServer.self, bytes, layout, at: offset) == AlternateServer(address))
             }
         }
     }

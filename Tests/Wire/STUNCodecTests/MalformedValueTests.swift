@@ -10,7 +10,7 @@ struct MalformedValueTests {
         ResponseOrigin.self, OtherAddress.self, XorPeerAddress.self, XorRelayedAddress.self,
         ChannelNumber.self, Lifetime.self, RequestedTransport.self, RequestedAddressFamily.self,
         AdditionalAddressFamily.self, EvenPort.self, DontFragment.self, ReservationToken.self,
-        AddressErrorCode.self, ICMP.self,
+        AddressErrorCode.self, ICMP.self, AlternateServer.self,
     ]
 
     @Test("row 46: no length 0 to 64 of any attribute traps, in any layout", arguments: AddressLayout.allCases)

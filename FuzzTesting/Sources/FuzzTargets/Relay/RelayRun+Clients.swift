@@ -70,6 +70,7 @@ extension RelayRun {
             if datagram.starts(with: [0x01, 0x03]), answers == 0 { answers = 1 }
         case .toPeer: toPeers = 1
         case .toClient: toClients = 1
+        case .handOver, .replyFor: throw Violation(description: "something handed over without other servers")
         }
         let isAnswer = drops + toPeers + toClients == 0
         try Violation.unless(

@@ -180,5 +180,5 @@ extension Server {
 }
 
 extension IPAddress.Family {
-    fileprivate var other: IPAddress.Family { self == .v4 ? .v6 : .v4 }
+    var other: IPAddress.Family { self == .v4 ? .v6 : .v4 }
 }

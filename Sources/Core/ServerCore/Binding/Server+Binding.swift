@@ -23,7 +23,8 @@ extension Server {
         var request = request
         // RFC 5780 section 6.1.
         if request.dialect == .cookie, request.hasChangeRequest, !other.understandsChange {
-            lackedOtherServer = request.unknown.count == 0 && cluster != nil && request.change.changesIP
+            let hasOthers = cluster?.hasSealedPeers == true && policy.endpoints(flow.source.address.family).readsPort2
+            lackedOtherServer = hasOthers && request.unknown.count == 0 && request.change.changesIP
             request.refuseChangeRequest()
         }
         let answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)

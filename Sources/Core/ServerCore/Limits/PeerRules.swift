@@ -156,6 +156,9 @@ extension PeerRules {
         return allowedBits < range.prefix.length ? .specialPurpose(range) : nil
     }
 
+    /// Whether a transport address is that of one of our own listening sockets.
+    func isListening(at address: SocketAddress) -> Bool { listeningSocket(reachedBy: address) != nil }
+
     /// The own socket that gets what is sent to a transport address.
     private func listeningSocket(reachedBy peer: SocketAddress) -> SocketAddress? {
         // Few peers have one of our ports, so that most are done here.

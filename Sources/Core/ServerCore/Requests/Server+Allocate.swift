@@ -23,10 +23,7 @@ extension Server {
             end(index, .expired, now: context.now, ports: &ports)
         }
         // 3. Only UDP is relayed.
-        guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
-            throw .missing(.requestedTransport)
-        }
-        guard transport == .udp else { throw .transport(transport.protocolNumber) }
+        try Self.checkTransport(message, request)
         // RFC 8656 section 21.4: tunnels would let packets go in circles.
         if let rule = turn.peers.tunnel(context.flow.source.address) { throw .client(rule) }
         // 5 to 9.
@@ -35,6 +32,8 @@ extension Server {
         let staysV4 = request.dontFragment != nil && context.flow.source.address.family == .v4
         if staysV4, wanted.includesV6 { throw .unknownAttribute(.dontFragment) }
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
+        // 11. What a token stands for is here and nowhere else.
+        if request.reservationToken == nil { try redirect(context, turn) }
         let account = try admit(identity, turn, now: context.now)
         // Open, or give back what was counted.
         do throws(Refusal) {
@@ -53,6 +52,13 @@ extension Server {
             ledger.total.removeAllocation()
             throw error
         }
+    }
+
+    private static func checkTransport(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
+        guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
+            throw .missing(.requestedTransport)
+        }
+        guard transport == .udp else { throw .transport(transport.protocolNumber) }
     }
 
     /// 10. Counts the allocation for the user and for all, before anything is opened.

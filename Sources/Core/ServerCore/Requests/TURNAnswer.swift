@@ -61,6 +61,11 @@ struct TURNAnswer {
             list.insert(type)
             _ = writer.append(list, to: &packet)
         }
+        if case .redirected(let redirection) = refusal {
+            _ = writer.append(AlternateServer(redirection.server), to: &packet)
+            // RFC 8489 section 10: one of the other family follows that of the client's own.
+            if let other = redirection.otherFamily { _ = writer.append(AlternateServer(other), to: &packet) }
+        }
         seal(&writer, identity, over: &packet)
     }
 

@@ -18,9 +18,14 @@ struct APIRoutes: Sendable {
 
     /// Everything that the API can do.
     static func endpoints(_ administrator: Administrator) -> [APIEndpoint] {
-        StatusEndpoints(administrator: administrator).all + SettingsEndpoints(administrator: administrator).all
-            + AccountEndpoints(administrator: administrator).all + OperatorEndpoints(administrator: administrator).all
-            + FleetEndpoints(administrator: administrator).all + ProgramEndpoints(administrator: administrator).all
+        var all = StatusEndpoints(administrator: administrator).all
+        all += FleetEndpoints(administrator: administrator).all
+        all += SettingsEndpoints(administrator: administrator).all
+        all += AccountEndpoints(administrator: administrator).all
+        all += OperatorEndpoints(administrator: administrator).all
+        all += DrainEndpoints(administrator: administrator).all
+        all += ProgramEndpoints(administrator: administrator).all
+        return all
     }
 
     /// Adds the addresses; `guarded` are those behind `AccessMiddleware`.

@@ -17,6 +17,8 @@ public struct ErrorCode: Attribute {
 
     private init(unchecked code: UInt16) { self.code = code }
 
+    /// 300 Try Alternate (RFC 8489 section 14.8).
+    public static let tryAlternate = ErrorCode(unchecked: 300)
     /// 400 Bad Request (RFC 8489 section 14.8).
     public static let badRequest = ErrorCode(unchecked: 400)
     /// 401 Unauthenticated (RFC 8489 section 14.8).

@@ -88,7 +88,7 @@ struct FleetPage: ConsolePage {
             sum: texts(
                 "fleet_sum",
                 quantities.number(report.usable),
-                quantities.number(report.servers.count),
+                quantities.number(report.count),
                 quantities.number(report.allocations)
             ),
             hint: hint,

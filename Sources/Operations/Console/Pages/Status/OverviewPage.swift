@@ -1,4 +1,5 @@
 import Administration
+import HTTPTypes
 
 /// The first page: how the server does, in one sentence and in pictures.
 struct OverviewPage: ConsolePage {
@@ -35,6 +36,8 @@ struct OverviewPage: ConsolePage {
             let length: Int
         }
 
+        let action: String
+        let isDraining: Bool
         let sentence: String
         /// `good`, `warn` or `bad`.
         let weight: String
@@ -79,17 +82,12 @@ struct OverviewPage: ConsolePage {
         }
         let relays = (status.relay?.addresses ?? []).map { Self.relay($0, quantities) }
         let model = Model(
+            action: request.path(name),
+            isDraining: status.drain != nil,
             sentence: state.sentence,
             weight: state.weight,
-            facts: request.texts(
-                "overview_runs",
-                ShownText(status.version).text,
-                HumanText.duration(status.uptime)
-            ),
-            listens: request.texts(
-                "overview_listens",
-                ShownText(status.listeners.joined(separator: ", "), most: 600).text
-            ),
+            facts: Self.facts(status, request.texts),
+            listens: Self.listens(status, request.texts),
             problems: state.problems,
             warnings: state.warnings,
             tries: state.isFirstStart ? state.tries : [],
@@ -107,6 +105,32 @@ struct OverviewPage: ConsolePage {
             hasRelays: !relays.isEmpty
         )
         return PageBody(template: "overview", model: model, isLive: true)
+    }
+
+    private static func facts(_ status: ServerStatus, _ texts: Texts) -> String {
+        texts("overview_runs", ShownText(status.version).text, HumanText.duration(status.uptime))
+    }
+
+    private static func listens(_ status: ServerStatus, _ texts: Texts) -> String {
+        texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text)
+    }
+
+    func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
+        let person = request.visitor.person
+        switch form["do"] {
+        case "drain", "drain-stay":
+            let minutes = form["minutes"]
+            // What Int takes beside digits, such as "+5", is none.
+            let isNumber = minutes.utf8.count <= 5 && minutes.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            guard isNumber else { throw ConsoleError(.badRequest, .badRequest, "minutes") }
+            let order = DrainOrder(seconds: Int(minutes).map { $0 * 60 }, stays: form["do"] == "drain-stay")
+            _ = try await administrator.drain(order, by: person)
+            return .done("drain_begun", goTo: request.path(name))
+        case "undrain":
+            _ = try await administrator.undrain(by: person)
+            return .done("drain_taken_back", goTo: request.path(name))
+        default: throw ConsoleError(.badRequest, .badRequest, "do")
+        }
     }
 
     private func spans(_ isDay: Bool, _ request: PageRequest) -> [Model.Span] {

@@ -17,13 +17,15 @@ struct OverviewState: Sendable {
     private static let mostWarnings = 20
 
     init(_ status: ServerStatus, _ readiness: ReadinessReport, sources: Int, _ texts: Texts) {
-        problems = readiness.checks.filter { !$0.isGood }.map { ShownText($0.text, most: 600).text }
+        // What a drain is about stands in the sentence.
+        let faults = readiness.checks.filter { !$0.isGood && (status.drain == nil || $0.name != "state") }
+        problems = faults.map { ShownText($0.text, most: 600).text }
         warnings = status.warnings.prefix(Self.mostWarnings).map { ShownText($0, most: 600).text }
         let requests = status.counters.filter { $0.name.hasPrefix("requests-") }.reduce(0) { $0 &+ $1.value }
         isFirstStart = requests == 0 && sources == 0
         let place = Self.place(status)
         tries = place.map { ["stun \($0)"] } ?? []
-        weight = place == nil || !problems.isEmpty ? "bad" : warnings.isEmpty ? "good" : "warn"
+        weight = place == nil || !problems.isEmpty ? "bad" : warnings.isEmpty && status.drain == nil ? "good" : "warn"
         let count = problems.count + status.warnings.count
         let parts = [
             Self.counted("overview_calls", status.relay?.sessions, texts),
@@ -34,8 +36,22 @@ struct OverviewState: Sendable {
             sentence = texts("overview_answers_nobody")
             return
         }
+        if let drain = status.drain, problems.isEmpty {
+            sentence = Self.sentence(drain, texts)
+            return
+        }
         let facts = parts.compactMap(\.self).joined(separator: ", ")
         sentence = texts(problems.isEmpty ? "overview_answers" : "overview_not_ready", work, place, facts)
+    }
+
+    /// What there is to say while no new allocations are taken.
+    private static func sentence(_ drain: DrainReport, _ texts: Texts) -> String {
+        let left = counted("overview_calls", drain.allocations, texts) ?? ""
+        if drain.state == .drained { return texts("overview_drained", left) }
+        let end =
+            drain.until.map { texts("overview_drain_until", ShownLogEntry.time(ShownText($0, most: 40).text)) }
+            ?? texts("overview_drain_open")
+        return texts(drain.stays ? "overview_drains_stays" : "overview_drains_ends", left, end)
     }
 
     /// The text for none, one or several.

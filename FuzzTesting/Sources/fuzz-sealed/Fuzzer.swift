@@ -1,0 +1,11 @@
+// Unsafe: libFuzzer hands over a pointer and a length, which are copied at once.
+
+import FuzzTargets
+
+/// What libFuzzer calls with each input; a broken promise ends the process, which libFuzzer reports with the input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let bytes = unsafe [UInt8](UnsafeBufferPointer(start: data, count: count))
+    do { try sealedDatagrams(bytes) } catch { fatalError("\(error)") }
+    return 0
+}

@@ -1,0 +1,112 @@
+import Addresses
+import NameService
+import TestNames
+import Testing
+
+@Suite("A name server that misbehaves costs nothing but the answer")
+struct BadNameServerTests {
+    /// Asks a fake name server for an IPv4 address.
+    private func ask(
+        _ server: FakeNameServer,
+        timeout: Duration = .milliseconds(500)
+    ) async throws(NameError) -> AddressAnswer {
+        defer { server.stop() }
+        return try await NameService(servers: [server.address], timeout: timeout).addresses(of: "a.test", family: .v4)
+    }
+
+    @Test("One that is silent: the question ends in time, and was asked twice")
+    func silence() async throws {
+        let server = try FakeNameServer { _ in nil }
+        await #expect(throws: NameError.timedOut) { try await ask(server) }
+        await server.question()
+        await server.question()
+    }
+
+    @Test("One that answers garbage, with and without the number of the question, is not believed")
+    func garbage() async throws {
+        let noise = [UInt8](repeating: 0xA5, count: 64)
+        let answers: [FakeNameServer.Answer] = [
+            { _ in noise },
+            { Array($0[..<2]) + noise },
+            { Array($0[..<2]) },
+            // A name that points to itself, more records than there are, lengths over the end.
+            { Array($0[..<2]) + [0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0xC0, 12, 0, 1, 0, 1] },
+            { Array(FakeAnswer.addresses(20, $0).dropLast(9)) },
+        ]
+        for answer in answers {
+            await #expect(throws: NameError.self) { try await ask(try FakeNameServer(answer: answer)) }
+        }
+    }
+
+    @Test("An answer of 4,000 addresses, as many as one message holds, is cut")
+    func thousands() async throws {
+        let server = try FakeNameServer {
+            FakeAnswer.cut($0)
+        } answerByTCP: {
+            FakeAnswer.addresses(4000, $0)
+        }
+        let found = try await ask(server, timeout: .seconds(20))
+        #expect(found.records.count == NameService.mostRecords && found.isCut)
+    }
+
+    @Test("One that fails is told as such, one that refuses too")
+    func codes() async throws {
+        for (code, error) in [(2, .serverFailure), (4, .serverFailure), (5, .refused)] as [(UInt16, NameError)] {
+            await #expect(throws: error) { try await ask(try FakeNameServer { FakeAnswer.code(code, $0) }) }
+        }
+    }
+
+    @Test("The next name server is asked when the first one fails")
+    func second() async throws {
+        let first = try FakeNameServer { FakeAnswer.code(2, $0) }
+        let second = try FakeNameServer { FakeAnswer.addresses(1, $0) }
+        defer {
+            first.stop()
+            second.stop()
+        }
+        let names = NameService(servers: [first.address, second.address])
+        let found = try await names.addresses(of: "a.test", family: .v4)
+        #expect(found.records.map(\.address.description) == ["198.18.0.1"])
+    }
+
+    @Test("A question that is taken back ends at once")
+    func cancelled() async throws {
+        let server = try FakeNameServer { _ in nil }
+        let names = NameService(servers: [server.address], timeout: .seconds(3000))
+        let task = Task { await names.result(of: "a.test", .v4) }
+        await server.question()
+        task.cancel()
+        #expect(await task.value == .failure(.cancelled))
+        server.stop()
+    }
+
+    @Test("A name service that is stopped answers those who wait and those who come")
+    func stopped() async throws {
+        let server = try FakeNameServer { _ in nil }
+        let names = NameService(servers: [server.address], timeout: .seconds(3000))
+        let task = Task { await names.result(of: "a.test", .v4) }
+        await server.question()
+        names.stop()
+        #expect(await task.value == .failure(.cancelled))
+        #expect(await names.result(of: "a.test", .v4) == .failure(.cancelled))
+        server.stop()
+    }
+
+    @Test("Thousands of questions to a silent name server: some wait, the rest is refused, all end")
+    func flood() async throws {
+        let server = try FakeNameServer { _ in nil }
+        let names = NameService(servers: [server.address], timeout: .seconds(3000))
+        let (busy, others) = await withTaskGroup(of: Result<AddressAnswer, NameError>.self) { group in
+            for _ in 0..<1200 { group.addTask { await names.result(of: "a.test", .v4) } }
+            var busy = 0
+            // 64 are asked and 1,024 wait.
+            while busy < 1200 - 1088, await group.next() == .failure(.busy) { busy += 1 }
+            names.stop()
+            var others = 0
+            while let result = await group.next() { others += result == .failure(.cancelled) ? 1 : 0 }
+            return (busy, others)
+        }
+        #expect(busy == 112 && others == 1088)
+        server.stop()
+    }
+}
