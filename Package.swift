@@ -210,6 +210,7 @@ let package = Package(
                 "Addresses",
                 "STUNAuthentication",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -303,9 +304,16 @@ let package = Package(
             path: "Tests/Operations/AccountStoreTests",
             swiftSettings: swiftSettings
         ),
+        // A Redis that tests start, stop and cut off.
+        .target(
+            name: "TestRedis",
+            dependencies: ["ClusterStore", "ServerSettings"],
+            path: "Tests/Operations/TestRedis",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "ClusterStoreTests",
-            dependencies: ["ClusterStore", "AccountStore", "Addresses", "ServerSettings", "STUNAuthentication"],
+            dependencies: ["ClusterStore", "TestRedis", "AccountStore", "Addresses", "ServerSettings"],
             path: "Tests/Operations/ClusterStoreTests",
             swiftSettings: swiftSettings
         ),
@@ -346,6 +354,7 @@ let package = Package(
                 "TestNames",
                 "AccountStore",
                 "ClusterStore",
+                "TestRedis",
                 "Administration",
                 "ServerSettings",
                 "Observability",

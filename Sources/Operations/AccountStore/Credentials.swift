@@ -7,8 +7,10 @@ public struct Credentials: Sendable {
     public enum Origin: String, Sendable {
         /// In the settings.
         case settings
-        /// In the store.
+        /// In the store of this server.
         case store
+        /// In the store of its fleet.
+        case fleet
     }
 
     /// A secret that time-limited credentials are made of.
@@ -47,26 +49,40 @@ public struct Credentials: Sendable {
         return CredentialBook(realms: realms, users: users, secrets: shared)
     }
 
-    /// Merges settings and store; a user that stands in both is the one of the settings.
+    /// Merges settings and store, and what the fleet has; a user that stands in several is the one of the settings, then
+    /// the one of the store.
     ///
     /// - Throws: When the store cannot be read.
-    public init(_ settings: Settings, _ store: AccountStore) throws(AccountStoreError) {
+    public init(
+        _ settings: Settings,
+        _ store: AccountStore,
+        fleetUsers: [StoredUser] = [],
+        fleetSecrets: [StoredSecret] = []
+    ) throws(AccountStoreError) {
         let (users, secrets) = try store.read { database in
             (try AccountStore.users(database), try AccountStore.secrets(database))
         }
-        self.init(settings, users: users, secrets: secrets)
+        self.init(settings, users: users, secrets: secrets, fleetUsers: fleetUsers, fleetSecrets: fleetSecrets)
         warnings = store.warnings + warnings
     }
 
-    /// Merges settings with what a store had; a user that stands in both is the one of the settings.
-    public init(_ settings: Settings, users storedUsers: [StoredUser] = [], secrets storedSecrets: [StoredSecret] = [])
-    {
+    /// Merges settings with what a store had, and what the fleet has; a user that stands in several is the one of the
+    /// settings, then the one of the store.
+    public init(
+        _ settings: Settings,
+        users storedUsers: [StoredUser] = [],
+        secrets storedSecrets: [StoredSecret] = [],
+        fleetUsers: [StoredUser] = [],
+        fleetSecrets: [StoredSecret] = []
+    ) {
         realms = Self.realms(settings.realm)
-        addUsers(settings, storedUsers)
-        addSecrets(settings, storedSecrets)
+        var seen = addUsers(settings, storedUsers)
+        addFleetUsers(fleetUsers, &seen)
+        addSecrets(settings, storedSecrets, Self.usable(fleetSecrets, beside: storedSecrets, settings))
     }
 
-    private mutating func addUsers(_ settings: Settings, _ storedUsers: [StoredUser]) {
+    /// Gives the names and realms that are taken then.
+    private mutating func addUsers(_ settings: Settings, _ storedUsers: [StoredUser]) -> Set<[String]> {
         var seen: Set<[String]> = []
         var ofOtherRealms: [String: [String]] = [:]
         for setting in settings.turnUsers {
@@ -101,15 +117,57 @@ public struct Credentials: Sendable {
                 """
             )
         }
+        return seen
     }
 
-    private mutating func addSecrets(_ settings: Settings, _ storedSecrets: [StoredSecret]) {
+    /// A fleet may have many realms, of which this server offers some: users of the others are not worth a word.
+    private mutating func addFleetUsers(_ fleetUsers: [StoredUser], _ seen: inout Set<[String]>) {
+        let names = Set(realms.map(\.name))
+        var hidden: [String] = []
+        for user in fleetUsers where names.contains(user.realm) {
+            guard seen.insert([user.name, user.realm]).inserted else {
+                hidden.append(user.name)
+                continue
+            }
+            users.append(
+                StoredCredential(name: user.name, realm: user.realm, md5: user.md5Key, sha256: user.sha256Key)
+            )
+        }
+        guard let first = hidden.first else { return }
+        let others = hidden.count > 1 ? " and \(hidden.count - 1) more" : ""
+        warnings.append("the user \"\(first)\"\(others) of the fleet stands on this server too: the one here counts")
+    }
+
+    /// The secrets of a fleet without those in use that this server has under the same id, and those that would be more
+    /// than may be tried for a request.
+    private static func usable(
+        _ fleetSecrets: [StoredSecret],
+        beside storedSecrets: [StoredSecret],
+        _ settings: Settings
+    ) -> [StoredSecret] {
+        let own = (settings.turnSecrets + settings.retiredTurnSecrets).compactMap(\.id) + storedSecrets.map(\.id)
+        var room =
+            AccountStore.mostSecretsInUse - settings.turnSecrets.count - storedSecrets.count { $0.retired == nil }
+        return fleetSecrets.filter { secret in
+            // Whoever retires a secret means its value, wherever else that stands.
+            guard secret.retired == nil else { return true }
+            guard !own.contains(secret.id) else { return false }
+            room -= 1
+            return room >= 0
+        }
+    }
+
+    private mutating func addSecrets(
+        _ settings: Settings,
+        _ storedSecrets: [StoredSecret],
+        _ fleetSecrets: [StoredSecret]
+    ) {
+        let stored = storedSecrets.map { Secret($0, .store) } + fleetSecrets.map { Secret($0, .fleet) }
         let inUse =
-            Self.named(settings.turnSecrets, "turn-secrets", isRetired: false)
-            + storedSecrets.filter { $0.retired == nil }.map(Secret.init)
+            Self.named(settings.turnSecrets, "turn-secrets", isRetired: false) + stored.filter { !$0.isRetired }
         let retired =
             Self.named(settings.retiredTurnSecrets, "retired-turn-secrets", isRetired: true)
-            + storedSecrets.filter { $0.retired != nil }.map(Secret.init)
+            + stored.filter(\.isRetired)
         // Whoever retires a secret means its value: one that leaked must not stay right in the other place.
         let values = Set(retired.map(\.secret))
         secrets = inUse.filter { !values.contains($0.secret) } + retired
@@ -177,11 +235,11 @@ extension StoredCredential {
 }
 
 extension Credentials.Secret {
-    fileprivate init(_ secret: StoredSecret) {
+    fileprivate init(_ secret: StoredSecret, _ origin: Credentials.Origin) {
         id = secret.id
         self.secret = secret.secret
         isRetired = secret.retired != nil
-        origin = .store
+        self.origin = origin
     }
 }
 
@@ -220,5 +278,5 @@ extension AccountStore {
     }
 
     /// How many secrets may be in use at once, as in `turn-secrets`: each may be tried for a request.
-    private static let mostSecretsInUse = 8
+    static let mostSecretsInUse = 8
 }

@@ -57,6 +57,26 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// What is known of the store that the fleet shares.
+    public struct FleetStore: Codable, Hashable, Sendable {
+        /// Where it is.
+        public var place: String
+        /// Whether it answers.
+        public var isReached: Bool
+        /// How many servers there were when it last answered, this one among them.
+        public var members: Int
+        /// What is wrong, and what holds now; nil when all is well.
+        public var trouble: String?
+
+        /// Makes the facts.
+        public init(place: String, isReached: Bool, members: Int, trouble: String?) {
+            self.place = place
+            self.isReached = isReached
+            self.members = members
+            self.trouble = trouble
+        }
+    }
+
     /// The version of the program.
     public var version: String
     /// The process id.
@@ -75,6 +95,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var consoleURL: String?
     /// What the relay has; nil when it is off.
     public var relay: Relay?
+    /// The store that the fleet shares; nil when there is none.
+    public var fleetStore: FleetStore?
     /// How the server drains; nil when it takes new allocations.
     public var drain: DrainReport?
     /// Counters in the order in which they are shown.
@@ -93,6 +115,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         workers: Int,
         consoleURL: String? = nil,
         relay: Relay? = nil,
+        fleetStore: FleetStore? = nil,
         drain: DrainReport? = nil,
         counters: [Counter],
         warnings: [String]
@@ -106,6 +129,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.workers = workers
         self.consoleURL = consoleURL
         self.relay = relay
+        self.fleetStore = fleetStore
         self.drain = drain
         self.counters = counters
         self.warnings = warnings

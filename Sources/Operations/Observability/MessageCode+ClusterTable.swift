@@ -43,5 +43,24 @@ extension MessageCode {
             remedy: "Nothing: all servers of a fleet may have the same list.",
             linesPerSecond: 5
         ),
+        Definition(
+            .fleetStoreLost,
+            .warning,
+            "Redis of the fleet lost",
+            meaning:
+                "The Redis that the servers of the fleet share does not answer, or has lost its data; the entry says why. "
+                + "What is relayed goes on, users and secrets that are known stay good, and each server gives a user its share "
+                + "of user-allocations. It is asked on every two seconds.",
+            remedy: "Start the Redis again or mend the way to it; after lost data put its users and secrets back.",
+            linesPerSecond: 5
+        ),
+        Definition(
+            .fleetStoreReached,
+            .notice,
+            "Redis of the fleet reached",
+            meaning: "The Redis that the servers of the fleet share answers, for the first time or again.",
+            remedy: "Nothing.",
+            linesPerSecond: 5
+        ),
     ]
 }

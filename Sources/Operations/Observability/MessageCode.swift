@@ -130,6 +130,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case peerClockDiffers = 1132
     /// An entry of the other servers is this server.
     case peerIsItself = 1133
+    /// The store of the fleet cannot be reached, or has lost its data.
+    case fleetStoreLost = 1140
+    /// The store of the fleet answers.
+    case fleetStoreReached = 1141
     /// Another STUN server whose name did not resolve has addresses again.
     case otherServerResolvedAgain = 1150
     /// Other STUN servers have more addresses than are used.

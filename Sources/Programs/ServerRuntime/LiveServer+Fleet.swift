@@ -38,7 +38,7 @@ extension LiveServer {
     }
 
     /// The name that the host has for itself; the name service is not asked.
-    private static let hostName: String = {
+    static let hostName: String = {
         let text = try? String(contentsOfFile: "/proc/sys/kernel/hostname", encoding: .utf8)
         return text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "this server"
     }()

@@ -29,10 +29,11 @@ extension LiveServer {
             workers: pool.count,
             consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: total.sessions),
+            fleetStore: fleetStore?.status,
             drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
-                + (relay?.credentials.warnings ?? []) + pending
+                + (relay?.credentials.warnings ?? []) + pending + (fleetStore?.status.trouble.map { [$0] } ?? [])
         )
     }
 

@@ -38,6 +38,9 @@ public final class LiveServer: RunningServer {
     /// The last hour and day.
     let traffic = Mutex(TrafficRecorder(at: Instant(nanoseconds: SystemClock.monotonic())))
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
+    /// nil without redis.
+    let fleetStore: FleetStoreLink?
+    let fleetHooks = Mutex(FleetHooks())
     let drainState = Mutex(DrainState())
     let drainEnds = AsyncStream<Void>.makeStream()
     private let stopping = Atomic<Bool>(false)
@@ -68,7 +71,6 @@ public final class LiveServer: RunningServer {
         started = settings
         log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
-
         do throws(StartError) {
             // First, since listening sockets count too.
             let files = FileLimit.raise()
@@ -93,6 +95,7 @@ public final class LiveServer: RunningServer {
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
+            fleetStore = Self.makeFleetStore(settings, plan, relay)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -110,6 +113,7 @@ public final class LiveServer: RunningServer {
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
+        beginFleetStore()
     }
 
     private static func makeCluster(
@@ -189,6 +193,7 @@ public final class LiveServer: RunningServer {
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
         trafficSampler.stop()
+        fleetStore?.stop()
         cluster.stop()
         pool.stop()
         saveUsage()

@@ -8,12 +8,13 @@ final class PeriodicTask: Sendable {
     /// Work for every so many seconds; it begins with `start`.
     init(every seconds: Int) { period = .seconds(seconds) }
 
-    /// Begins; the first time comes after one period.
-    func start(_ work: @escaping @Sendable () async -> Void) {
+    /// Begins; the first time comes after one period, or at once.
+    func start(atOnce: Bool = false, _ work: @escaping @Sendable () async -> Void) {
         let period = period
         task.withLock { task in
             task?.cancel()
             task = Task {
+                if atOnce { await work() }
                 while (try? await Task.sleep(for: period)) != nil { await work() }
             }
         }

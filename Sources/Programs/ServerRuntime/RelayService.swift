@@ -1,6 +1,7 @@
 import AccountStore
 import Addresses
 import ClusterCore
+import ClusterStore
 import Foundation
 import PacketEngine
 import STUNAuthentication
@@ -23,9 +24,18 @@ final class RelayService: Sendable {
     let madeFirstSecret: Bool
     private let store: AccountStore
     /// The key of nonces for as long as no setting names one.
-    private let ownNonceKey = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+    let ownNonceKey = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
     private let current: Mutex<Credentials>
     private let saved: Mutex<SavedUsage>
+    /// What the store of the fleet had last; kept while that is lost.
+    private let shared = Mutex(FleetShare())
+
+    /// What a fleet shares of users, secrets and nonces.
+    struct FleetShare {
+        var users: [StoredUser] = []
+        var secrets: [StoredSecret] = []
+        var nonceKey: [UInt8]?
+    }
 
     /// Opens the store of users; nil when TURN is off.
     ///
@@ -37,7 +47,10 @@ final class RelayService: Sendable {
         table = RelayTable(plan.addresses, ports: settings.relayPorts)
         do throws(AccountStoreError) {
             store = try AccountStore(path: database)
-            madeFirstSecret = try store.makeFirstSecret(for: settings, now: Self.unixSeconds)
+            // With a fleet's users and secrets a secret of this server alone would only make credentials that no other
+            // server takes.
+            let isAlone = settings.redis == nil
+            madeFirstSecret = isAlone ? try store.makeFirstSecret(for: settings, now: Self.unixSeconds) : false
             current = Mutex(try Credentials(settings, store))
             let month = Self.month
             let usage = try store.usage(month: Int64(month.number)).compactMap(AccountUsage.init)
@@ -54,11 +67,15 @@ final class RelayService: Sendable {
     /// Reads users and secrets again; they are in force with `adopt`.
     func read(_ settings: Settings) throws(StartError) -> Credentials {
         do throws(AccountStoreError) {
-            return try Credentials(settings, store)
+            let fleet = shared.withLock { $0 }
+            return try Credentials(settings, store, fleetUsers: fleet.users, fleetSecrets: fleet.secrets)
         } catch {
             throw .accounts(error.description)
         }
     }
+
+    /// Takes what the fleet shares now; users and secrets are in force when they have been read and adopted.
+    func share(_ change: (inout FleetShare) -> Void) { shared.withLock { change(&$0) } }
 
     /// Puts users and secrets in force that were read before.
     func adopt(_ credentials: Credentials) { current.withLock { $0 = credentials } }
@@ -69,13 +86,15 @@ final class RelayService: Sendable {
     }
 
     /// What makes and checks nonces: with the key of the settings, else with one that follows from the cluster key, so that
-    /// a nonce of one server is good on the others, else with one that no other server has.
+    /// a nonce of one server is good on the others, else with the one of the fleet's store, else with one that no other
+    /// server has.
     func nonces(_ settings: Settings) -> NonceIssuer {
         let lifetime = UInt32(clamping: settings.nonceLifetime)
         if settings.nonceKey == nil, let key = settings.clusterKey {
             return NonceIssuer(key: ClusterKey(secret: key).bytes(for: "stund nonce"), lifetime: lifetime)
         }
-        return NonceIssuer(sharedKey: settings.nonceKey ?? ownNonceKey, lifetime: lifetime)
+        let key = settings.nonceKey ?? shared.withLock { $0.nonceKey } ?? ownNonceKey
+        return NonceIssuer(sharedKey: key, lifetime: lifetime)
     }
 
     /// Writes down what users have relayed this month.

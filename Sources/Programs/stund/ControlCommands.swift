@@ -293,6 +293,12 @@ struct StatusText {
         if let drain = status.drain { lines.insert(drain.sentence, at: 1) }
         if let url = status.consoleURL { lines.append("console        \(url)") }
         if let relay = status.relay { lines += Self.lines(of: relay) }
+        if let store = status.fleetStore {
+            let servers = HumanText.count(store.members, "server")
+            lines.append(
+                "fleet          \(servers) by \(store.place)" + (store.isReached ? "" : ", which does not answer")
+            )
+        }
         // Zeros would bury the few that tell something; --json has them all.
         let counted = status.counters.filter { $0.value > 0 }
         let width = counted.map(\.name.count).max() ?? 0

@@ -1,5 +1,6 @@
 import AccountStore
 import Administration
+import ClusterStore
 import ServerRuntime
 import ServerSettings
 
@@ -15,6 +16,8 @@ extension Failure {
         case let error as ControlClientError: self.init(Self.status(of: error), error.description)
         case let error as PasswordHashError: self.init(Self.status(of: error), error.description)
         case let error as AccountStoreError: self.init(Self.status(of: error), error.description)
+        case let error as ClusterStoreError: self.init(.unavailable, error.description)
+        case let error as OpaqueStringError: self.init(.dataError, "a name, realm or password \(error)")
         case let error as AdministrationError: self.init(.dataError, error.description)
         case let error as SettingsRefusal: self.init(.configuration, error.description)
         default: self.init(.software, "\(error)")

@@ -32,6 +32,9 @@ struct SecretCommand: AsyncParsableCommand {
         @Flag(help: "Take the secret from the standard input instead of making one.")
         var secretStdin = false
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
             do {
                 // Before somebody is asked for a secret.
@@ -40,6 +43,7 @@ struct SecretCommand: AsyncParsableCommand {
                 throw Failure(error)
             }
             let given = secretStdin ? try Self.read(from: Terminal()) : nil
+            if fleet { return print(try await FleetAccounts(file).addSecret(id: id, secret: given)) }
             try change(file) { changes, place in
                 let added = try changes.addSecret(id: id, secret: given, at: Accounts.now)
                 let shown = given == nil ? "\nsecret: \(added.secret)" : ""
@@ -67,7 +71,11 @@ struct SecretCommand: AsyncParsableCommand {
         @Argument(help: "What it is called.")
         var id: String
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet { return print(try await FleetAccounts(file).retireSecret(id: id)) }
             try change(file) { changes, place in
                 try changes.retireSecret(id: id, at: Accounts.now)
                 return "The secret \"\(TerminalText.visible(id))\" is retired in \(place) now."
@@ -86,7 +94,11 @@ struct SecretCommand: AsyncParsableCommand {
         @Argument(help: "What it is called.")
         var id: String
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet { return print(try await FleetAccounts(file).removeSecret(id: id)) }
             try change(file) { changes, place in
                 try changes.removeSecret(id: id)
                 return "The secret \"\(TerminalText.visible(id))\" is no longer in \(place) now."
@@ -108,7 +120,14 @@ struct SecretCommand: AsyncParsableCommand {
         @Flag(help: "Show the secrets themselves, for a web service.")
         var show = false
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet {
+                let list = try await FleetAccounts(file).secrets(show: show)
+                return print(json ? try jsonText(list.rows) : list.text, terminator: "")
+            }
             let accounts = try Accounts(file)
             do {
                 let store = try accounts.storeIfThere()
@@ -140,7 +159,7 @@ struct SecretCommand: AsyncParsableCommand {
 struct SecretList {
     struct Row: Encodable, Equatable {
         let id: String
-        /// `settings` or `store`.
+        /// `settings`, `store` or `fleet`.
         let from: String
         /// `in use` for the one that new credentials are made of, `accepted` or `retired`.
         let state: String
@@ -158,13 +177,17 @@ struct SecretList {
     private let place: String
 
     init(_ settings: Settings, _ stored: [StoredSecret], show: Bool, place: String) {
+        self.init(Credentials(settings, secrets: stored), stored, show: show, place: place)
+    }
+
+    /// Shows what has been merged; `stored` tells when secrets were added and retired.
+    init(_ merged: Credentials, _ stored: [StoredSecret], show: Bool, place: String) {
         self.place = place
         let times = Dictionary(stored.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let merged = Credentials(settings, secrets: stored)
         let inUse = merged.secretInUse
         self.show = show
         rows = merged.secrets.map { secret in
-            let inStore = secret.origin == .store ? times[secret.id] : nil
+            let inStore = secret.origin != .settings ? times[secret.id] : nil
             return Row(
                 id: secret.id,
                 from: secret.origin.rawValue,

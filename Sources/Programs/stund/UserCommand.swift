@@ -39,7 +39,22 @@ struct UserCommand: AsyncParsableCommand {
         @Flag(help: "Give a user that is there already a new password.")
         var replace = false
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet {
+                let entered = passwordStdin ? try NewPassword.read(environment: [:], from: Terminal()) : nil
+                let done = try await FleetAccounts(file).addUser(
+                    name: name,
+                    realm: realm,
+                    password: entered,
+                    comment: comment,
+                    replacing: replace
+                )
+                print(done)
+                return
+            }
             let accounts = try Accounts(file)
             do {
                 // Before somebody is asked for a password.
@@ -77,7 +92,11 @@ struct UserCommand: AsyncParsableCommand {
         @Option(help: "The realm (default: the first of the settings).")
         var realm: String?
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet { return print(try await FleetAccounts(file).removeUser(name: name, realm: realm)) }
             let accounts = try Accounts(file)
             do {
                 try AccountChanges.userName(name)
@@ -101,7 +120,14 @@ struct UserCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.")
         var json = false
 
+        @Flag(help: "In the Redis that the servers of the fleet share (redis), not in the store of this server.")
+        var fleet = false
+
         func run() async throws {
+            if fleet {
+                let list = try await FleetAccounts(file).users()
+                return print(json ? try jsonText(list.rows) : list.text, terminator: "")
+            }
             let accounts = try Accounts(file)
             do {
                 let store = try accounts.storeIfThere()
@@ -120,7 +146,7 @@ struct UserList {
     struct Row: Encodable, Equatable {
         let name: String
         let realm: String
-        /// `settings` or `store`.
+        /// `settings`, `store` or `fleet`.
         let from: String
         /// When the user was added to the store, in Unix seconds.
         let created: Int64?
@@ -131,7 +157,7 @@ struct UserList {
     /// Where the store is looked for, for a person.
     private let place: String
 
-    init(_ settings: Settings, _ stored: [StoredUser], place: String) {
+    init(_ settings: Settings, _ stored: [StoredUser], place: String, from: String = "store") {
         self.place = place
         let defaultRealm = settings.realm.first?.name ?? ""
         rows =
@@ -139,7 +165,7 @@ struct UserList {
                 Row(name: user.name, realm: user.realm ?? defaultRealm, from: "settings", created: nil, comment: nil)
             }
             + stored.map { user in
-                Row(name: user.name, realm: user.realm, from: "store", created: user.created, comment: user.comment)
+                Row(name: user.name, realm: user.realm, from: from, created: user.created, comment: user.comment)
             }
     }
 

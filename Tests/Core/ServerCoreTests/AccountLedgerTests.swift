@@ -31,6 +31,29 @@ struct AccountLedgerTests {
         #expect(!ledger.account(for: key(0), month: Self.may).tryAddAllocation(limit: 1))
     }
 
+    @Test("what other servers of the fleet count is taken off the limit, of accounts that are made later too")
+    func elsewhere() {
+        let account = ledger.account(for: key(1), month: Self.may)
+        ledger.adopt(elsewhere: [key(1): 2, key(2): 3, key(3): .max])
+        #expect((0..<3).map { _ in account.tryAddAllocation(limit: 3) } == [true, false, false])
+        #expect(account.tryAddAllocation(limit: .max))
+        let later = ledger.account(for: key(2), month: Self.may)
+        #expect(!later.tryAddAllocation(limit: 3) && later.tryAddAllocation(limit: 4))
+        #expect(!ledger.account(for: key(3), month: Self.may).tryAddAllocation(limit: -1))
+        ledger.adopt(elsewhere: [key(2): 1])
+        #expect(account.elsewhere == 0 && later.elsewhere == 1)
+        #expect(ledger.account(for: key(4), month: Self.may).elsewhere == 0)
+    }
+
+    @Test("a limit is shared out among servers that do not hear of each other, and none of them gets nothing")
+    func sharing() {
+        #expect([0, 1, 5, .max].map { ledger.share(of: $0) } == [0, 1, 5, .max])
+        ledger.share(among: 3)
+        #expect([0, 1, 3, 4, 4096, .max].map { ledger.share(of: $0) } == [0, 1, 1, 2, 1366, .max])
+        ledger.share(among: 0)
+        #expect(ledger.share(of: 5) == 5)
+    }
+
     @Test("a counted allocation keeps an account that nobody holds any more")
     func allocationsKeep() {
         #expect(ledger.account(for: key(0), month: Self.may).tryAddAllocation(limit: 1))

@@ -17,6 +17,42 @@ struct CredentialsTests {
         #expect(Credentials(Settings(), users: stored).warnings.isEmpty)
     }
 
+    @Test("A user of the fleet counts where neither settings nor store have one of the name, and that is told")
+    func fleetUsers() throws {
+        let fleet = [
+            try StoredUser("alice", password: "fleet"), try StoredUser("bob", password: "fleet"),
+            try StoredUser("dora"),
+            try StoredUser("eve", realm: "elsewhere"),
+        ]
+        let settings = try settings("turn-users: alice:written")
+        let credentials = Credentials(settings, users: [try StoredUser("bob")], fleetUsers: fleet)
+        #expect(credentials.users.map(\.username) == ["alice", "bob", "dora"])
+        #expect(credentials.users[0] == StoredCredential(username: "alice", realm: "stund", password: "written"))
+        #expect(credentials.users[1] == StoredCredential(username: "bob", realm: "stund", password: "secret"))
+        #expect(
+            credentials.warnings.count == 1 && credentials.warnings[0].contains("\"alice\" and 1 more of the fleet")
+        )
+    }
+
+    @Test(
+        "Secrets of the fleet come after those of this server, at most eight together are in use, and a retired one is"
+    )
+    func fleetSecrets() throws {
+        let settings = try settings("turn-secrets: web=0123456789abcdef")
+        let fleet =
+            (0..<9).map { StoredSecret(id: "f\($0)", secret: "fleet-\($0)", created: 1) }
+            + [
+                StoredSecret(id: "web", secret: "another of this id", created: 1),
+                StoredSecret(id: "gone", secret: "local", created: 1, retired: 2),
+            ]
+        let local = [StoredSecret(id: "local", secret: "local", created: 1)]
+        let all = Credentials(settings, secrets: local, fleetSecrets: fleet)
+        #expect(all.secrets.filter { !$0.isRetired }.map(\.id) == ["web"] + (0..<6).map { "f\($0)" })
+        #expect(all.secrets.filter(\.isRetired).map(\.id) == ["gone", "local"])
+        #expect(all.secrets.first { $0.id == "f0" }?.origin == .fleet)
+        #expect(all.warnings.contains { $0.contains(#""local" of the store is retired too"#) })
+    }
+
     @Test("Keys of the settings are used; a missing one is replaced by a key that nobody has")
     func keys() throws {
         let whole = StoredCredential(username: "user", realm: "realm", password: "pass")

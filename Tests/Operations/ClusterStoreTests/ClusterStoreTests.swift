@@ -1,5 +1,6 @@
 import AccountStore
 import Addresses
+import TestRedis
 import Testing
 
 @testable import ClusterStore

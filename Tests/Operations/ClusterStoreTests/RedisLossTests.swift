@@ -2,6 +2,7 @@ import AccountStore
 import Foundation
 import ServerSettings
 import Synchronization
+import TestRedis
 import Testing
 
 @testable import ClusterStore
@@ -254,7 +255,7 @@ private final class Impostor {
         process.standardError = FileHandle.nullDevice
         try process.run()
         let socket = socket
-        guard waits({ FileManager.default.fileExists(atPath: socket) }) else {
+        guard comesTrue({ FileManager.default.fileExists(atPath: socket) }) else {
             throw RedisUnderTest.Failure(description: "the impostor does not listen")
         }
     }

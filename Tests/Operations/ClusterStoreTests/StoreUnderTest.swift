@@ -1,6 +1,7 @@
 import AccountStore
 import Foundation
 import ServerSettings
+import TestRedis
 import Testing
 
 @testable import ClusterStore

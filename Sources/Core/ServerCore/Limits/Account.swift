@@ -8,6 +8,8 @@ public final class Account: Sendable {
     private static let largest: UInt64 = 1 << byteBits - 1 << 44
 
     private let liveAllocations = Atomic<Int>(0)
+    /// Allocations that the other servers of the fleet count, as they told last.
+    private let allocationsElsewhere = Atomic<Int>(0)
     private let usage = Atomic<UInt64>(0)
     private let bucket = TokenBucket()
 
@@ -17,8 +19,17 @@ public final class Account: Sendable {
     /// Allocations that live now.
     public var allocations: Int { liveAllocations.load(ordering: .relaxed) }
 
-    /// Counts a new allocation; false when there are `limit` of them, and then it is not counted.
+    /// Allocations that live on the other servers of the fleet.
+    public var elsewhere: Int { allocationsElsewhere.load(ordering: .relaxed) }
+
+    /// Takes what the other servers of the fleet count now.
+    func set(elsewhere count: Int) { allocationsElsewhere.store(max(0, count), ordering: .relaxed) }
+
+    /// Counts a new allocation; false when there are `limit` of them, those on other servers of the fleet among them, and
+    /// then it is not counted.
     public func tryAddAllocation(limit: Int) -> Bool {
+        // At least 0, and a limit may be the largest number, so nothing overflows.
+        let limit = max(0, limit) &- elsewhere
         var old = liveAllocations.load(ordering: .relaxed)
         while old < limit {
             let result = liveAllocations.weakCompareExchange(expected: old, desired: old + 1, ordering: .relaxed)

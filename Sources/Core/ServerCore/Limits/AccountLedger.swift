@@ -42,6 +42,7 @@ public struct AccountUsage: Sendable, Equatable {
 public final class AccountLedger: Sendable {
     /// The account of all users together.
     public let total = Account()
+    private let sharers = Atomic<Int>(1)
     private let capacity: Int
     private let book: Mutex<AccountBook>
 
@@ -60,6 +61,7 @@ public final class AccountLedger: Sendable {
             if let account = book.accounts[key] { return account }
             if book.accounts.count >= book.fullAt { book.forget(month: month, capacity: capacity) }
             let account = Account()
+            account.set(elsewhere: book.elsewhere[key] ?? 0)
             book.accounts[key] = account
             return account
         }
@@ -82,12 +84,36 @@ public final class AccountLedger: Sendable {
         }
     }
 
+    /// Takes what the other servers of the fleet count: allocations by account.
+    ///
+    /// Accounts that are not named have none there.
+    public func adopt(elsewhere counts: [AccountKey: Int]) {
+        book.withLock { book in
+            for key in book.elsewhere.keys where counts[key] == nil { book.accounts[key]?.set(elsewhere: 0) }
+            for (key, count) in counts { book.accounts[key]?.set(elsewhere: count) }
+            book.elsewhere = counts
+        }
+    }
+
+    /// Among how many servers a limit of the fleet is shared out; 1 while they tell each other what they count.
+    public func share(among servers: Int) { sharers.store(max(1, servers), ordering: .relaxed) }
+
+    /// What this server may give out of a limit of the whole fleet.
+    public func share(of limit: Int) -> Int {
+        let servers = sharers.load(ordering: .relaxed)
+        guard servers > 1, limit > 0, limit < .max else { return limit }
+        // Rounded up: a limit of 1 must not become none.
+        return (limit - 1) / servers + 1
+    }
+
     /// How many accounts are remembered.
     var count: Int { book.withLock { $0.accounts.count } }
 }
 
 private struct AccountBook {
     var accounts: [AccountKey: Account] = [:]
+    /// What the other servers of the fleet count, for accounts that are made later too.
+    var elsewhere: [AccountKey: Int] = [:]
     /// At how many accounts to look for some to forget: the work is spread over many new ones.
     var fullAt: Int
 

@@ -68,7 +68,7 @@ extension Server {
         guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
             throw .monthlyBytes(turn.quotas.userBytesPerMonth)
         }
-        guard account.tryAddAllocation(limit: turn.quotas.userAllocations) else {
+        guard account.tryAddAllocation(limit: ledger.share(of: turn.quotas.userAllocations)) else {
             throw .userAllocations(turn.quotas.userAllocations)
         }
         guard ledger.total.tryAddAllocation(limit: turn.quotas.totalAllocations) else {

@@ -57,7 +57,9 @@ extension RedisClusterStore {
 
     package func removeSecret(id: String) async throws(ClusterStoreError) -> Bool { try await remove(Self.secrets, id) }
 
-    /// Counts a change. Where there is no number it begins with the time, so that none comes twice when all data is lost.
+    /// Counts a change.
+    ///
+    /// Where there is no number it begins with the time, so that none comes twice when all data is lost.
     private static let count = """
         if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SET', KEYS[2], ARGV[1]) else redis.call('INCR', KEYS[2]) end
         return 1

@@ -18,6 +18,13 @@ package final class RedisClusterStore: ClusterStore {
 
     package var place: String { redis.place }
 
+    /// Runs commands of somebody else, for tests of what others keep in the same Redis.
+    package func fill(_ commands: [[String]]) async throws(ClusterStoreError) {
+        for reply in try await redis.run(commands.map { $0.map { RedisArgument(stringLiteral: $0) } }) {
+            try reply.check(place)
+        }
+    }
+
     static let members: RedisArgument = "stund:members"
 
     // MARK: Members

@@ -1,27 +1,28 @@
+package import ClusterStore
 import Foundation
-import ServerSettings
-
-@testable import ClusterStore
+package import ServerSettings
 
 /// A Redis of Debian that a test starts, stops and cuts off: on a unix socket and on a TCP port of this host.
 ///
 /// Nothing is kept on disk, so that a restart has lost all data.
-final class RedisUnderTest {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package final class RedisUnderTest {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     static let program = ["/usr/bin/redis-server", "/usr/bin/valkey-server"].first(
         where: FileManager.default.isExecutableFile
     )
-    static var isInstalled: Bool { program != nil }
+    package static var isInstalled: Bool { program != nil }
 
-    let folder: String
-    let port: UInt16
+    package let folder: String
+    package let port: UInt16
     private let password: String?
     private var process: Process?
 
-    init(password: String? = nil) throws {
+    package init(password: String? = nil) throws {
         folder = NSTemporaryDirectory() + "stund-redis-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         port = try Self.freePort()
@@ -34,10 +35,10 @@ final class RedisUnderTest {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    var socket: String { folder + "/redis.sock" }
+    package var socket: String { folder + "/redis.sock" }
 
     /// Starts it, and waits until it answers.
-    func start() throws {
+    package func start() throws {
         let log = folder + "/log"
         try Data().write(to: URL(fileURLWithPath: log))
         let process = Process()
@@ -56,7 +57,7 @@ final class RedisUnderTest {
         process.standardError = output
         try process.run()
         self.process = process
-        let isReady = waits {
+        let isReady = comesTrue {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             return text.contains("The server is now ready to accept connections at")
                 || text.contains("connections unix")
@@ -67,7 +68,7 @@ final class RedisUnderTest {
     }
 
     /// Kills it as a power cut would; what it held is gone.
-    func end() {
+    package func end() {
         signal(SIGKILL)
         process?.waitUntilExit()
         process = nil
@@ -76,12 +77,12 @@ final class RedisUnderTest {
     }
 
     /// Stops it: connections stay open, and nobody answers.
-    func freeze() { signal(SIGSTOP) }
+    package func freeze() { signal(SIGSTOP) }
 
     /// Lets it go on.
-    func thaw() { signal(SIGCONT) }
+    package func thaw() { signal(SIGCONT) }
 
-    func address(unix: Bool, database: Int = 0) throws -> RedisAddress {
+    package func address(unix: Bool, database: Int = 0) throws -> RedisAddress {
         let text = unix ? "unix:\(socket)?db=\(database)" : "redis://127.0.0.1:\(port)/\(database)"
         guard let address = try Settings.load(from: SettingsSources(flags: ["redis": text])).settings.redis else {
             throw Failure(description: "no address in \(text)")
@@ -89,11 +90,11 @@ final class RedisUnderTest {
         return address
     }
 
-    func login(_ password: String? = nil) -> RedisLogin? {
+    package func login(_ password: String? = nil) -> RedisLogin? {
         (password ?? self.password).map { RedisLogin(user: nil, password: $0) }
     }
 
-    func store(unix: Bool = true, database: Int = 0) throws -> RedisClusterStore {
+    package func store(unix: Bool = true, database: Int = 0) throws -> RedisClusterStore {
         RedisClusterStore(try address(unix: unix, database: database), login: login())
     }
 
@@ -125,7 +126,7 @@ final class RedisUnderTest {
 }
 
 /// Looks again and again, for ten seconds at most, until something holds.
-func waits(_ condition: () -> Bool) -> Bool {
+package func comesTrue(_ condition: () -> Bool) -> Bool {
     let end = ContinuousClock.now + .seconds(10)
     while !condition() {
         guard .now < end else { return false }
@@ -135,7 +136,7 @@ func waits(_ condition: () -> Bool) -> Bool {
 }
 
 /// Looks again and again, for ten seconds at most, until something holds.
-func waits(_ condition: () async throws -> Bool) async throws -> Bool {
+package func waits(_ condition: () async throws -> Bool) async throws -> Bool {
     let end = ContinuousClock.now + .seconds(10)
     while try await !condition() {
         guard .now < end else { return false }
