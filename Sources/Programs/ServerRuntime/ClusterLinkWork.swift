@@ -212,14 +212,12 @@ extension ClusterLink.Orders {
     /// Each address that is to be asked.
     var entries: [Membership.Entry] {
         servers.enumerated().flatMap { place, row in
-            [row.v4, row.v6].compactMap { address in
-                address.map {
-                    Membership.Entry(
-                        place: UInt16(clamping: place),
-                        kind: row.server.isClassic ? .classic : .sealed,
-                        address: SocketAddress($0, port: row.server.port)
-                    )
-                }
+            row.addresses.map { address in
+                Membership.Entry(
+                    place: UInt16(clamping: place),
+                    kind: row.server.isClassic ? .classic : .sealed,
+                    address: address
+                )
             }
         }
     }
@@ -227,5 +225,12 @@ extension ClusterLink.Orders {
     /// The item of the settings that a place stands for.
     func name(_ place: UInt16) -> String {
         servers.indices.contains(Int(place)) ? "\(servers[Int(place)].server)" : "?"
+    }
+}
+
+extension ResolvedServer {
+    /// Where it is asked.
+    var addresses: [SocketAddress] {
+        [v4, v6].compactMap { address in address.map { SocketAddress($0, port: server.port) } }
     }
 }

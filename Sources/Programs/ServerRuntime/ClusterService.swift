@@ -28,6 +28,8 @@ final class ClusterService: Sendable {
     /// A number of this start of the process, by which a server knows itself.
     let instance = UInt64.random(in: 1 ... .max)
     let link: ClusterLink
+    /// What this server says of itself now.
+    let own: @Sendable () -> ServerState
     private let resolver = NameService()
     private let names: PeerNames
     private let draining: DrainMark
@@ -59,24 +61,24 @@ final class ClusterService: Sendable {
         let name = surroundings.name
         let (plan, relay) = (surroundings.plan, surroundings.relay)
         let version = ServerState.version(surroundings.version)
+        let own: @Sendable () -> ServerState = {
+            var state = ServerState()
+            state.version = version
+            let ports = relay?.usage() ?? []
+            let used = ports.reduce(0) { $0 + $1.total - $1.free }
+            let most = mark.mostAllocations.load(ordering: .relaxed)
+            state.allocations = UInt32(clamping: used)
+            state.load = Self.load(ports.map { ($0.total - $0.free, $0.total) } + (most > 0 ? [(used, most)] : []))
+            state.isDraining = mark.isSet.load(ordering: .relaxed)
+            state.port2 = plan.v4.readsPort2 ? plan.v4.port2 : 0
+            return state
+        }
+        self.own = own
         let link = try ClusterLink(
             ClusterLink.Surroundings(
                 instance: instance,
                 addresses: plan.asking,
-                own: {
-                    var state = ServerState()
-                    state.version = version
-                    let ports = relay?.usage() ?? []
-                    let used = ports.reduce(0) { $0 + $1.total - $1.free }
-                    let most = mark.mostAllocations.load(ordering: .relaxed)
-                    state.allocations = UInt32(clamping: used)
-                    state.load = Self.load(
-                        ports.map { ($0.total - $0.free, $0.total) } + (most > 0 ? [(used, most)] : [])
-                    )
-                    state.isDraining = mark.isSet.load(ordering: .relaxed)
-                    state.port2 = plan.v4.readsPort2 ? plan.v4.port2 : 0
-                    return state
-                },
+                own: own,
                 publish: { view, key in publish(view, key.map { ClusterTrust(key: $0, filter: filter.value) }) },
                 tell: surroundings.tell
             )

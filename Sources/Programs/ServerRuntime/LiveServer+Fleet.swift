@@ -11,14 +11,15 @@ extension LiveServer {
     /// The servers of the fleet, this one first.
     public func fleet() async throws -> FleetReport {
         let findings = cluster.link.findings
+        let said = cluster.own()
         let own = FleetReport.Server(
             name: Self.hostName,
             kind: .own,
-            state: findings.own.isDraining ? "draining" : "healthy",
+            state: said.isDraining ? "draining" : "healthy",
             version: version,
-            load: Double(findings.own.load) / 1000,
-            allocations: relay.map { $0.table.usage().reduce(0) { $0 + $1.total - $1.free } } ?? 0,
-            isDraining: findings.own.isDraining,
+            load: Double(said.load) / 1000,
+            allocations: Int(said.allocations),
+            isDraining: said.isDraining,
             addresses: plan.channelPlaces.map { FleetReport.Address(address: "\($0)", state: "healthy") }
         )
         let facts = FleetFacts(findings)
@@ -52,19 +53,17 @@ struct FleetFacts {
 
     /// The other servers, and items of the settings without an address.
     var servers: [FleetReport.Server] {
-        var servers: [FleetReport.Server] = []
-        var named = Set<Int>()
-        for server in findings.membership.servers {
-            named.formUnion(server.links.map { Int($0.entry.place) })
-            servers.append(report(server))
-        }
-        for (place, row) in findings.orders.servers.enumerated() where !named.contains(place) {
+        var servers = findings.membership.servers.map(report)
+        for row in findings.orders.servers {
+            let addresses = row.addresses
+            guard !findings.membership.links.contains(where: { addresses.contains($0.entry.address) }) else { continue }
+            let problem = addresses.isEmpty ? "its address is not known yet" : "only the first 64 addresses are used"
             servers.append(
                 FleetReport.Server(
                     name: "\(row.server)",
                     kind: row.server.isClassic ? .classic : .peer,
                     state: "unknown",
-                    problem: row.problem ?? "its address is not known yet"
+                    problem: row.problem ?? problem
                 )
             )
         }
@@ -87,8 +86,10 @@ struct FleetFacts {
     private func name(_ server: Membership.Server) -> String {
         var names: [String] = []
         for link in server.links {
-            let name = findings.orders.name(link.entry.place)
-            if !names.contains(name) { names.append(name) }
+            // Two items may stand for one address, and each is looked for by its own name.
+            for row in findings.orders.servers where row.addresses.contains(link.entry.address) {
+                if !names.contains("\(row.server)") { names.append("\(row.server)") }
+            }
         }
         return names.joined(separator: ", ")
     }
