@@ -1,5 +1,6 @@
 import AccountStore
 import Addresses
+import Administration
 import ClusterCore
 import ClusterStore
 import Observability
@@ -50,7 +51,7 @@ extension LiveServer {
                     relay.ledger.adopt(elsewhere: Dictionary(pairs) { first, _ in first })
                 },
                 share: { relay.ledger.share(among: $0) },
-                onDrain: { [weak self] isAsked in self?.fleetHooks.withLock { $0.drain }?(isAsked) },
+                onDrain: { [weak self] isAsked in self?.drain(isAsked) },
                 onMembers: { [weak self] members in self?.fleetHooks.withLock { $0.members }?(members) },
                 tell: { log.log($0, $1, at: SystemClock.realtime()) }
             )
@@ -59,10 +60,23 @@ extension LiveServer {
 
     /// Who else is told what the store of the fleet says.
     struct FleetHooks: Sendable {
-        /// Is told when this server is asked to drain, and when no more.
+        /// Is told when this server is asked to drain, and when no more; nil means that it drains.
         var drain: (@Sendable (Bool) -> Void)?
         /// Is told every two seconds which servers there are, this one among them.
         var members: (@Sendable ([FleetMember]) -> Void)?
+    }
+
+    /// Drains as the store asks; the server stays, so that the store can take it back.
+    private func drain(_ isAsked: Bool) {
+        if let hook = fleetHooks.withLock({ $0.drain }) { return hook(isAsked) }
+        let person = "the store of the fleet"
+        Task {
+            if isAsked {
+                _ = try? await drain(DrainOrder(stays: true), by: person)
+            } else {
+                _ = try? await undrain(by: person)
+            }
+        }
     }
 
     private func describe(as name: String) async -> (member: FleetMember, totals: FleetTotals) {
