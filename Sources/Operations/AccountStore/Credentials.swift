@@ -224,12 +224,15 @@ extension StoredCredential {
     /// Takes keys; in the place of a missing one, or one of a wrong length, stands one that nobody has.
     fileprivate init(name: String, realm: String, md5: [UInt8]?, sha256: [UInt8]?) {
         let nobody = StoredCredential(username: name, realm: realm, password: StoredSecret.random())
+        func key(_ bytes: [UInt8]?, or other: [UInt8]) -> [UInt8] {
+            bytes?.count == other.count ? bytes ?? other : other
+        }
         self =
             StoredCredential(
                 username: name,
                 realm: realm,
-                md5: md5 ?? nobody.md5.bytes,
-                sha256: sha256 ?? nobody.sha256.bytes
+                md5: key(md5, or: nobody.md5.bytes),
+                sha256: key(sha256, or: nobody.sha256.bytes)
             ) ?? nobody
     }
 }

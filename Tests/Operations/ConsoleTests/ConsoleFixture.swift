@@ -114,6 +114,8 @@ final class ConsoleFixture: Sendable {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
+        // Left to themselves they stay open until the end of all tests, and those are many.
+        defer { try? output.fileHandleForReading.close() }
         input.fileHandleForWriting.write(body ?? Data())
         try input.fileHandleForWriting.close()
         return try Answer(output.fileHandleForReading.readDataToEndOfFile())

@@ -121,7 +121,7 @@ struct FleetPage: ConsolePage {
         let isOwn = server.kind == .own
         return Model.Server(
             name: ShownText(isOwn ? texts("fleet_own", server.name) : server.name, most: 120),
-            state: texts["fleet_state_\(server.state.replacing("-", with: "_"))"] ?? server.state,
+            state: texts["fleet_state_\(server.state.replacing("-", with: "_"))"] ?? ShownText(server.state).text,
             isGood: server.isUsable || server.state == "itself",
             addresses: server.addresses.map { ShownText($0.address) },
             version: server.version.map { ShownText($0).text } ?? "–",
