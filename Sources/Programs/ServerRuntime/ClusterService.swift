@@ -1,5 +1,7 @@
 import Addresses
+import Administration
 import ClusterCore
+import Foundation
 import NameService
 import Observability
 import PacketEngine
@@ -113,6 +115,16 @@ final class ClusterService: Sendable {
     func drain(_ isDraining: Bool) {
         draining.isSet.store(isDraining, ordering: .relaxed)
         link.refresh()
+    }
+
+    /// Waits until every other server has answered, but not for one that does not run.
+    func waitForAnswers(atMost limit: Duration = .milliseconds(300)) {
+        let end = ContinuousClock.now + limit
+        while .now < end {
+            let servers = FleetFacts(link.findings).servers
+            if !servers.isEmpty, servers.allSatisfy({ $0.state != "unknown" }) { return }
+            Thread.sleep(forTimeInterval: 0.005)
+        }
     }
 
     /// Asks nobody any more.

@@ -114,6 +114,9 @@ public final class LiveServer: RunningServer {
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
         beginFleetStore()
+        // Whoever asks right after a restart is told of the other servers too.
+        if started.clusterKey != nil, !started.otherStunServers.isEmpty { cluster.waitForAnswers() }
+        pool.open()
     }
 
     private static func makeCluster(

@@ -75,6 +75,8 @@ struct Worker: ~Copyable {
         do throws(SocketError) {
             now = Instant(nanoseconds: SystemClock.monotonic())
             advance()
+            // What is known by now holds for the first datagram too.
+            readMailbox(now: now)
             while !isStopping { try turn() }
         } catch {
             endAll()

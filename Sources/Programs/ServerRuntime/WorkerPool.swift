@@ -12,6 +12,9 @@ import Synchronization
 final class WorkerPool: Sendable {
     private let mailboxes: [Mailbox]
     private let threads = DispatchGroup()
+    /// What the workers wait for before they serve.
+    private let gate = DispatchGroup()
+    private let isOpen = Mutex(false)
 
     /// What all workers share.
     struct Shared {
@@ -22,7 +25,7 @@ final class WorkerPool: Sendable {
         let log: EventLog
     }
 
-    /// Starts one thread for each set of listeners; all of them are serving when this returns.
+    /// Starts one thread for each set of listeners; they serve from `open` on, and what comes before waits in the sockets.
     init(policy: Policy, listeners: [[Listeners.Listener]], sharing shared: Shared) throws(StartError) {
         do throws(SocketError) {
             var boxes: [Mailbox] = []
@@ -31,6 +34,7 @@ final class WorkerPool: Sendable {
         } catch {
             throw .system("\(error)")
         }
+        gate.enter()
         for (index, set) in listeners.enumerated() {
             // Random, so that nobody can foresee which addresses share a bucket.
             let server = Server(
@@ -46,7 +50,7 @@ final class WorkerPool: Sendable {
         }
     }
 
-    /// Starts one worker's thread and waits until it serves, or says why it does not.
+    /// Starts one worker's thread and waits until it could serve, or says why it can't.
     private func start(
         _ index: Int,
         _ server: Server,
@@ -63,7 +67,7 @@ final class WorkerPool: Sendable {
         let failure = Failure()
         let mailbox = mailboxes[index]
         let handover = Handover(listeners)
-        let threads = threads
+        let (threads, gate) = (threads, gate)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
@@ -77,6 +81,7 @@ final class WorkerPool: Sendable {
                     events: WorkerEvents(source)
                 )
                 started.signal()
+                gate.wait()
                 try worker.run()
             } catch {
                 failure.error.withLock { $0 = error }
@@ -109,6 +114,14 @@ final class WorkerPool: Sendable {
     /// What a thread failed with.
     private final class Failure: Sendable {
         let error = Mutex<SocketError?>(nil)
+    }
+
+    /// Lets the workers serve.
+    func open() {
+        isOpen.withLock { isOpen in
+            if !isOpen { gate.leave() }
+            isOpen = true
+        }
     }
 
     /// How many workers there are.
@@ -235,6 +248,7 @@ final class WorkerPool: Sendable {
     /// Ends all workers and waits for them.
     func stop() {
         for mailbox in mailboxes { mailbox.send(.stop) }
+        open()
         threads.wait()
     }
 }

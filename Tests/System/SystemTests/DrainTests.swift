@@ -37,10 +37,16 @@ struct DrainTests {
 
     /// The answer of an address of the console: its status and its text.
     private func ask(_ path: String, _ command: StundCommand) async throws -> (status: String, text: String) {
-        let url = try String(contentsOfFile: command.settingsFile + ".d/http.url", encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-        let end = try await Program.run(["curl", "-s", "-w", "\n%{http_code}", url + path])
-        return (end.lines.last.map(String.init) ?? "", end.output)
+        // The console opens a little later than the ports for STUN.
+        var url: String?
+        let end = ContinuousClock.now + .seconds(10)
+        while url == nil, .now < end {
+            url = try? String(contentsOfFile: command.settingsFile + ".d/http.url", encoding: .utf8)
+            if url == nil { try await Task.sleep(for: .milliseconds(20)) }
+        }
+        let base = try #require(url).trimmingCharacters(in: .whitespacesAndNewlines)
+        let answer = try await Program.run(["curl", "-s", "-w", "\n%{http_code}", base + path])
+        return (answer.lines.last.map(String.init) ?? "", answer.output)
     }
 
     @Test(
