@@ -73,11 +73,12 @@ final class RelayTeller: Sendable {
         _ peer: UInt16,
         _ time: Int64
     ) -> LogEntry {
-        let name = peerNames.withLock { $0[peer] }
+        // Named where the settings name it otherwise than by this address.
+        let name = peerNames.withLock { $0[peer] }.flatMap { $0 == "\(server)" ? nil : $0 }
         let text = MessageCode.handedOver.definition.text
         return LogEntry(
             .handedOver,
-            name.map { "\(text): to \($0)" } ?? text,
+            name.map { "\(text) (\($0))" } ?? text,
             address: server,
             remark: "from \(client)",
             at: time
