@@ -94,7 +94,7 @@ struct LiveHandOverTests {
         query.code = 1015
         let entries = try await pair.first.server.log(query).entries
         #expect(entries.count == 1)
-        #expect(entries.first?.text.contains("127.0.0.2:\(pair.first.port1)") == true, "\(entries)")
+        #expect(entries.first?.address == "127.0.0.2:\(pair.first.port1)", "\(entries)")
         #expect(entries.first?.remark?.contains("\(client.local.port)") == true, "\(entries)")
         let family = try await pair.first.server.metrics().first { $0.name == "stund_handed_over" }
         #expect(family?.samples.map(\.value) == [1, 0])
