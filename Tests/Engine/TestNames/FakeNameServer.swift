@@ -22,23 +22,22 @@ public final class FakeNameServer: Sendable {
     ///
     /// - `answerByTCP`: what a question by TCP is answered; the length goes before it by itself.
     public init(answer: @escaping Answer, answerByTCP: @escaping Answer = { _ in nil }) throws {
-        udp = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        tcp = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         (questions, asked) = AsyncStream.makeStream()
-        var found: UInt16?
-        // A port that is free for both.
-        for _ in 0..<20 where found == nil {
-            let port = Self.bind(udp, port: 0)
-            guard let port else { break }
-            found = Self.bind(tcp, port: port) == nil ? nil : port
-            if found == nil { break }
+        // A port that is free for both; one that is free for UDP may be a TCP connection's.
+        var pair: (udp: Int32, tcp: Int32, port: UInt16)?
+        for _ in 0..<20 where pair == nil {
+            let udp = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            let tcp = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            if let port = Self.bind(udp, port: 0), Self.bind(tcp, port: port) != nil, listen(tcp, 16) == 0 {
+                pair = (udp, tcp, port)
+            } else {
+                close(udp)
+                close(tcp)
+            }
         }
-        guard let found, listen(tcp, 16) == 0 else {
-            close(udp)
-            close(tcp)
-            throw TestNameServer.Failure(description: "no port (error \(errno))")
-        }
-        address = SocketAddress(IPAddress(v4: 0x7F00_0001), port: found)
+        guard let pair else { throw TestNameServer.Failure(description: "no port (error \(errno))") }
+        (udp, tcp) = (pair.udp, pair.tcp)
+        address = SocketAddress(IPAddress(v4: 0x7F00_0001), port: pair.port)
         var limit = timeval(tv_sec: 0, tv_usec: 50_000)
         let size = socklen_t(MemoryLayout<timeval>.size)
         for descriptor in [udp, tcp] { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size) }

@@ -20,15 +20,26 @@ public final class TestNameServer {
     public static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
     /// Where it answers.
-    public let address: SocketAddress
+    public private(set) var address: SocketAddress
     private var process: Process?
     /// Signalled when nobody holds the end of its output any more: `timeout` ends before the name server itself.
     private let ended = DispatchSemaphore(value: 0)
 
     /// Starts with these options of dnsmasq, without their dashes, such as `host-record=a.test,192.0.2.1`.
     public init(_ records: [String]) throws {
-        address = SocketAddress(IPAddress(v4: 0x7F00_0001), port: try Self.freePort())
-        try start(records)
+        address = SocketAddress(IPAddress(v4: 0x7F00_0001), port: 0)
+        // The port was free for UDP when it was looked for; somebody may have it by now, or have it for TCP.
+        var failure: (any Error)?
+        for _ in 0..<5 {
+            address.port = try Self.freePort()
+            do {
+                try start(records)
+                return
+            } catch {
+                failure = error
+            }
+        }
+        throw failure ?? Failure(description: "dnsmasq did not start")
     }
 
     deinit { stop() }
@@ -75,7 +86,11 @@ public final class TestNameServer {
         // It says so when its port is open.
         while !text.contains("started, version") {
             let data = pipe.fileHandleForReading.availableData
-            guard !data.isEmpty else { throw Failure(description: "dnsmasq did not start: \(text)") }
+            guard !data.isEmpty else {
+                ended.signal()
+                stop()
+                throw Failure(description: "dnsmasq did not start: \(text)")
+            }
             text += String(decoding: data, as: UTF8.self)
         }
         Thread.detachNewThread { [ended] in

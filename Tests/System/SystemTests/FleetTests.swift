@@ -41,6 +41,8 @@ struct FleetTests {
     func alone() async throws {
         try await Fleet.with(.none, purpose: "alone") { fleet in
             try await fleet.running(0, settings: ["log-level": "6"]) { server in
+                // Until then it waits for the others, which are not there.
+                #expect(await server.wait { $0.output.contains("try:") })
                 let verdict = try await Client.stun.verdict(
                     on: UDPClient.Endpoint(Fleet.addresses[0], 3478),
                     source: Namespaces.clientAddress,
@@ -62,38 +64,41 @@ struct FleetTests {
     )
     func killed(dialect: String) async throws {
         try await Fleet.with(.fullcone2, purpose: dialect) { fleet in
-            async let discoveries = fleet.discovery(
-                Fleet.addresses[0],
-                Fleet.addresses[1],
-                Fleet.addresses[2],
-                "--dialect",
-                dialect,
-                "--seconds",
-                "36",
-                limit: .seconds(110)
-            )
-            try await withThrowingTaskGroup { group in
-                for server in 0..<3 {
-                    group.addTask { try await Self.keepAlive(server, of: fleet, rounds: 3) }
+            try await fleet.running(0) { first in
+                try await fleet.running(1) { second in
+                    try await fleet.running(2) { third in
+                        for server in 0..<3 { try await fleet.wait(until: server, sees: 2) }
+                        async let discoveries = fleet.discovery(
+                            Fleet.addresses[0],
+                            Fleet.addresses[1],
+                            Fleet.addresses[2],
+                            "--dialect",
+                            dialect,
+                            "--seconds",
+                            "36",
+                            limit: .seconds(110)
+                        )
+                        try await withThrowingTaskGroup { group in
+                            for (server, program) in [first, second, third].enumerated() {
+                                group.addTask { try await Self.kill(program, server, of: fleet) }
+                            }
+                            try await group.waitForAll()
+                        }
+                        let end = try await discoveries
+                        #expect(end.exitCode == 0, "\(end.output)")
+                    }
                 }
-                try await group.waitForAll()
             }
-            let end = try await discoveries
-            #expect(end.exitCode == 0, "\(end.output)")
         }
     }
 
-    /// Runs a server, and kills it when it is its turn: each ten seconds one of the three, which then is away for four.
-    private static func keepAlive(_ server: Int, of fleet: Fleet, rounds: Int) async throws {
-        try await fleet.running(server) { program in
-            try await Task.sleep(for: .seconds(3 + 10 * server))
-            program.signal(SIGKILL)
-            _ = try await program.exitCode()
-        }
+    /// Kills a server when it is its turn, each ten seconds one of the three, and starts it again four seconds later.
+    private static func kill(_ program: Program, _ server: Int, of fleet: Fleet) async throws {
+        try await Task.sleep(for: .seconds(3 + 10 * server))
+        program.signal(SIGKILL)
+        _ = try await program.exitCode()
         try await Task.sleep(for: .seconds(4))
-        try await fleet.running(server) { _ in
-            try await Task.sleep(for: .seconds(60 - 3 - 10 * server))
-        }
+        try await fleet.running(server) { _ in try await Task.sleep(for: .seconds(50 - 10 * server)) }
     }
 
     private func expectVerdicts(_ kind: NATKind, _ fleet: Fleet, _ when: Comment) async throws {
