@@ -233,6 +233,8 @@ private final class Listener: Sendable {
         self.services = services
         self.task = task
         guard await opened.first(where: { _ in true }) == true else {
+            // Whoever opened it is cancelled, or it failed: one that runs would never end by itself.
+            await stop()
             try await task.value
             throw ConsoleError(.internalServerError, .inside, "the listener ended")
         }
