@@ -1,6 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Long: all targets of the product, and SwiftPM reads this one file.
+
 /// Swift 6 language mode comes with the tools version; these make the compiler the first reviewer.
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),

@@ -1,4 +1,5 @@
-// Long: one row for each message; a second home would hide half of the table.
+// Long: one row for each message; only those about the other servers of a fleet have a file of their own
+// (MessageCode+ClusterTable.swift).
 extension MessageCode {
     /// The row of this code.
     public var definition: Definition {
