@@ -40,10 +40,6 @@ struct LiveHandOverTests {
             Issue.record("the other server is not \(state): \(try await host.server.fleet())")
             throw CancellationError()
         }
-
-        func counter(_ name: String, of host: ServerUnderTest) async throws -> UInt64? {
-            try await host.server.status().counters.first { $0.name == name }?.value
-        }
     }
 
     /// The three dialects: a request with these flags, whose id ends with a number.
@@ -79,8 +75,8 @@ struct LiveHandOverTests {
             }
         }
         for host in [pair.first, pair.second] {
-            #expect(try await pair.counter("handed-over", of: host) == 12)
-            #expect(try await pair.counter("answers-for-others", of: host) == 12)
+            #expect(try await host.counter("handed-over") == 12)
+            #expect(try await host.counter("answers-for-others") == 12)
         }
     }
 
@@ -134,7 +130,7 @@ struct LiveHandOverTests {
             // The first answer to come is that to the request.
             #expect(try client.receiveFrom().bytes.prefix(2) == [1, 1])
         }
-        #expect(try await pair.counter("drops-cluster-stranger", of: pair.first) == 1)
-        #expect(try await pair.counter("drops-cluster-forged", of: pair.first) == 1)
+        #expect(try await pair.first.counter("drops-cluster-stranger") == 1)
+        #expect(try await pair.first.counter("drops-cluster-forged") == 1)
     }
 }

@@ -1,4 +1,5 @@
 import Addresses
+import Administration
 import Foundation
 import PacketEngine
 import ServerRuntime
@@ -58,6 +59,22 @@ final class ServerUnderTest {
 
     /// The first address and port.
     func address() -> SocketAddress { SocketAddress(IPAddress(v4: 0x7F00_0001), port: port1) }
+
+    /// One of the counters that `status` tells.
+    func counter(_ name: String) async throws -> UInt64? {
+        try await server.status().counters.first { $0.name == name }?.value
+    }
+
+    /// A counter, once it has come to so much, or what it is after 30 s.
+    ///
+    /// A worker counts when it reads a datagram, which may be after another one has answered a later request.
+    func counter(_ name: String, reaching value: UInt64) async throws -> UInt64? {
+        for _ in 0..<1500 {
+            if let now = try await counter(name), now >= value { return now }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return try await counter(name)
+    }
 
     /// Replaces the settings, but for the ports and the address.
     func rewrite(_ settings: String) throws {

@@ -60,7 +60,7 @@ struct DrainTests {
     )
     func drain() async throws {
         try await withServer(try Self.settings()) { server, command, ports in
-            try await Program.running(call(ports, messages: 400)) { client in
+            try await Program.running(call(ports, messages: 1_500)) { client in
                 try await waitForAllocations(Self.ofCall, command)
                 #expect(try await ask("readyz", command).status == "200")
                 let drain = try await stund(command, "drain")
@@ -74,7 +74,7 @@ struct DrainTests {
                 // STUN is answered until the end.
                 try expectAnswer(ports)
                 #expect(client.state.exitCode == nil, "the call must outlast what was asked: \(client.state.output)")
-                #expect(try await client.exitCode(within: .seconds(60)) == 0)
+                #expect(try await client.exitCode(within: .seconds(120)) == 0)
                 #expect(client.state.output.contains("Total lost packets 0 (0.000000%)"), "\(client.state.output)")
             }
             try await waitForAllocations(1, command)
@@ -117,7 +117,7 @@ struct DrainTests {
                 server,
                 command,
                 ports in
-                try await Program.running(call(ports, messages: second == nil ? 300 : 10_000)) { client in
+                try await Program.running(call(ports, messages: second == nil ? 1_000 : 10_000)) { client in
                     try await waitForAllocations(Self.ofCall, command)
                     server.signal(SIGTERM)
                     #expect(await server.wait { $0.output.contains("Drain began: SIGTERM asked for it") })
@@ -129,7 +129,7 @@ struct DrainTests {
                         server.signal(second)
                         #expect(try await server.exitCode() == 0)
                     } else {
-                        #expect(try await client.exitCode(within: .seconds(60)) == 0)
+                        #expect(try await client.exitCode(within: .seconds(120)) == 0)
                         #expect(
                             client.state.output.contains("Total lost packets 0 (0.000000%)"),
                             "\(client.state.output)"
