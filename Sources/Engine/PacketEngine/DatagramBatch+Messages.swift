@@ -14,10 +14,11 @@ extension DatagramBatch {
     /// The longest train in bytes: what fits one IP packet, with room for its headers.
     private static let trainBytes = 65_000
 
-    /// Fills the headers for what is queued for one socket; returns how many.
-    mutating func buildMessages(of run: SendQueue.Run) -> Int {
-        var messages = 0
-        var vectors = 0
+    /// Fills the headers for what is queued for one socket, behind those that are filled; returns which they are.
+    mutating func buildMessages(of run: SendQueue.Run) -> Range<Int> {
+        let begin = sendQueue.messageCount
+        var messages = begin
+        var vectors = sendQueue.vectorCount
         var next = Int(run.first)
         while next >= 0 {
             let first = next
@@ -35,7 +36,9 @@ extension DatagramBatch {
             fillHeader(messages, first, firstVector..<vectors)
             messages &+= 1
         }
-        return messages
+        sendQueue.messageCount = messages
+        sendQueue.vectorCount = vectors
+        return begin..<messages
     }
 
     /// Adds the bytes of a datagram; returns the next datagram of the same socket.

@@ -64,18 +64,57 @@ extension DatagramBatch {
     /// socket has no room is refused.
     public mutating func flush() -> (count: Int, last: Failure?) {
         var failures: (count: Int, last: Failure?) = (0, nil)
-        for run in 0..<sendQueue.runCount { send(unsafe sendQueue.runs[run], &failures) }
+        if let ring {
+            sendByRing(ring, &failures)
+        } else {
+            for run in 0..<sendQueue.runCount {
+                let run = unsafe sendQueue.runs[run]
+                send(buildMessages(of: run), run.descriptor, &failures)
+            }
+        }
         sendQueue.removeAll()
         restart()
         return failures
     }
 
-    private mutating func send(_ run: SendQueue.Run, _ failures: inout (count: Int, last: Failure?)) {
-        let count = buildMessages(of: run)
-        var next = 0
+    /// Queues the messages of all sockets in the ring, which sends them by one call, and those that it could not send once
+    /// more by themselves: an error may be that of an earlier datagram (`PendingError`).
+    private mutating func sendByRing(_ ring: PacketRing, _ failures: inout (count: Int, last: Failure?)) {
+        guard sendQueue.runCount > 0 else { return }
+        ring.beginRound()
+        for run in 0..<sendQueue.runCount {
+            let run = unsafe sendQueue.runs[run]
+            for message in buildMessages(of: run) {
+                unsafe sendQueue.messages[message].descriptor = run.descriptor
+                if unsafe sendQueue.entries[Int(sendQueue.messages[message].first)].dontFragment {
+                    // A socket option around one datagram: what stands before it must be gone.
+                    ring.submit()
+                    send(message..<(message &+ 1), run.descriptor, &failures)
+                } else {
+                    unsafe ring.send(&sendQueue.headers[message].header, by: run.descriptor, message: message)
+                }
+            }
+        }
+        ring.submit()
+        for index in 0..<ring.countRefused() {
+            let refused = ring.refused(index)
+            guard refused.message < sendQueue.messageCount else { continue }
+            let descriptor = unsafe sendQueue.messages[refused.message].descriptor
+            if PendingError.retries(refused.code) > 0 { ring.noteError(of: descriptor) }
+            send(refused.message..<(refused.message &+ 1), descriptor, &failures)
+        }
+    }
+
+    private mutating func send(
+        _ messages: Range<Int>,
+        _ descriptor: Int32,
+        _ failures: inout (count: Int, last: Failure?)
+    ) {
+        var next = messages.lowerBound
+        let count = messages.upperBound
         var retries = 0
         while next < count {
-            let result = sendMessages(next..<count, run.descriptor)
+            let result = sendMessages(next..<count, descriptor)
             if result > 0 {
                 next &+= result
                 retries = 0
@@ -85,11 +124,11 @@ extension DatagramBatch {
             switch -Int32(truncatingIfNeeded: result) {
             case EINTR:
                 continue
-            case ENOSYS where mode == .vectored:
+            case ENOSYS where mode != .single:
                 mode = .single
             case EMSGSIZE where message.count > 1:
                 // No use in sending it again as it is.
-                sendApart(next, run.descriptor, EMSGSIZE, &failures)
+                sendApart(next, descriptor, EMSGSIZE, &failures)
                 next &+= 1
                 retries = 0
             case let code where retries < PendingError.retries(code):
@@ -97,7 +136,7 @@ extension DatagramBatch {
             case let code:
                 // The first message of the rest is the one that failed; the others are tried again.
                 if message.count > 1 {
-                    sendApart(next, run.descriptor, code, &failures)
+                    sendApart(next, descriptor, code, &failures)
                 } else {
                     note(code, of: Int(message.first), &failures)
                 }
@@ -125,7 +164,7 @@ extension DatagramBatch {
             return result
         }
         var end = range.lowerBound &+ 1
-        guard mode == .vectored else { return sendOne(range.lowerBound, descriptor) }
+        guard mode != .single else { return sendOne(range.lowerBound, descriptor) }
         while end < range.upperBound, unsafe !sendQueue.entries[Int(sendQueue.messages[end].first)].dontFragment {
             end &+= 1
         }

@@ -29,12 +29,19 @@ public struct DatagramBatch: ~Copyable {
         /// recvmsg and sendmsg: one call a datagram. The reference that tests compare with, and what is left on a
         /// system without the other two.
         case single
+        /// io_uring: sends are queued in the ring of an event loop, which also brings datagrams.
+        case ring
     }
 
     /// How the system is called from now on.
     public internal(set) var mode: Mode
 
-    let buffers: UnsafeMutableRawPointer
+    private let buffers: UnsafeMutableRawPointer
+    /// Where each slot's memory begins: its own, or within a buffer of the ring that a datagram came in.
+    private let starts: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    /// The buffer of the ring that a slot has borrowed; -1 for none.
+    private let borrowed: UnsafeMutablePointer<Int32>
+    let ring: PacketRing?
     let names: UnsafeMutablePointer<sockaddr_in6>
     let controls: UnsafeMutableRawPointer
     let vectors: UnsafeMutablePointer<iovec>
@@ -49,13 +56,26 @@ public struct DatagramBatch: ~Copyable {
     /// `joinsTrains`: sends equally long datagrams to one destination as one buffer, which the kernel or the network
     /// card cuts; a packet capture on this host shows it uncut.
     public init(mode: Mode = .vectored, joinsTrains: Bool = true) {
+        self.init(mode == .ring ? .vectored : mode, joinsTrains: joinsTrains, ring: nil)
+    }
+
+    /// A batch that takes and sends its datagrams by an event loop's ring, where it has one.
+    public init(for loop: borrowing EventLoop, joinsTrains: Bool = true) {
+        self.init(loop.ring == nil ? .vectored : .ring, joinsTrains: joinsTrains, ring: loop.ring)
+    }
+
+    private init(_ mode: Mode, joinsTrains: Bool, ring: PacketRing?) {
         self.mode = mode
-        self.joinsTrains = joinsTrains && mode == .vectored
+        self.ring = ring
+        self.joinsTrains = joinsTrains && mode != .single
         let controlBytes = Self.capacity * Int(CLINUX_CONTROL_SIZE)
         unsafe buffers = .allocate(byteCount: Self.capacity * Self.stride, alignment: 64)
         unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity * Self.stride)
         unsafe controls = .allocate(byteCount: controlBytes, alignment: 16)
         unsafe controls.initializeMemory(as: UInt8.self, repeating: 0, count: controlBytes)
+        unsafe starts = .allocate(capacity: Self.capacity)
+        unsafe borrowed = .allocate(capacity: Self.capacity)
+        unsafe borrowed.initialize(repeating: -1, count: Self.capacity)
         unsafe names = .allocate(capacity: Self.capacity)
         unsafe names.initialize(repeating: sockaddr_in6(), count: Self.capacity)
         unsafe vectors = .allocate(capacity: Self.capacity)
@@ -64,7 +84,9 @@ public struct DatagramBatch: ~Copyable {
         unsafe received.initialize(repeating: clinux_mmsghdr(), count: Self.capacity)
         sendQueue = SendQueue()
         for slot in 0..<Self.capacity {
-            unsafe vectors[slot] = iovec(iov_base: start(of: slot) + Self.headroom, iov_len: Self.slotSize)
+            let start = unsafe buffers + slot * Self.stride
+            unsafe (starts + slot).initialize(to: start)
+            unsafe vectors[slot] = iovec(iov_base: start + Self.headroom, iov_len: Self.slotSize)
             unsafe received[slot].header.msg_name = UnsafeMutableRawPointer(names + slot)
             unsafe received[slot].header.msg_iov = vectors + slot
             unsafe received[slot].header.msg_iovlen = 1
@@ -75,6 +97,8 @@ public struct DatagramBatch: ~Copyable {
 
     deinit {
         unsafe buffers.deallocate()
+        unsafe starts.deallocate()
+        unsafe borrowed.deallocate()
         unsafe controls.deallocate()
         unsafe names.deallocate()
         unsafe vectors.deallocate()
@@ -93,7 +117,7 @@ public struct DatagramBatch: ~Copyable {
         // A socket that an ICMP error came to tells it once instead of the datagrams that wait behind it.
         for _ in 0...PendingError.most {
             let count =
-                mode == .vectored ? receiveMany(socket.descriptor, room) : receiveSingly(socket.descriptor, room)
+                mode == .single ? receiveSingly(socket.descriptor, room) : receiveMany(socket.descriptor, room)
             if count >= 0 {
                 used &+= count
                 return (used &- count)..<used
@@ -101,7 +125,7 @@ public struct DatagramBatch: ~Copyable {
             switch errno {
             case EAGAIN, EINTR:
                 return used..<used
-            case ENOSYS where mode == .vectored:
+            case ENOSYS where mode != .single:
                 mode = .single
             case let code where PendingError.retries(code) > 0:
                 continue
@@ -110,6 +134,46 @@ public struct DatagramBatch: ~Copyable {
             }
         }
         return used..<used
+    }
+
+    /// Receives up to `limit` datagrams of what an event loop has found to be ready, like `receive(from:)`.
+    ///
+    /// Those that came with the event come first, and are all as long as there are any.
+    public mutating func receive(
+        _ ready: inout EventLoop.Ready,
+        from socket: SocketHandle,
+        limit: Int = capacity
+    ) throws(SocketError) -> Range<Int> {
+        guard let ring, ready.hasArrivals else { return try receive(from: socket, limit: limit) }
+        let count = min(limit, freeSlots, ready.arrivals.count)
+        let first = ready.arrivals.lowerBound
+        for arrival in first..<(first &+ count) { take(arrival, of: ring) }
+        ready.arrivals = (first &+ count)..<ready.arrivals.upperBound
+        return (used &- count)..<used
+    }
+
+    /// Lets the next free slot borrow a buffer of the ring.
+    private mutating func take(_ arrival: Int, of ring: PacketRing) {
+        let (buffer, number, bytes) = unsafe ring.buffer(of: arrival)
+        var header = unsafe msghdr()
+        var length: UInt32 = 0
+        if unsafe clinux_ring_message(buffer, bytes, &header, &length) == 0 {
+            // Nothing that a socket of ours receives: it counts as cut, so that nobody reads it.
+            unsafe header.msg_flags = Int32(MSG_TRUNC)
+        } else {
+            unsafe UnsafeMutableRawPointer(names + used).copyMemory(
+                from: header.msg_name,
+                byteCount: min(Int(header.msg_namelen), MemoryLayout<sockaddr_in6>.size)
+            )
+        }
+        unsafe received[used].header.msg_namelen = header.msg_namelen
+        unsafe received[used].header.msg_control = header.msg_control
+        unsafe received[used].header.msg_controllen = header.msg_controllen
+        unsafe received[used].header.msg_flags = header.msg_flags
+        unsafe received[used].length = length
+        unsafe starts[used] = buffer + (Int(CLINUX_RING_PREFIX) - Self.headroom)
+        unsafe borrowed[used] = Int32(number)
+        used &+= 1
     }
 
     private func receiveMany(_ descriptor: Int32, _ room: Int) -> Int {
@@ -145,14 +209,20 @@ public struct DatagramBatch: ~Copyable {
     mutating func restart() {
         for slot in 0..<used { restore(slot) }
         used = 0
+        ring?.publish()
     }
 
     private func restore(_ slot: Int) {
         unsafe received[slot].header.msg_namelen = socklen_t(MemoryLayout<sockaddr_in6>.size)
         unsafe received[slot].header.msg_controllen = Int(CLINUX_CONTROL_SIZE)
+        guard let ring, unsafe borrowed[slot] >= 0 else { return }
+        ring.giveBack(UInt16(truncatingIfNeeded: unsafe borrowed[slot]))
+        unsafe borrowed[slot] = -1
+        unsafe starts[slot] = buffers + slot &* Self.stride
+        unsafe received[slot].header.msg_control = control(of: slot)
     }
 
-    func start(of slot: Int) -> UnsafeMutableRawPointer { unsafe buffers + slot &* Self.stride }
+    func start(of slot: Int) -> UnsafeMutableRawPointer { unsafe starts[slot] }
 
     func control(of slot: Int) -> UnsafeMutableRawPointer {
         unsafe controls + slot &* Int(CLINUX_CONTROL_SIZE)

@@ -5,20 +5,33 @@ import Glibc
 
 /// Waits until sockets have something to read, or another thread wakes it.
 ///
-/// One worker owns it.
+/// One worker owns it, and opens it in its own thread.
 @safe
 public struct EventLoop: ~Copyable {
     private static let capacity = 256
 
+    /// What the system is asked by.
+    public enum Backend: String, Sendable {
+        /// Tells what can be read, which `DatagramBatch` then reads.
+        case epoll
+        /// Receives what comes to sockets of `receive` by itself, and sends for `DatagramBatch`.
+        case ioUring = "io_uring"
+    }
+
     private let descriptor: Int32
     private let events: UnsafeMutablePointer<epoll_event>
+    private var found = 0
+    let ring: PacketRing?
 
-    /// Opens an epoll instance.
-    public init() throws(SocketError) {
-        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+    /// Opens an epoll instance or an io_uring.
+    public init(_ backend: Backend = .epoll) throws(SocketError) {
+        let opened = backend == .ioUring ? try PacketRing() : nil
+        let epoll = backend == .epoll ? epoll_create1(Int32(EPOLL_CLOEXEC)) : -1
+        guard opened != nil || epoll >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
+        ring = opened
+        descriptor = epoll
         unsafe events = .allocate(capacity: Self.capacity)
         unsafe events.initialize(repeating: epoll_event(), count: Self.capacity)
-        guard descriptor >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
     }
 
     deinit {
@@ -26,21 +39,47 @@ public struct EventLoop: ~Copyable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// What adds sockets to this loop: a plain value, valid while the loop lives.
-    public var watcher: Watcher { Watcher(descriptor: descriptor) }
+    /// What the system is asked by.
+    public var backend: Backend { ring == nil ? .epoll : .ioUring }
+
+    /// Whether the system can wait for several datagrams by itself; else who gathers sleeps before `wait`.
+    public var canGather: Bool { ring?.canGather == true }
+
+    /// What adds sockets to this loop, in its thread and while it lives.
+    public var watcher: Watcher { Watcher(descriptor: descriptor, ring: ring) }
 
     /// Adds sockets to a loop.
-    public struct Watcher: Sendable {
+    public struct Watcher {
         fileprivate let descriptor: Int32
+        fileprivate let ring: PacketRing?
 
-        /// Watches a socket; `token` is what `ready` says of it.
+        /// Watches a socket that is read when `wait` says so; `token`, of 60 bits at most, is what `ready` says of it.
         public func watch(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
             guard add(socket.descriptor, token: token) else {
                 throw SocketError("epoll_ctl", "\(socket.local)", code: errno)
             }
         }
 
+        /// Watches a socket whose datagrams may come with the events themselves, where the system can do that: for one of
+        /// many sockets that have little to read each.
+        public func receive(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
+            guard let ring else { return try watch(socket, token: token) }
+            ring.receive(socket.descriptor, token: token)
+        }
+
+        /// Must be called before a socket of `receive` is closed, and `submit` between the two.
+        ///
+        /// What `wait` has returned already stays as it is: a token may then be that of a socket that is gone.
+        public func unwatch(token: UInt64) { ring?.cancel(token: token) }
+
+        /// Makes the system know of what was unwatched.
+        public func submit() { ring?.submit() }
+
         fileprivate func add(_ watched: Int32, token: UInt64) -> Bool {
+            if let ring {
+                ring.poll(watched, token: token)
+                return true
+            }
             var event = unsafe epoll_event()
             unsafe event.events = EPOLLIN.rawValue  // EPOLLERR is always told
             unsafe event.data = epoll_data_t(u64: token)
@@ -60,43 +99,71 @@ public struct EventLoop: ~Copyable {
         }
     }
 
-    /// Watches a socket no longer.
-    ///
-    /// Closing a socket does the same without a call of its own. What `wait` has returned already stays as it is: a token
-    /// may then be that of a socket that is gone.
-    public mutating func unwatch(_ socket: SocketHandle) {
-        var event = unsafe epoll_event()
-        _ = unsafe epoll_ctl(descriptor, EPOLL_CTL_DEL, socket.descriptor, &event)
-    }
-
     /// One thing that is ready.
     public struct Ready: Sendable, Equatable {
         /// What it was watched with.
         public let token: UInt64
-        /// Whether something waits to be read.
+        /// Whether something waits to be read, or has come with this event.
         public let isReadable: Bool
         /// Whether an error waits, for a relay socket in its `ErrorQueue`.
         ///
         /// It shows until it is read.
         public let hasError: Bool
+        /// The datagrams that have come with this event and are not read yet; `DatagramBatch.receive` takes them.
+        var arrivals: Range<Int> = 0..<0
+        /// Whether nothing more comes to the socket until it is watched again by `receive`.
+        public internal(set) var hasEnded = false
+
+        /// Whether datagrams that have come with this event are not read yet.
+        public var hasArrivals: Bool { !arrivals.isEmpty }
     }
 
-    /// Waits until something is ready or the time is up; returns how many things are, which `ready` then tells.
+    /// For how long it pays to wait for more than one datagram.
+    public struct Gathering: Sendable, Equatable {
+        /// How many datagrams end the wait at once.
+        public let datagrams: Int
+        /// How long it waits for so many, in nanoseconds; later one is enough.
+        public let nanoseconds: UInt64
+
+        /// A wait for so many datagrams.
+        public init(datagrams: Int, nanoseconds: UInt64) {
+            self.datagrams = datagrams
+            self.nanoseconds = nanoseconds
+        }
+    }
+
+    /// How many things are ready: what `wait` has found, and what a batch's flush has found since.
+    public var readyCount: Int { ring?.eventCount ?? found }
+
+    /// Waits until something is ready or the time is up; `readyCount` tells then how many things are, and `ready` which.
     ///
     /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded.
     /// - `timeoutNanoseconds`: nil for no end. It is rounded up to milliseconds: who waits for a moment finds it passed.
-    public mutating func wait(timeoutNanoseconds: UInt64? = nil) throws(SocketError) -> Int {
+    /// - `gathering`: waits for more than one datagram; only where `canGather`.
+    @discardableResult
+    public mutating func wait(
+        timeoutNanoseconds: UInt64? = nil,
+        gathering: Gathering? = nil
+    ) throws(SocketError) -> Int {
+        if let ring {
+            let code = ring.wait(timeoutNanoseconds, gathering: gathering)
+            guard code == 0 else { throw SocketError("io_uring_enter", "event loop", code: -code) }
+            return ring.eventCount
+        }
+        found = 0
         let limit = timeoutNanoseconds.map { Int32(clamping: $0 / 1_000_000 &+ ($0 % 1_000_000 == 0 ? 0 : 1)) }
         let count = unsafe epoll_wait(descriptor, events, Int32(Self.capacity), limit ?? -1)
         guard count >= 0 else {
             if errno == EINTR { return 0 }
             throw SocketError("epoll_wait", "event loop", code: errno)
         }
-        return Int(count)
+        found = Int(count)
+        return found
     }
 
     /// The `index`-th of what is ready.
     public func ready(_ index: Int) -> Ready {
+        if let ring { return ring.event(index) }
         precondition(index >= 0 && index < Self.capacity, "only what wait returned can be asked for")
         let event = unsafe events[index]
         return Ready(
@@ -105,6 +172,9 @@ public struct EventLoop: ~Copyable {
             hasError: unsafe event.events & EPOLLERR.rawValue != 0
         )
     }
+
+    /// Throws away what has come with an event, whose socket is gone.
+    public func discard(_ ready: Ready) { ring?.discard(ready.arrivals) }
 }
 
 /// Wakes an event loop from another thread.

@@ -10,12 +10,12 @@ import Glibc
 public enum RelaySocket {
     /// Opens and binds a socket, by five system calls for IPv4 and four for IPv6 (one more for port 0).
     ///
-    /// It never blocks, shares its port with nobody, hears of ICMP errors (`ErrorQueue`), tells the traffic class of what
+    /// It shares its port with nobody, hears of ICMP errors (`ErrorQueue`), tells the traffic class of what
     /// it receives, and sends with the system's default TTL and, on IPv4, without the DF bit (the alternate behavior of
     /// RFC 8656 sections 13 and 14).
     public static func open(_ local: SocketAddress) throws(SocketError) -> SocketHandle {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
-        let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw SocketError("socket", "\(local)", code: errno) }
         do throws(SocketError) {
             try setUp(descriptor, local)

@@ -36,6 +36,8 @@ struct SendQueue: ~Copyable {
     struct Message {
         var first: Int8
         var count: UInt8
+        /// The socket, for the ring, which sends those of all sockets at once.
+        var descriptor: Int32 = -1
     }
 
     private static let buckets = 2 * DatagramBatch.capacity
@@ -44,12 +46,15 @@ struct SendQueue: ~Copyable {
     let runs: UnsafeMutablePointer<Run>
     /// From a hash of a descriptor to its run; -1 where there is none.
     private let index: UnsafeMutablePointer<Int8>
-    /// The headers of the run that is being sent, with their vectors.
+    /// The headers of what is being sent, with their vectors.
     let headers: UnsafeMutablePointer<clinux_mmsghdr>
     let vectors: UnsafeMutablePointer<iovec>
     let messages: UnsafeMutablePointer<Message>
     private(set) var count = 0
     private(set) var runCount = 0
+    /// How many headers and vectors are filled.
+    var messageCount = 0
+    var vectorCount = 0
     private var latest = 0
 
     init() {
@@ -95,6 +100,8 @@ struct SendQueue: ~Copyable {
     mutating func removeAll() {
         count = 0
         runCount = 0
+        messageCount = 0
+        vectorCount = 0
         unsafe index.update(repeating: -1, count: Self.buckets)
     }
 

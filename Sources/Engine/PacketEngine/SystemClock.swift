@@ -10,6 +10,12 @@ public enum SystemClock {
     /// Nanoseconds since 1970, for log lines only.
     public static func realtime() -> Int64 { Int64(clamping: read(CLOCK_REALTIME)) }
 
+    /// Sleeps, or less long when a signal comes.
+    public static func sleep(nanoseconds: UInt64) {
+        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+        _ = unsafe nanosleep(&time, nil)
+    }
+
     private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         unsafe clock_gettime(clock, &time)

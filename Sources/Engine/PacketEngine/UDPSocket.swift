@@ -30,6 +30,8 @@ public final class UDPSocket: Sendable {
 
     /// Opens and binds a socket.
     ///
+    /// It is not marked as one that never blocks: io_uring would then tell of every moment at which nothing waits. Each
+    /// call says by itself that it does not wait.
     /// - `sharesPort`: SO_REUSEPORT, so that each worker can have a socket of its own on the same address.
     /// - `bufferSize`: wanted size of both socket buffers in bytes; the system may grant less.
     /// - `isRead`: false for a socket that only sends, which needs no room for what others may send to it.
@@ -40,7 +42,7 @@ public final class UDPSocket: Sendable {
         isRead: Bool = true
     ) throws(SocketError) {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
-        descriptor = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        descriptor = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)
         self.local = local
         guard descriptor >= 0 else {
             receiveBuffer = 0

@@ -91,7 +91,11 @@ public final class LiveServer: RunningServer {
                 ledger: relay?.ledger ?? AccountLedger(capacity: 1),
                 teller: teller,
                 pump: pump,
-                log: log
+                log: log,
+                engine: WorkerEngine(
+                    backend: EventLoop.Backend(rawValue: ProcessInfo.processInfo.environment["XENGINE"] ?? "") ?? .epoll,
+                    mode: WakeModeration.Mode(rawValue: ProcessInfo.processInfo.environment["XMODE"] ?? "") ?? .adaptive
+                )
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)

@@ -4,16 +4,20 @@ import ServerCore
 
 /// The relay sockets of one worker, by their `RelayID`.
 struct RelaySockets: RelayPorts {
-    /// What the event loop says when a relay socket has something: this plus its number.
-    static let firstToken: UInt64 = 1 << 32
+    /// Marks what the event loop says when a relay socket has something; its number and its turn follow.
+    private static let mark: UInt64 = 1 << 32
+    /// How often a number is used again before a late event of an old socket could be taken for one of the new one's.
+    private static let turns: UInt64 = 1 << 24
 
     private let table: RelayTable
     private let watcher: EventLoop.Watcher
     private var sockets: [SocketHandle?] = []
+    /// How often each number was used.
+    private var uses: [UInt64] = []
     private var free: [Int32] = []
     /// Sockets of allocations that have ended, until what was queued on them is sent: a descriptor that is closed may be
     /// another socket's a moment later.
-    private var ended: [(index: Int32, socket: SocketHandle)] = []
+    private var ended: [(index: Int32, token: UInt64, socket: SocketHandle)] = []
 
     init(_ table: RelayTable, watchedBy watcher: EventLoop.Watcher) {
         self.table = table
@@ -23,31 +27,57 @@ struct RelaySockets: RelayPorts {
     /// The socket of a number; nil when it has been closed meanwhile.
     subscript(index: Int) -> SocketHandle? { index < sockets.count ? sockets[index] : nil }
 
+    /// Whether a token of the event loop is that of a relay socket.
+    static func isRelay(_ token: UInt64) -> Bool { token & mark != 0 }
+
+    /// The number of a token's socket; nil when that has been closed meanwhile.
+    func index(of token: UInt64) -> Int? {
+        let index = Int(truncatingIfNeeded: token & (Self.mark - 1))
+        guard index < uses.count, sockets[index] != nil, token == self.token(index) else { return nil }
+        return index
+    }
+
+    private func token(_ index: Int) -> UInt64 { (uses[index] % Self.turns) << 33 | Self.mark | UInt64(index) }
+
+    /// Goes on receiving what comes to a socket.
+    func receive(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
+        try watcher.receive(socket, token: token)
+    }
+
     mutating func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> OpenedRelay {
         let opened = try table.open(request, now: now)
-        let index = free.popLast() ?? Int32(truncatingIfNeeded: sockets.count)
+        let index = free.popLast() ?? addNumber()
+        uses[Int(index)] &+= 1
         do throws(SocketError) {
-            try watcher.watch(opened.socket, token: Self.firstToken + UInt64(index))
+            try watcher.receive(opened.socket, token: token(Int(index)))
         } catch {
             table.close(opened.socket, now: now)
             free.append(index)
             throw .system(error.code)
         }
-        if Int(index) < sockets.count { sockets[Int(index)] = opened.socket } else { sockets.append(opened.socket) }
+        sockets[Int(index)] = opened.socket
         return OpenedRelay(id: RelayID(index: index), address: opened.address, token: opened.token)
+    }
+
+    private mutating func addNumber() -> Int32 {
+        sockets.append(nil)
+        uses.append(0)
+        return Int32(truncatingIfNeeded: sockets.count &- 1)
     }
 
     mutating func close(_ relay: RelayID, now: Instant) {
         guard let socket = self[Int(relay.index)] else { return }
         sockets[Int(relay.index)] = nil
         table.end(socket)
-        ended.append((relay.index, socket))
+        ended.append((relay.index, token(Int(relay.index)), socket))
     }
 
     /// Closes the sockets of allocations that have ended; nothing may be queued on them any more.
     mutating func closeEnded(now: Instant) {
-        // Closing also takes a socket out of the event loop.
-        while let (index, socket) = ended.popLast() {
+        guard !ended.isEmpty else { return }
+        for (_, token, _) in ended { watcher.unwatch(token: token) }
+        watcher.submit()
+        while let (index, _, socket) = ended.popLast() {
             free.append(index)
             table.close(socket, now: now)
         }

@@ -17,7 +17,7 @@ struct Worker: ~Copyable {
     private static let relayBurst = 16
     /// How often, in nanoseconds, the wall clock is read again and reserved ports are looked through.
     private static let housekeeping: UInt64 = 5_000_000_000
-    private static let mailboxToken = UInt64.max
+    private static let mailboxToken: UInt64 = 1 << 31
 
     private var server: Server
     private var batch: DatagramBatch
@@ -37,6 +37,9 @@ struct Worker: ~Copyable {
     /// neither direction starves the other.
     private var relayedSinceListener = 0
     private var requestTimes = RequestTimes()
+    private var moderation: WakeModeration
+    /// Datagrams read in this turn.
+    private var turnDatagrams = 0
     /// Clients' datagrams in the batch, and when the first of them was read at the earliest.
     private var clientDatagrams = 0
     private var batchBegan: UInt64 = 0
@@ -53,21 +56,23 @@ struct Worker: ~Copyable {
         listeners: [Listeners.Listener],
         relays table: RelayTable,
         mailbox: Mailbox,
-        events: consuming WorkerEvents
+        events: consuming WorkerEvents,
+        engine: WorkerEngine
     ) throws(SocketError) {
-        var loop = try EventLoop()
+        var loop = try EventLoop(engine.backend)
         for (index, listener) in listeners.enumerated() where listener.isRead {
             try loop.watch(listener.socket.handle, token: UInt64(index))
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
         relays = RelaySockets(table, watchedBy: loop.watcher)
+        batch = DatagramBatch(for: loop)
         self.loop = loop
         self.server = server
-        batch = DatagramBatch()
         self.listeners = listeners
         ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
         self.mailbox = mailbox
         self.events = events
+        moderation = WakeModeration(engine.mode)
     }
 
     /// Serves until the mailbox says stop.
@@ -86,15 +91,23 @@ struct Worker: ~Copyable {
     }
 
     private mutating func turn() throws(SocketError) {
-        let ready = try loop.wait(timeoutNanoseconds: sleep())
+        let gathering = moderation.gathering
+        if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: gathering.nanoseconds) }
+        turnDatagrams = 0
+        try loop.wait(timeoutNanoseconds: sleep(), gathering: gathering)
         now = Instant(nanoseconds: SystemClock.monotonic())
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
-        for index in 0..<ready { serve(loop.ready(index), now: now) }
+        var index = 0
+        while index < loop.readyCount {
+            serve(loop.ready(index), now: now)
+            index &+= 1
+        }
         if nextAdvance <= now.nanoseconds { advance() }
         flush()
         tellEffects()
         events.endBatch()
+        moderation.woke(for: turnDatagrams, now: now.nanoseconds)
     }
 
     /// When time demands something next.
@@ -128,8 +141,8 @@ struct Worker: ~Copyable {
         do throws(SocketError) {
             if ready.token == Self.mailboxToken {
                 readMailbox(now: now)
-            } else if ready.token >= RelaySockets.firstToken {
-                try serveRelay(Int(ready.token - RelaySockets.firstToken), ready, now: now)
+            } else if RelaySockets.isRelay(ready.token) {
+                try serveRelay(ready, now: now)
             } else {
                 try serveListener(Int(ready.token), now: now)
             }
@@ -160,27 +173,39 @@ struct Worker: ~Copyable {
             }
             budget -= slots.count
             clientDatagrams &+= slots.count
+            turnDatagrams &+= slots.count
             guard slots.count == DatagramBatch.capacity else { return }
         }
     }
 
     /// Reads and handles what waits at a relay socket, within bounds.
-    private mutating func serveRelay(_ index: Int, _ ready: EventLoop.Ready, now: Instant) throws(SocketError) {
-        guard let socket = relays[index] else { return }
+    private mutating func serveRelay(_ ready: EventLoop.Ready, now: Instant) throws(SocketError) {
+        guard let index = relays.index(of: ready.token), let socket = relays[index] else {
+            return loop.discard(ready)
+        }
         let relay = RelayID(index: Int32(truncatingIfNeeded: index))
         if ready.hasError { tellErrors(of: socket, relay, now: now) }
-        guard ready.isReadable else { return }
-        if batch.freeSlots < Self.relayBurst { flush() }
-        let slots = try batch.receive(from: socket, limit: Self.relayBurst)
-        for slot in slots {
-            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+        if ready.isReadable {
+            var rest = ready
+            repeat {
+                if batch.freeSlots < Self.relayBurst { flush() }
+                let slots = try batch.receive(&rest, from: socket, limit: Self.relayBurst)
+                for slot in slots {
+                    PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+                }
+                relayedSinceListener &+= slots.count
+                turnDatagrams &+= slots.count
+            } while rest.hasArrivals
         }
-        relayedSinceListener &+= slots.count
+        if ready.hasEnded { try relays.receive(socket, token: ready.token) }
     }
+
+    /// How many errors of a relay socket are read in a turn: a ring does not tell again what is left.
+    private var errorBurst: Int { loop.backend == .ioUring ? 4096 : 16 }
 
     /// Passes ICMP errors on to the client (RFC 8656 section 11.5).
     private mutating func tellErrors(of socket: SocketHandle, _ relay: RelayID, now: Instant) {
-        for report in ErrorQueue(of: socket) {
+        for report in ErrorQueue(of: socket, limit: errorBurst) {
             if batch.freeSlots == 0 { flush() }
             PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server)
         }
@@ -209,6 +234,12 @@ extension Worker {
         clientDatagrams = 0
         batchBegan = sent
     }
+}
+
+/// How workers ask the system.
+struct WorkerEngine: Sendable {
+    let backend: EventLoop.Backend
+    let mode: WakeModeration.Mode
 }
 
 /// Datagrams that the system refused to send.

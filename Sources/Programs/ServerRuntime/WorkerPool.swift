@@ -23,6 +23,7 @@ final class WorkerPool: Sendable {
         let teller: RelayTeller
         let pump: LogPump
         let log: EventLog
+        let engine: WorkerEngine
     }
 
     /// Starts one thread for each set of listeners; they serve from `open` on, and what comes before waits in the sockets.
@@ -67,7 +68,7 @@ final class WorkerPool: Sendable {
         let failure = Failure()
         let mailbox = mailboxes[index]
         let handover = Handover(listeners)
-        let (threads, gate) = (threads, gate)
+        let (threads, gate, engine) = (threads, gate, shared.engine)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
@@ -78,7 +79,8 @@ final class WorkerPool: Sendable {
                     listeners: handover.take(),
                     relays: relays,
                     mailbox: mailbox,
-                    events: WorkerEvents(source)
+                    events: WorkerEvents(source),
+                    engine: engine
                 )
                 started.signal()
                 gate.wait()

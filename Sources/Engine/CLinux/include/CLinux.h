@@ -3,6 +3,8 @@
 #ifndef STUND_CLINUX_H
 #define STUND_CLINUX_H
 
+#include "CLinuxRing.h"
+
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,292 @@
+// Unsafe: memory that the kernel fills by itself, and lists of what it has told, allocated once.
+
+import CLinux
+import Glibc
+
+/// One worker's io_uring: what it receives comes by itself into buffers, and what it sends is queued, so that one system
+/// call a turn does both.
+///
+/// `EventLoop` waits by it and `DatagramBatch` sends by it; both belong to one thread, and so does this.
+@safe
+final class PacketRing {
+    /// How many buffers the kernel has for what comes between two turns.
+    private static let bufferCount = 512
+    private static let requests: UInt32 = 512
+    private static let completions = 4096
+    /// From one buffer to the next: a whole number of cache lines, and no power of two (`DatagramBatch.stride`).
+    private static let stride = Int(CLINUX_RING_PREFIX) + DatagramBatch.slotSize
+
+    /// What a request was for: the upper bits of its user data.
+    private enum Kind: UInt64 {
+        case receive = 0
+        case poll = 1
+        case send = 2
+        case cancel = 3
+    }
+
+    private static let kindShift: UInt64 = 60
+    /// What tokens of sockets may use of a request's user data.
+    static let tokenMask: UInt64 = (1 << kindShift) - 1
+
+    /// A datagram in a buffer.
+    struct Arrival {
+        var buffer: UInt16
+        var bytes: UInt32
+    }
+
+    /// A message that could not be sent.
+    struct Refused {
+        var message: Int
+        var code: Int32
+    }
+
+    /// Something that is watched without being read by the ring itself.
+    private struct Polled {
+        let descriptor: Int32
+        let token: UInt64
+        var isArmed: Bool
+    }
+
+    private struct Counts {
+        var events = 0
+        var arrivals = 0
+        var refused = 0
+        /// Tells what one flush sent from what the next one does.
+        var round: UInt64 = 0
+    }
+
+    let ring: OpaquePointer
+    private let memory: UnsafeMutableRawPointer
+    private let events: UnsafeMutablePointer<EventLoop.Ready>
+    private let arrivals: UnsafeMutablePointer<Arrival>
+    private let refused: UnsafeMutablePointer<Refused>
+    private var polled: [Polled] = []
+    /// The token of each descriptor that is received from.
+    private var tokens: [UInt64] = []
+    private var counts = Counts()
+
+    /// Opens a ring for the calling thread, or says why the system does not let us.
+    init() throws(SocketError) {
+        var opened: OpaquePointer?
+        let code = unsafe clinux_ring_open(&opened, Self.requests, UInt32(Self.completions))
+        guard code == 0, let opened = unsafe opened else { throw SocketError("io_uring_setup", "worker", code: -code) }
+        unsafe ring = opened
+        unsafe memory = .allocate(byteCount: Self.bufferCount * Self.stride, alignment: 64)
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferCount * Self.stride)
+        unsafe events = .allocate(capacity: Self.completions)
+        unsafe events.initialize(repeating: .init(token: 0, isReadable: false, hasError: false), count: Self.completions)
+        unsafe arrivals = .allocate(capacity: Self.completions)
+        unsafe arrivals.initialize(repeating: Arrival(buffer: 0, bytes: 0), count: Self.completions)
+        unsafe refused = .allocate(capacity: DatagramBatch.capacity)
+        unsafe refused.initialize(repeating: Refused(message: 0, code: 0), count: DatagramBatch.capacity)
+        let size = UInt32(Self.stride)
+        let added = unsafe clinux_ring_add_buffers(ring, memory, UInt32(Self.bufferCount), Self.stride, size)
+        guard added == 0 else { throw SocketError("io_uring_register", "buffers", code: -added) }
+    }
+
+    deinit {
+        // First, since the kernel may write into the buffers until then.
+        unsafe clinux_ring_close(ring)
+        unsafe memory.deallocate()
+        unsafe events.deallocate()
+        unsafe arrivals.deallocate()
+        unsafe refused.deallocate()
+    }
+
+    /// Whether the kernel itself can wait for several datagrams (Linux 6.12).
+    var canGather: Bool { unsafe clinux_ring_has_min_wait(ring) != 0 }
+
+    // MARK: Watching
+
+    /// Receives everything that comes to a socket from the next `wait` on.
+    func receive(_ descriptor: Int32, token: UInt64) {
+        makeRoom()
+        let index = Int(max(0, descriptor))
+        if index >= tokens.count { tokens += [UInt64](repeating: 0, count: index + 64 - tokens.count) }
+        tokens[index] = token & Self.tokenMask
+        unsafe clinux_ring_receive(ring, descriptor, token & Self.tokenMask)
+    }
+
+    /// Tells, from the next `wait` on, when there is something to read.
+    func poll(_ descriptor: Int32, token: UInt64) {
+        polled.append(Polled(descriptor: descriptor, token: token, isArmed: false))
+    }
+
+    /// Receives no more, after which the socket can be closed.
+    ///
+    /// The kernel holds a socket that it receives from: without this its port would stay taken.
+    func cancel(token: UInt64) {
+        makeRoom()
+        let data = Kind.cancel.rawValue << Self.kindShift
+        unsafe clinux_ring_cancel(ring, token & Self.tokenMask, data)
+    }
+
+    // MARK: Waiting
+
+    /// Waits, and lists what has happened; returns 0 or a negative error number.
+    func wait(_ timeout: UInt64?, gathering: EventLoop.Gathering?) -> Int32 {
+        counts.events = 0
+        counts.arrivals = 0
+        for index in polled.indices where !polled[index].isArmed { arm(index) }
+        // What is there already is not waited for; but the kernel must be asked for what has come since.
+        let hasSome = unsafe clinux_ring_has_completions(ring) != 0
+        let wanted = hasSome ? 0 : Int32(clamping: gathering?.datagrams ?? 1)
+        let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
+        let code = unsafe clinux_ring_enter(ring, wanted, pause, timeout ?? .max)
+        reap()
+        return code
+    }
+
+    private func arm(_ index: Int) {
+        makeRoom()
+        unsafe clinux_ring_poll(ring, polled[index].descriptor, Kind.poll.rawValue << Self.kindShift | UInt64(index))
+        polled[index].isArmed = true
+    }
+
+    /// How many events there are by now: a flush may have found some more.
+    var eventCount: Int { counts.events }
+
+    /// The `index`-th event.
+    func event(_ index: Int) -> EventLoop.Ready {
+        precondition(index >= 0 && index < counts.events, "only what wait returned can be asked for")
+        return unsafe events[index]
+    }
+
+    /// Takes all completions that there is room for.
+    private func reap() {
+        var completion = clinux_completion()
+        while counts.events < Self.completions, counts.arrivals < Self.completions,
+            unsafe clinux_ring_next(ring, &completion) == 1
+        {
+            let data = completion.user_data & Self.tokenMask
+            switch Kind(rawValue: completion.user_data >> Self.kindShift) {
+            case .receive: received(completion, token: data)
+            case .poll: becameReady(Int(truncatingIfNeeded: data))
+            case .send: wasRefused(completion, data)
+            case .cancel, nil: break
+            }
+        }
+    }
+
+    private func received(_ completion: clinux_completion, token: UInt64) {
+        let hasEnded = completion.flags & UInt32(CLINUX_RING_MORE) == 0
+        if completion.flags & UInt32(CLINUX_RING_HAS_BUFFER) != 0 {
+            let number = UInt16(truncatingIfNeeded: completion.flags >> UInt32(CLINUX_RING_BUFFER_SHIFT))
+            let bytes = UInt32(clamping: completion.result)
+            unsafe arrivals[counts.arrivals] = Arrival(buffer: number, bytes: bytes)
+            counts.arrivals &+= 1
+            let last = counts.events &- 1
+            if last >= 0, unsafe events[last].token == token, unsafe events[last].arrivals.upperBound == counts.arrivals &- 1 {
+                unsafe events[last].arrivals = events[last].arrivals.lowerBound..<counts.arrivals
+                unsafe events[last].hasEnded = hasEnded
+                return
+            }
+            let new = (counts.arrivals &- 1)..<counts.arrivals
+            append(.init(token: token, isReadable: true, hasError: false, arrivals: new, hasEnded: hasEnded))
+        } else if completion.result != -ECANCELED {
+            // No buffers left, or an ICMP error that came to the socket, which its `ErrorQueue` has.
+            let isFull = completion.result == -ENOBUFS
+            append(.init(token: token, isReadable: false, hasError: !isFull && completion.result < 0, hasEnded: hasEnded))
+        }
+    }
+
+    private func becameReady(_ index: Int) {
+        guard polled.indices.contains(index) else { return }
+        polled[index].isArmed = false
+        append(.init(token: polled[index].token, isReadable: true, hasError: false))
+    }
+
+    private func wasRefused(_ completion: clinux_completion, _ data: UInt64) {
+        guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < DatagramBatch.capacity else { return }
+        unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: -completion.result)
+        counts.refused &+= 1
+    }
+
+    private func append(_ event: EventLoop.Ready) {
+        unsafe events[counts.events] = event
+        counts.events &+= 1
+    }
+
+    // MARK: Datagrams that came
+
+    /// A datagram's buffer: `CLINUX_RING_PREFIX` bytes of what the kernel says of it, and the datagram.
+    func buffer(of arrival: Int) -> (start: UnsafeMutableRawPointer, number: UInt16, bytes: UInt32) {
+        precondition(arrival >= 0 && arrival < counts.arrivals, "no such datagram came")
+        let found = unsafe arrivals[arrival]
+        return unsafe (memory + Int(found.buffer) * Self.stride, found.buffer, found.bytes)
+    }
+
+    /// Gives a buffer back.
+    func giveBack(_ number: UInt16) { unsafe clinux_ring_return_buffer(ring, number) }
+
+    /// Gives back the buffers of datagrams that nobody wants.
+    func discard(_ unwanted: Range<Int>) {
+        for arrival in unwanted { giveBack(unsafe buffer(of: arrival).number) }
+        publish()
+    }
+
+    /// Lets the kernel see the buffers that were given back.
+    func publish() { unsafe clinux_ring_publish_buffers(ring) }
+
+    // MARK: Sending
+
+    /// What a send request is known by.
+    private func data(of message: Int) -> UInt64 {
+        let round = (counts.round & (Self.tokenMask >> 16)) << 16
+        return Kind.send.rawValue << Self.kindShift | round | UInt64(message & 0xFFFF)
+    }
+
+    /// Queues a message: its header, vectors and bytes must stay until `submit` has returned.
+    func send(_ header: UnsafePointer<msghdr>, by descriptor: Int32, message: Int) {
+        makeRoom()
+        let data = data(of: message)
+        if unsafe header.pointee.msg_iovlen == 1, unsafe header.pointee.msg_controllen == 0 {
+            let vector = unsafe header.pointee.msg_iov[0]
+            let length = UInt16(truncatingIfNeeded: unsafe header.pointee.msg_namelen)
+            let count = UInt32(truncatingIfNeeded: unsafe vector.iov_len)
+            unsafe clinux_ring_send(ring, descriptor, vector.iov_base, count, header.pointee.msg_name, length, data)
+        } else {
+            unsafe clinux_ring_send_message(ring, descriptor, header, data)
+        }
+    }
+
+    /// Makes all requests known to the kernel, which sends at once what is to be sent.
+    func submit() {
+        // Where the kernel had no memory for a request it and those behind it stay, and are tried again.
+        for _ in 0..<4 {
+            _ = unsafe clinux_ring_enter(ring, -1, 0, 0)
+            if unsafe clinux_ring_room(ring) == Self.requests { return }
+        }
+    }
+
+    /// How many messages since the last `beginRound` could not be sent; asked after `submit`.
+    func countRefused() -> Int {
+        reap()
+        return counts.refused
+    }
+
+    /// The `index`-th of them.
+    func refused(_ index: Int) -> Refused {
+        precondition(index >= 0 && index < counts.refused, "so many were not refused")
+        return unsafe refused[index]
+    }
+
+    /// Lists as an event that a socket's `ErrorQueue` has something.
+    ///
+    /// A send that was told of an ICMP error has taken that from the socket, and what receives by itself does not see it.
+    func noteError(of descriptor: Int32) {
+        let index = Int(descriptor)
+        guard counts.events < Self.completions, tokens.indices.contains(index) else { return }
+        append(.init(token: tokens[index], isReadable: false, hasError: true))
+    }
+
+    /// From now on messages are those of another flush.
+    func beginRound() {
+        counts.round &+= 1
+        counts.refused = 0
+    }
+
+    private func makeRoom() {
+        if unsafe clinux_ring_room(ring) == 0 { submit() }
+    }
+}
