@@ -179,6 +179,12 @@ void clinux_ring_cancel(struct clinux_ring *ring, uint64_t target, uint64_t user
     sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
 }
 
+void clinux_ring_cancel_all(struct clinux_ring *ring) {
+    struct io_uring_sqe *sqe = request(ring, IORING_OP_ASYNC_CANCEL, -1, 0);
+    sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
 void clinux_ring_send(
     struct clinux_ring *ring, int fd, const void *bytes, uint32_t count, const void *name, uint16_t name_length,
     uint64_t user_data

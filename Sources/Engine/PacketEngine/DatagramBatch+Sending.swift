@@ -58,7 +58,7 @@ extension DatagramBatch {
     }
 
     /// Sends everything that is queued and empties the batch: each socket's datagrams in the order in which they were
-    /// queued, by as few calls as it takes.
+    /// queued, by as few calls as it takes. (By a ring, one that an ICMP error of an earlier datagram hit comes later.)
     ///
     /// Returns how many datagrams the system refused, and the last of them. Nothing waits: a datagram for which the
     /// socket has no room is refused.

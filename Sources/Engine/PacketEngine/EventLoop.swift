@@ -72,8 +72,8 @@ public struct EventLoop: ~Copyable {
         /// What `wait` has returned already stays as it is: a token may then be that of a socket that is gone.
         public func unwatch(token: UInt64) { ring?.cancel(token: token) }
 
-        /// Makes the system know of what was unwatched.
-        public func submit() { ring?.submit() }
+        /// Makes the system let go of what was unwatched.
+        public func submit() { ring?.settle() }
 
         fileprivate func add(_ watched: Int32, token: UInt64) -> Bool {
             if let ring {
@@ -175,6 +175,25 @@ public struct EventLoop: ~Copyable {
 
     /// Throws away what has come with an event, whose socket is gone.
     public func discard(_ ready: Ready) { ring?.discard(ready.arrivals) }
+}
+
+extension EventLoop {
+    /// Why this system does not let us use io_uring, for people; nil when it does.
+    public static func refusalOfRing() -> String? {
+        do throws(SocketError) {
+            _ = try PacketRing()
+            return nil
+        } catch {
+            return switch error.code {
+            case ENOSYS: "this kernel has none"
+            case EPERM, EACCES:
+                "the system forbids it (sysctl kernel.io_uring_disabled, or the seccomp profile of a container)"
+            case EINVAL, EOPNOTSUPP: "it needs Linux 6.1 or later"
+            case ENOMEM: "there is too little memory that may be locked (ulimit -l)"
+            default: error.description
+            }
+        }
+    }
 }
 
 /// Wakes an event loop from another thread.

@@ -85,7 +85,12 @@ final class PacketRing {
     }
 
     deinit {
-        // First, since the kernel may write into the buffers until then.
+        // What is closed is let go some time later only, and with it the sockets: a server that is started again would find
+        // its ports taken.
+        makeRoom()
+        unsafe clinux_ring_cancel_all(ring)
+        settle()
+        // Before the buffers go, since the kernel may write into them until then.
         unsafe clinux_ring_close(ring)
         unsafe memory.deallocate()
         unsafe events.deallocate()
@@ -257,6 +262,13 @@ final class PacketRing {
             _ = unsafe clinux_ring_enter(ring, -1, 0, 0)
             if unsafe clinux_ring_room(ring) == Self.requests { return }
         }
+    }
+
+    /// Makes all requests known, and lets the kernel finish what it has put off: a socket that is cancelled is let go only
+    /// then.
+    func settle() {
+        submit()
+        _ = unsafe clinux_ring_enter(ring, 0, 0, 0)
     }
 
     /// How many messages since the last `beginRound` could not be sent; asked after `submit`.

@@ -8,6 +8,26 @@ public enum LogFormat: String, Sendable, CaseIterable {
     case json
 }
 
+/// How workers ask the kernel for packets.
+public enum EngineChoice: String, Sendable, CaseIterable {
+    /// io_uring where the kernel allows it, else epoll.
+    case auto
+    /// epoll, recvmmsg and sendmmsg: on every Linux.
+    case epoll
+    /// io_uring, or no start.
+    case ioUring = "io_uring"
+}
+
+/// When a sleeping worker wakes up.
+public enum WakeUpMode: String, Sendable, CaseIterable {
+    /// With the first packet, but for several where packets come often and one by one.
+    case adaptive
+    /// Always with the first packet.
+    case lowLatency = "low-latency"
+    /// For several packets, also at lower rates.
+    case lowPower = "low-power"
+}
+
 /// How the 2001 drafts write an address attribute.
 public enum DraftAddressLayout: String, Sendable, CaseIterable {
     /// Eight bytes.

@@ -69,6 +69,29 @@ extension Settings {
             help: "How many threads handle packets; auto means one for each core, at most 32."
         ),
         SettingKey(
+            "engine",
+            \.engine,
+            .choice(),
+            example: "epoll",
+            needsRestart: true,
+            help: """
+                How workers ask the kernel for packets: auto means io_uring where the kernel allows it, else epoll. \
+                stund status and the version page tell which one is used, and why.
+                """
+        ),
+        SettingKey(
+            "wake-ups",
+            \.wakeUps,
+            .choice(),
+            example: "low-latency",
+            needsRestart: true,
+            help: """
+                When a sleeping worker wakes up. adaptive: with the first packet, but at the rates of many calls it waits \
+                up to 0.4 ms for several; low-latency: always with the first packet; low-power: waits up to 1 ms, also at \
+                the rates of a few calls.
+                """
+        ),
+        SettingKey(
             "socket-buffer",
             \.socketBuffer,
             .integer(65536...268_435_456),

@@ -100,6 +100,10 @@ public struct Settings: Sendable, Equatable {
     public var statisticsRows = 100
     /// The number of worker threads; nil means one for each core.
     public var workers: Int?
+    /// How workers ask the kernel for packets.
+    public var engine = EngineChoice.auto
+    /// When a sleeping worker wakes up.
+    public var wakeUps = WakeUpMode.adaptive
     /// The size asked for the receive and the send buffer of each socket, in bytes.
     public var socketBuffer = 4_194_304
     /// Binding answers a second to one client: an IPv4 address or an IPv6 /64.

@@ -20,6 +20,8 @@ public final class LiveServer: RunningServer {
     let pump: LogPump
     let pool: WorkerPool
     let plan: ListenPlan
+    /// How the workers ask the system for packets.
+    let engine: WorkerEngine
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -74,6 +76,7 @@ public final class LiveServer: RunningServer {
         do throws(StartError) {
             // First, since listening sockets count too.
             let files = FileLimit.raise()
+            engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
@@ -92,10 +95,7 @@ public final class LiveServer: RunningServer {
                 teller: teller,
                 pump: pump,
                 log: log,
-                engine: WorkerEngine(
-                    backend: EventLoop.Backend(rawValue: ProcessInfo.processInfo.environment["XENGINE"] ?? "") ?? .epoll,
-                    mode: WakeModeration.Mode(rawValue: ProcessInfo.processInfo.environment["XMODE"] ?? "") ?? .adaptive
-                )
+                engine: engine
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)

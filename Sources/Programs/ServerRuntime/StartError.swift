@@ -14,6 +14,8 @@ public enum StartError: Error, CustomStringConvertible {
     case noRelayAddress
     /// A relay address cannot be used, with the system's reason.
     case relayAddress(IPAddress, String)
+    /// The settings insist on io_uring, and the system does not let us, with the reason.
+    case engine(String)
     /// The store of users cannot be opened or read.
     case accounts(String)
     /// The log file cannot be opened.
@@ -24,7 +26,8 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .accounts: .settingsRefused
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .accounts:
+            .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
         case .system: .socketFailed
@@ -48,6 +51,7 @@ public enum StartError: Error, CustomStringConvertible {
             "no address of this host can relay: set relay-address to one, or set turn to off for STUN alone"
         case .relayAddress(let address, let reason):
             "relay address \(address): no socket can be opened there: \(reason); set relay-address to an address of this host"
+        case .engine(let reason): "engine: io_uring cannot be used: \(reason); set engine to auto or epoll"
         case .accounts(let text): "users and secrets: \(text)"
         case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
             text

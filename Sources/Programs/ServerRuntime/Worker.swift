@@ -236,12 +236,6 @@ extension Worker {
     }
 }
 
-/// How workers ask the system.
-struct WorkerEngine: Sendable {
-    let backend: EventLoop.Backend
-    let mode: WakeModeration.Mode
-}
-
 /// Datagrams that the system refused to send.
 struct SendFailures {
     /// The tag of what leaves by a relay socket; listeners use their role.

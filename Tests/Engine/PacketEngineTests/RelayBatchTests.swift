@@ -32,7 +32,7 @@ struct RelayBatchTests {
             try peers[Int(number) % 3].send([100 + number], to: relays[Int(number) % 3].local)
         }
 
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         #expect(try batch.receive(from: listener, limit: 10) == 0..<10)
         #expect(try batch.receive(from: relays[0]) == 10..<13)
         #expect(try batch.receive(from: relays[1]) == 13..<16)
@@ -75,7 +75,7 @@ struct RelayBatchTests {
         let client = try TestClient(connectingTo: server.local)
         let longest = (0..<DatagramBatch.slotSize).map { UInt8(truncatingIfNeeded: $0) }
         for _ in 0..<2 { try client.send(longest) }
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         let slots = try batch.receive(from: server)
         for slot in slots {
             var bytes = batch.bytes(of: slot)
@@ -97,7 +97,7 @@ struct RelayBatchTests {
         defer { RelaySocket.close(server) }
         let client = try TestClient(connectingTo: server.local)
         for number in UInt8(0)..<70 { try client.send([number]) }
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         #expect(try batch.receive(from: server, limit: 60) == 0..<60)
         #expect(try batch.receive(from: server) == 60..<64)
         #expect(try batch.receive(from: server).isEmpty)
@@ -112,7 +112,7 @@ struct RelayBatchTests {
 
     @Test("a slot serves sockets of any kind, one after another", arguments: DatagramBatchTests.modes)
     func anySocket(mode: DatagramBatch.Mode) throws {
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         let plain = try RelaySocket.open(.loopback(.v4))
         defer { RelaySocket.close(plain) }
         for family in [IPAddress.Family.v6, .v4] {
@@ -140,7 +140,7 @@ struct RelayBatchTests {
         let server = try RelaySocket.open(.loopback(way.family))
         defer { RelaySocket.close(server) }
         let client = try TestClient(bindingTo: .loopback(way.family))
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         let slot = try takeSlot(in: &batch)
         #expect(batch.length(of: slot) == 0)
         var bytes = batch.bytes(of: slot)
@@ -201,7 +201,7 @@ struct TrainTests {
         )
         let loopback = SocketAddress.loopback(way.family, server.boundPort())
         let client = try TestClient(connectingTo: loopback)
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         for number in UInt8(0)..<64 { try client.send([UInt8](repeating: number, count: 160)) }
         for slot in try batch.receive(from: server.handle) {
             batch.queue(slot: slot, offset: 64, count: 160, on: server.handle, from: loopback.address, tag: 0)
@@ -215,7 +215,7 @@ struct TrainTests {
         let all = SocketAddress(.unspecified(.v4), port: 0)
         let server = try UDPSocket(bindingTo: all, sharesPort: false, bufferSize: 65_536)
         let client = try TestClient(bindingTo: .loopback(0))
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         for number in 0..<6 {
             let source = IPAddress(v4: 0x7F00_0001 + UInt32(number) / 2)
             let slot = try takeSlot(in: &batch)
@@ -299,7 +299,7 @@ struct TrainTests {
         let server = try RelaySocket.open(.loopback(.v4))
         defer { RelaySocket.close(server) }
         let client = try TestClient(bindingTo: .loopback(0))
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         // An IPv4 socket has no way to an IPv6 address.
         let lost = (0..<5).map { _ in (20, SocketAddress.loopback(.v6, 9)) }
         #expect(try send(lost + [(20, client.local)], on: server, by: &batch) == 5)

@@ -37,7 +37,7 @@ struct RelaySocketTests {
         let socket = try RelaySocket.open(isOnAllAddresses ? all : .loopback(.v6))
         defer { RelaySocket.close(socket) }
         let disguised = IPAddress(v6High: 0, low: 0xFFFF_7F00_0001)
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         let slot = try takeSlot(in: &batch)
         batch.queue(slot: slot, offset: 0, count: 1, on: socket, to: SocketAddress(disguised, port: 9), tag: 3)
         let failures = batch.flush()
@@ -52,7 +52,7 @@ struct RelaySocketTests {
         defer { RelaySocket.close(socket) }
         let client = try TestClient(bindingTo: .loopback(0))
         for mode in DatagramBatchTests.modes {
-            var batch = DatagramBatch(mode: mode)
+            var batch = try DatagramBatch.calling(by: mode)
             for number in 0..<6 {
                 let slot = try takeSlot(in: &batch)
                 let isWanted = number == 2 || number == 3
@@ -83,7 +83,7 @@ struct RelaySocketTests {
         defer { RelaySocket.close(socket) }
         socket.setOption(IPPROTO_IPV6, IPV6_MTU, 1280)
         let client = try TestClient(bindingTo: .loopback(.v6))
-        var batch = DatagramBatch(mode: mode)
+        var batch = try DatagramBatch.calling(by: mode)
         for number in 0..<3 {
             let slot = try takeSlot(in: &batch)
             batch.queue(
@@ -132,12 +132,13 @@ struct ErrorQueueTests {
         defer { RelaySocket.close(socket) }
         let closed = try SocketAddress.closed(way.family)
         let peer = try TestClient(bindingTo: .loopback(way.family))
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         try queue(to: [closed, peer.local, closed, closed, peer.local, peer.local, closed], on: socket, in: &batch)
         #expect(batch.flush().count == 0)
-        for number in [1, 4, 5] {
-            #expect(try peer.receive() == [UInt8](repeating: UInt8(number), count: number + 1))
-        }
+        var got = try (0..<3).map { _ in try peer.receive() }
+        // A ring sends one that an error hit once more, behind those that came after it.
+        if way.mode == .ring { got.sort { $0.count < $1.count } }
+        #expect(got == [1, 4, 5].map { number in [UInt8](repeating: UInt8(number), count: number + 1) })
         // The last error is still there when the socket is read, and again when it sends.
         try peer.send([77], to: socket.local)
         #expect(try batch.receive(from: socket) == 0..<1)
@@ -215,7 +216,7 @@ struct ErrorQueueTests {
         defer { RelaySocket.close(socket) }
         let closed = try SocketAddress.closed(way.family)
         let peer = try TestClient(bindingTo: .loopback(way.family))
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         let destinations = [closed, peer.local, peer.local, peer.local, closed, peer.local]
         try queue(to: destinations, on: socket, in: &batch, length: 10)
         #expect(batch.flush().count == 0)

@@ -72,7 +72,7 @@ struct TrafficClassTests {
     @Test("the whole byte is kept, both ways, within a family and across", arguments: Path.all)
     func kept(path: Path) throws {
         let relay = try Relay(path.client, path.peer)
-        var batch = DatagramBatch(mode: path.mode)
+        var batch = try DatagramBatch.calling(by: path.mode)
         for toPeer in [true, false] {
             try relay.send(Self.bytes, byClient: toPeer)
             try relay.queue(toPeer: toPeer, in: &batch)
@@ -123,7 +123,7 @@ struct TrafficClassTests {
     @Test("a datagram that must not be fragmented keeps the byte", arguments: RelayBatchTests.Way.all)
     func dontFragment(way: RelayBatchTests.Way) throws {
         let relay = try Relay(way.family, way.family)
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         try relay.send([0x2E], byClient: true)
         try relay.queue(toPeer: true, in: &batch, dontFragment: true)
         #expect(batch.flush().count == 0)
@@ -133,7 +133,7 @@ struct TrafficClassTests {
     @Test("an answer to a marked request is not marked", arguments: RelayBatchTests.Way.all)
     func answers(way: RelayBatchTests.Way) throws {
         let relay = try Relay(way.family, way.family)
-        var batch = DatagramBatch(mode: way.mode)
+        var batch = try DatagramBatch.calling(by: way.mode)
         try relay.send([0xB9], byClient: true)
         #expect(try batch.receive(from: relay.listener.handle) == 0..<1)
         let source = IPAddress.loopback(way.family)
@@ -170,7 +170,7 @@ struct TrafficClassTests {
     @Test("a byte of 0 costs no control message", arguments: Path.all)
     func unmarked(path: Path) throws {
         let relay = try Relay(path.client, path.peer)
-        var batch = DatagramBatch(mode: path.mode)
+        var batch = try DatagramBatch.calling(by: path.mode)
         for byte: UInt8 in [0, 0xB9] {
             try relay.send([byte], byClient: true)
             try relay.queue(toPeer: true, in: &batch)

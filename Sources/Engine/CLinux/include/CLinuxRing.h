@@ -56,6 +56,7 @@ unsigned int clinux_ring_room(const struct clinux_ring *ring);
 void clinux_ring_receive(struct clinux_ring *ring, int fd, uint64_t user_data);  // all datagrams from now on, into buffers
 void clinux_ring_poll(struct clinux_ring *ring, int fd, uint64_t user_data);     // once, when there is something to read
 void clinux_ring_cancel(struct clinux_ring *ring, uint64_t target, uint64_t user_data);
+void clinux_ring_cancel_all(struct clinux_ring *ring);
 void clinux_ring_send(
     struct clinux_ring *ring, int fd, const void *bytes, uint32_t count, const void *name, uint16_t name_length,
     uint64_t user_data
