@@ -194,12 +194,24 @@ extension Administrator {
                 return .refused("\(own.joined(separator: ", ")): not changed from other servers")
             }
             do {
-                let person = Operator(name: TerminalText.oneLine(String(by.prefix(200))), role: .admin, way: .fleet)
-                _ = try await apply(change, by: person)
+                _ = try await apply(change, by: Self.person(by))
                 return .done
             } catch {
                 return .refused("\(error)")
             }
+        case .drain(let order, let by):
+            do {
+                let person = Self.person(by)
+                guard let order else { return .drain(try await undrain(by: person)) }
+                return .drain(try await drain(order, by: person))
+            } catch {
+                return .refused("\(error)")
+            }
         }
+    }
+
+    /// Somebody on another server, who may do everything there.
+    private static func person(_ name: String) -> Operator {
+        Operator(name: TerminalText.oneLine(String(name.prefix(200))), role: .admin, way: .fleet)
     }
 }

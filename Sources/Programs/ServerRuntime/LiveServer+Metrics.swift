@@ -231,6 +231,15 @@ extension MetricFacts {
                     server.best.map { Sample($0.loss, labels: [.init("peer", name)]) }
                 }
             ),
+            MetricFamily(
+                "stund_cluster_peer_clock_seconds",
+                .gauge,
+                unit: "seconds",
+                help: "How far the other server's clock is ahead of ours.",
+                samples: named.compactMap { name, server in
+                    server.best?.clockDifference.map { Sample($0, labels: [.init("peer", name)]) }
+                }
+            ),
         ]
     }
 

@@ -21,7 +21,7 @@ import console_stun
 from console_site import Failures, Site, wait_for
 
 # What would end the test itself: other settings, and a console for somebody else.
-LEFT_OUT = r"^/settings$|^/drain$|/settings/history/.*/undo$"
+LEFT_OUT = r"^/settings$|^(/fleet)?/drain$|/settings/history/.*/undo$"
 
 
 def main():
