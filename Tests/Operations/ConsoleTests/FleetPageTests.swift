@@ -193,13 +193,14 @@ struct FleetPageTests {
         #expect(page.contains("href=\"/fleet_en.htm?drain=one#drain\"") && page.contains(">Drain…<"))
         #expect(page.contains("drain=192.0.2.2%3A3478") && !page.contains("drain=192.0.2.9"))
         #expect(!page.contains("name=\"do\""))
-        let asked = try await fixture.get("/fleet_en.htm?drain=192.0.2.2%3A3478").text
+        let question = try await fixture.get("/fleet_en.htm?drain=192.0.2.2%3A3478")
+        let asked = question.text
         #expect(asked.contains("Drain stun.example.org:3478?") && asked.contains("value=\"drain-stay\""))
         #expect(!asked.contains("server of this console"))
         #expect(try await fixture.get("/fleet_de.htm?drain=one").text.contains("Es ist der Server dieser Konsole"))
         #expect(try await !fixture.get("/fleet_en.htm?drain=192.0.2.9%3A3478").text.contains("name=\"do\""))
         #expect(fixture.server.calls.isEmpty)
-        let token = asked.formToken
+        let token = question.formToken
         var fields = ["do": "drain-stay", "server": "one", "minutes": "5", "token": token]
         let done = try await fixture.post("/fleet_en.htm", fields)
         #expect(done.status == 303 && done.headers["location"] == "/fleet_en.htm?done=fleet_drain_begun")
