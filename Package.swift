@@ -374,6 +374,7 @@ let package = Package(
                 "NameService",
                 "Addresses",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "STUNAuthentication",
                 "ServerSettings",

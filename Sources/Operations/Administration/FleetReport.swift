@@ -108,11 +108,14 @@ public struct FleetReport: Codable, Hashable, Sendable {
     public var servers: [Server]
     /// Whether there is a cluster key, without which nothing is asked.
     public var hasKey: Bool
+    /// What the store of the fleet says; nil without one.
+    public var store: Store?
 
     /// Joins the facts.
-    public init(servers: [Server], hasKey: Bool) {
+    public init(servers: [Server], hasKey: Bool, store: Store? = nil) {
         self.servers = servers
         self.hasKey = hasKey
+        self.store = store
     }
 
     /// How many servers there are; an entry that is this server itself is none.

@@ -23,7 +23,8 @@ extension LiveServer {
             addresses: plan.channelPlaces.map { FleetReport.Address(address: "\($0)", state: "healthy") }
         )
         let facts = FleetFacts(findings)
-        return FleetReport(servers: [own] + facts.servers, hasKey: findings.orders.key != nil)
+        let store = await fleetStore?.report(counters: Counters().named.map(\.name))
+        return FleetReport(servers: [own] + facts.servers, hasKey: findings.orders.key != nil, store: store)
     }
 
     /// How this server and the others of the fleet reach each other.
@@ -153,7 +154,7 @@ struct FleetFacts {
         if link.entry.kind == .classic { return "it has not answered yet: no STUN server is there" }
         return
             "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
-            + "one, or its other-stun-servers do not name this server"
+            + "one, or it knows this server neither by its other-stun-servers nor by redis"
     }
 }
 

@@ -286,4 +286,48 @@ struct FleetPageTests {
         #expect(FleetWords.reason("it did not answer in time", .of(.german)).contains("rechtzeitig"))
         #expect(FleetWords.reason("something else", .of(.german)) == "something else")
     }
+
+    @Test("what the store of the fleet knows of all servers stands below, also while it is away")
+    func store() async throws {
+        let fixture = try await fixture()
+        #expect(try await !fixture.get("/fleet_en.htm").text.contains("Redis"))
+        let member = FleetReport.Store.Member(
+            name: "192.0.2.7:3478",
+            host: "<b>seven",
+            version: "0.3.0",
+            load: 0.5,
+            allocations: 12345,
+            isDraining: true,
+            isAskedToDrain: true
+        )
+        var report = Self.report
+        report.store = FleetReport.Store(
+            place: "redis://192.0.2.5",
+            isReached: true,
+            members: Array(repeating: member, count: 60),
+            memberCount: 61,
+            allocations: 99,
+            load: 0.25,
+            counters: [.init(name: "requests-rfc8489", value: 77), .init(name: "drops-malformed", value: 0)]
+        )
+        let reached = report
+        fixture.server.set { $0.fleet = reached }
+        let page = try await fixture.get("/fleet_en.htm").text
+        for text in [
+            "61 servers in redis://192.0.2.5: 99 allocations, load 25\u{A0}% on average.", "192.0.2.7:3478",
+            "&lt;b&gt;seven",
+            "12\u{202F}345", "asked", "and 11 more", "requests-rfc8489",
+        ] { #expect(page.contains(text), "\(text)") }
+        #expect(!page.contains("drops-malformed") && !page.contains("class=\"warning\""))
+        report.store?.isReached = false
+        report.store?.asksAllToDrain = true
+        report.store?.trouble = "Connection refused"
+        let lost = report
+        fixture.server.set { $0.fleet = lost }
+        let german = try await fixture.get("/fleet_de.htm").text
+        for text in ["antwortet jetzt nicht", "Alle sollen keine neuen", "Connection refused", "verlangt"] {
+            #expect(german.contains(text), "\(text)")
+        }
+        await fixture.stop()
+    }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The figures for Prometheus")
 struct MetricsTests {
-    private let families = MetricFacts(
+    private let facts = MetricFacts(
         version: "1.2",
         startTime: 1_764_000_000.5,
         workers: 2,
@@ -32,8 +32,10 @@ struct MetricsTests {
                 ]
             )
         },
+        store: (isReached: true, members: 3, allocations: 12),
         process: ProcessFigures.now()
-    ).families
+    )
+    private var families: [MetricFamily] { facts.families }
 
     @Test("each label value is there before anything has happened")
     func zeros() {
@@ -74,6 +76,20 @@ struct MetricsTests {
         #expect(values("stund_cluster_peer_rtt_seconds") == ["stun.example.org:3478": 0.25, second: 0.25])
         #expect(values("stund_cluster_peer_clock_seconds") == ["stun.example.org:3478": -3, second: -3])
         #expect(values("stund_cluster_peer_loss_ratio") == ["stun.example.org:3478": 0.5, second: 0.5])
+    }
+
+    @Test("the store of the fleet is told of where there is one")
+    func store() {
+        func values(_ facts: MetricFacts) -> [[Double]] {
+            let families = facts.families
+            return ["stund_store_up", "stund_store_servers", "stund_store_allocations"].map { name in
+                families.first { $0.name == name }?.samples.map(\.value) ?? [-1]
+            }
+        }
+        #expect(values(facts) == [[1], [3], [12]])
+        var alone = facts
+        alone.store = nil
+        #expect(values(alone) == [[], [], []])
     }
 
     @Test("no label names a user or an address: there are a few values of each, known beforehand")

@@ -14,7 +14,17 @@ package final class RedisClusterStore: ClusterStore {
     let redis: RedisClient
 
     /// Names a Redis; it is connected to with the first call.
-    package init(_ address: RedisAddress, login: RedisLogin? = nil) { redis = RedisClient(address, login) }
+    ///
+    /// - `resolve`: looks up its host name with each new connection; not asked for IP addresses and sockets.
+    package init(
+        _ address: RedisAddress,
+        login: RedisLogin? = nil,
+        resolve: @escaping HostResolver = { _ throws(UnresolvedHost) in
+            throw UnresolvedHost(reason: "nobody looks it up")
+        }
+    ) {
+        redis = RedisClient(address, login, resolve)
+    }
 
     package var place: String { redis.place }
 

@@ -15,6 +15,7 @@ struct FleetPage: ConsolePage {
 
         let servers: [FleetRow]
         let sum: String
+        let store: FleetStoreModel?
         let hint: String?
         let hintPath: String
         let links: [Link]
@@ -46,7 +47,7 @@ struct FleetPage: ConsolePage {
         let texts = request.texts
         let quantities = Quantities(texts.language)
         var hint: String?
-        if report.servers.count <= 1 {
+        if report.servers.count <= 1, report.store.map({ $0.memberCount <= 1 }) ?? true {
             hint = texts("fleet_alone")
         } else if !report.hasKey {
             hint = texts("fleet_no_key")
@@ -60,6 +61,7 @@ struct FleetPage: ConsolePage {
                 quantities.number(report.count),
                 quantities.number(report.allocations)
             ),
+            store: FleetStoreModel(report, texts),
             hint: hint,
             hintPath: request.path("admin"),
             links: ["", "statistics", "sessions"].map { link in
