@@ -42,6 +42,9 @@ struct RedisHostTests {
         let store = try store(redis, names)
         let error = try await failure { try await store.members() }
         #expect(error == .unresolved(place: store.place, reason: "there is no such name"))
+        // It is not asked for anew by each question that comes meanwhile.
+        for _ in 0..<20 { #expect(try await failure { try await store.members() } == error) }
+        #expect(names.questions.count < 21)
         names.answer(["127.0.0.1"])
         #expect(try await waits { (try? await store.members()) == [] })
         let questions = names.questions.count
@@ -65,6 +68,17 @@ struct RedisHostTests {
         redis.end()
         let error = try await failure { try await store.members() }
         #expect(error == .unreachable(place: store.place, reason: "Connection refused"))
+    }
+
+    @Test("One that answers, and refuses, is the right one: no other address is tried")
+    func refusal() async throws {
+        let redis = try RedisUnderTest(password: "open: sesame")
+        let names = Names()
+        // Nobody listens at the second, which would be another error.
+        names.answer(["127.0.0.1", "127.0.0.2"])
+        let store = try store(redis, names)
+        let error = try await failure { try await store.members() }
+        #expect(error == .refused(place: store.place, code: "NOAUTH"))
     }
 
     @Test("An IP address is not looked up")

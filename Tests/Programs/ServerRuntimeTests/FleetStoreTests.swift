@@ -139,6 +139,11 @@ struct FleetStoreTests {
         try await fleet.store.put(try alice())
         await fleet.look()
         #expect(try await fleet.host(1).status().fleetStore?.trouble == nil)
+        // The loss and the lost data are told once each, and the limit is whole again.
+        #expect(fleet.codes(1).count { $0 == 1140 } == 2)
+        try first.release()
+        await fleet.look()
+        #expect(try second[2].request(0x0003, Self.allocate).isSuccess)
     }
 
     @Test("they drain as they are asked one by one or all together, and tell it")
@@ -321,6 +326,10 @@ struct FleetStoreTests {
         let status = try await fleet.host(0).status()
         #expect(status.relay?.users == 1 && status.relay?.secrets == 1)
         _ = try fleet.client(0).allocate()
+        // Further ones are seen with one of the next thirty looks.
+        try await fleet.store.fill([["SET", "turn/realm/stund/user/bob/key", key]])
+        for _ in 0..<31 { await fleet.host(0).fleetStore?.look() }
+        #expect(try await fleet.host(0).status().relay?.users == 2)
     }
 }
 

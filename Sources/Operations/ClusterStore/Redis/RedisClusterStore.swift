@@ -82,7 +82,7 @@ package final class RedisClusterStore: ClusterStore {
     }
 
     /// Forgets names whose record has expired; one that is published again meanwhile stays.
-    private func forget(_ names: [String]) async throws(ClusterStoreError) {
+    func forget(_ names: [String]) async throws(ClusterStoreError) {
         let script = """
             for _, name in ipairs(ARGV) do
                 if redis.call('EXISTS', KEYS[2] .. name) == 0 then redis.call('SREM', KEYS[1], name) end
