@@ -80,7 +80,7 @@ struct HandOverTests {
             let (_, datagram) = withPacket([UInt8](repeating: 0, count: count)) { packet in
                 let head = SealedDatagram.Head(.handOver, flags: flags, at: Fleet.now, from: Fleet.first, number: 1)
                 head.write(to: &packet)
-                SealedDatagram.seal(&packet, with: Fleet.key.handOver)
+                SealedDatagram.seal(&packet, with: Fleet.key.handOver, for: Fleet.second)
             }
             #expect(fleet.open(datagram).result == .failure(.malformed), "\(flags), \(count)")
         }
@@ -148,8 +148,20 @@ struct HandOverTests {
 
     @Test("a server does not open what it has sealed itself")
     mutating func selfSent() throws {
-        let datagram = try fleet.sealed()
+        let datagram = try fleet.sealed(for: Fleet.first)
         #expect(fleet.open(datagram, as: Fleet.first).result == .failure(.selfSent))
+    }
+
+    @Test("what was recorded on its way to one server is forged for another, for its sender, and after a restart")
+    mutating func receivers() throws {
+        let datagram = try fleet.sealed()
+        for instance in [Fleet.first, Fleet.second ^ 1, Fleet.second ^ 1 << 63, 0, .max] {
+            let opened = fleet.open(datagram, as: instance)
+            #expect(opened.result == .failure(.forged))
+            #expect(opened.packet == datagram)
+        }
+        // What was refused is not remembered.
+        #expect(fleet.open(datagram).result == .success(Fleet.v4))
     }
 
     @Test("keys follow from the secret and the purpose, and are not each other")

@@ -40,7 +40,8 @@ struct HeartbeatTests {
     @Test("a pong brings the ping's number back, all of the other's state, and its clock")
     func roundTrip() throws {
         let (read, pong) = answer(ping, at: Fleet.now + 1234)
-        #expect(try read.get() == Heartbeat.Ping(id: 0xABCD, instance: Fleet.first, age: 1234, isFresh: true))
+        let asked = try read.get()
+        #expect((asked.id, asked.instance, asked.age, asked.isFresh) == (0xABCD, Fleet.first, 1234, true))
         let expected = Heartbeat.Pong(
             id: 0xABCD,
             state: Self.state,
@@ -95,6 +96,37 @@ struct HeartbeatTests {
         var disguised = ping
         disguised[20] = SealedDatagram.Kind.handOver.rawValue
         #expect(Fleet().open(disguised).result == .failure(.forged))
+    }
+
+    @Test("a filter knows a ping again, and one that has no room for it does not")
+    func repeated() throws {
+        let read = try answer(ping).result.get()
+        let (filter, full) = (ReplayFilter(), ReplayFilter())
+        let found = [filter, filter].map { read.isKnown(to: $0, at: 5) }
+        #expect(found == [false, true])
+        let other = try answer(Heartbeat.ping(id: 0xABCE, from: Fleet.first, at: Fleet.now, with: Fleet.key)).result.get()
+        let isOtherKnown = other.isKnown(to: filter, at: 5)
+        #expect(!isOtherKnown)
+        for number in 1...ReplayFilter.groupSize { _ = full.admit(read.tagHigh, UInt64(number) << 24, at: 5) }
+        let again = [full, full].map { read.isKnown(to: $0, at: 5) }
+        #expect(again == [false, false])
+    }
+
+    @Test("what a datagram claims is only what begins like one of the fleet")
+    func claims() {
+        let stun = [UInt8](repeating: 0, count: 20) + [2] + [UInt8](repeating: 0, count: 43)
+        #expect(SealedDatagram.isHeartbeat(ping.raw) && SealedDatagram.isHeartbeat(answer(ping).pong.raw))
+        #expect(!SealedDatagram.isHeartbeat(stun.raw) && SealedDatagram.claimedInstance(stun.raw) == nil)
+        #expect(SealedDatagram.claimedInstance(ping.raw) == Fleet.first)
+        for count in 0..<44 {
+            let cut = Array(ping.prefix(count))
+            #expect(!SealedDatagram.isHeartbeat(cut.raw) && SealedDatagram.claimedInstance(cut.raw) == nil)
+        }
+        for kind in [0, 1, 4, 255] as [UInt8] {
+            var other = ping
+            other[20] = kind
+            #expect(!SealedDatagram.isHeartbeat(other.raw))
+        }
     }
 
     @Test("another cluster-key is told as forged")

@@ -19,13 +19,14 @@ struct FleetAttackTests {
         client: SocketAddress = .client,
         at time: UInt64 = FleetHarness.unixMilliseconds,
         instance: UInt64 = 100,
+        for receiver: UInt64 = 101,
         key: ClusterKey = FleetHarness.key
     ) -> [UInt8] {
         let other = SocketAddress(FleetHarness.address(1, client.address.family), port: 3479)
         let handOver = HandOver(client: client, other: other, cameToSecondPort: false)
         return withPacket(inner, headroom: Packet.headroom) { packet in
             var sender = HandOver.Sender(instance: instance, seed: UInt64.random(in: 0...UInt64.max))
-            _ = handOver.seal(&packet, from: &sender, at: time, with: key)
+            _ = handOver.seal(&packet, from: &sender, for: receiver, at: time, with: key)
         }.datagram
     }
 
@@ -57,6 +58,68 @@ struct FleetAttackTests {
         let names = ["cluster-forged", "cluster-stale", "cluster-stranger", "cluster-replayed", "cluster-loop"]
         let named = Dictionary(uniqueKeysWithValues: fleet.servers[1].server.counters.named.map { ($0.name, $0.value) })
         #expect(names.map { named["drops-\($0)"] } == [2, 2, 1, 1, 1])
+    }
+
+    @Test("an envelope that was recorded is answered by no other server, nor by its sender, nor after a restart")
+    mutating func recorded() {
+        fleet = FleetHarness(3)
+        let journey = fleet.send(Wire.message(as: .cookie, [.change(ip: true, as: .cookie)]))
+        let there = journey.between[0].destination
+        for number in 0...2 where FleetHarness.address(number) != there.address {
+            #expect(fleet.servers[number].send(journey.between[0].bytes, from: Self.peer).answer == nil)
+        }
+        let number = FleetHarness.address(1) == there.address ? 1 : 2
+        var view = FleetHarness.view(of: 3, seenBy: number)
+        view.own.instance = 999
+        fleet.introduce(number, view)
+        let outcome = fleet.servers[number].send(journey.between[0].bytes, from: Self.peer)
+        #expect(outcome.verdict == .drop(.clusterForged))
+    }
+
+    @Test("who forges a server's address gets nothing handed over for it")
+    mutating func forgedServer() {
+        fleet = FleetHarness(3)
+        for dialect in Dialect.allCases {
+            let request = Wire.message(as: dialect, [.change(ip: true, as: dialect)])
+            for port in [3478, 3479] as [UInt16] {
+                let server = SocketAddress(FleetHarness.address(1), port: port)
+                #expect(fleet.send(request, from: server).verdicts == [.drop(.clusterLoop)])
+            }
+        }
+    }
+
+    @Test("a client whose address other-stun-servers names is served as any other, and gets nothing besides")
+    mutating func namedClient() {
+        fleet = FleetHarness(3)
+        for number in 0...2 {
+            var view = FleetHarness.view(of: 3, seenBy: number)
+            let there = PeerEndpoints(address: SocketAddress.client.address, port1: 3478)
+            view.peers.insert(ClusterPeer(id: 9, kind: .sealed, v4: there, v6: nil, isHealthy: false), at: 0)
+            fleet.introduce(number, view)
+        }
+        for dialect in Dialect.allCases {
+            for (ip, port) in [(false, false), (true, false), (false, true), (true, true)] {
+                let journey = fleet.send(Wire.message(as: dialect, [.change(ip: ip, port: port, as: dialect)]))
+                #expect(journey.answer?.destination == .client)
+                #expect(journey.verdicts.count == (ip ? 2 : 1))
+            }
+        }
+        // What it sends without the key is nothing.
+        let forged = envelope(key: ClusterKey(secret: [1]))
+        #expect(fleet.servers[0].send(forged, from: .client).verdict == .drop(.clusterForged))
+    }
+
+    @Test("what servers send each other is no error of a source, also before this one has heard of them")
+    mutating func noSource() {
+        let ping = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
+        let unknown = [0xC5, 0x53, 0x54, 0x44] + [UInt8](repeating: 9, count: 60)
+        for datagram in [ping, envelope(key: ClusterKey(secret: [1])), unknown] { _ = verdict(datagram) }
+        fleet.introduce(1, nil)
+        for datagram in [ping, envelope(), unknown] { #expect(verdict(datagram) == .drop(.clusterStranger)) }
+        #expect(fleet.servers[1].server.sources.newestFirst.isEmpty)
+        // One that is too short to be one is an error, as ever.
+        #expect(verdict(Array(unknown.prefix(43))) == .drop(.notSTUN))
+        #expect(fleet.servers[1].server.sources.newestFirst.count == 1)
     }
 
     @Test("a handed-over request is never handed on, and two servers that name each other do not loop")
@@ -157,10 +220,11 @@ struct PingTests {
 
     private mutating func answer(
         _ instance: UInt64 = 100,
+        id: UInt64 = 77,
         from source: SocketAddress = peer,
         at time: UInt64 = FleetHarness.unixMilliseconds
     ) -> (verdict: Verdict, pong: Heartbeat.Pong?) {
-        let ping = Heartbeat.ping(id: 77, from: instance, at: time, with: FleetHarness.key)
+        let ping = Heartbeat.ping(id: id, from: instance, at: time, with: FleetHarness.key)
         let outcome = fleet.servers[1].send(ping, from: source)
         #expect(outcome.answer?.count ?? ping.count == ping.count)
         return (outcome.verdict, outcome.answer.flatMap { try? Heartbeat.readPong($0, with: FleetHarness.key) })
@@ -178,6 +242,28 @@ struct PingTests {
     mutating func strangers() {
         #expect(answer(from: .client).verdict == .drop(.clusterStranger))
         #expect(answer(101, from: .client).verdict == .reply)
+        // A look at the source comes before the digest, which costs more.
+        let forged = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: ClusterKey(secret: [1]))
+        #expect(fleet.servers[1].send(forged, from: .client).verdict == .drop(.clusterStranger))
+    }
+
+    @Test("a ping is answered once, from whatever address it comes again (attacks row 31)")
+    mutating func repeated() {
+        #expect(answer().verdict == .reply)
+        #expect(answer().verdict == .drop(.clusterReplayed))
+        #expect(answer(id: 78).verdict == .reply)
+        #expect(answer(101, id: 79, from: .client).verdict == .reply)
+        #expect(answer(101, id: 79, from: .client6).verdict == .drop(.clusterReplayed))
+    }
+
+    @Test("who asks under a server's forged address takes no pong from it: no rate limit holds for pings")
+    mutating func rateLimit() {
+        fleet.servers[1].server.policy.bindingRate = Rate(perSecond: 1, burst: 1)
+        let request = Wire.message(as: .cookie)
+        for _ in 0..<100 { _ = fleet.servers[1].send(request, from: Self.peer) }
+        #expect(fleet.servers[1].send(request, from: Self.peer).verdict == .drop(.rateLimited))
+        for id in 0..<50 as Range<UInt64> { #expect(answer(id: id).verdict == .reply) }
+        #expect(fleet.servers[1].send(request, from: Self.peer).verdict == .drop(.rateLimited))
     }
 
     @Test("a ping whose clock is off is told so, ten times a second at most, and counted")
@@ -222,6 +308,15 @@ struct ForeignServerTests {
         }
     }
 
+    @Test("nothing goes to a foreign server that would have it answer itself, or another server")
+    mutating func itself() {
+        for port in [3478, 3479] as [UInt16] {
+            let forged = SocketAddress(Self.there.address, port: port)
+            let request = Wire.message(as: .classic, [.change(ip: true, as: .classic)])
+            #expect(fleet.servers[0].send(request, from: forged).verdict == .drop(.clusterLoop))
+        }
+    }
+
     @Test("what the client itself puts into RESPONSE-ADDRESS goes nowhere (attacks row 31)")
     mutating func aimed() {
         let aim = Wire.Attribute(2, hex("00 01 0035 08080808"))
@@ -258,7 +353,7 @@ struct ForeignServerTests {
         #expect(fleet.servers[0].send(request).verdict == .handOver(to: Self.there, peer: 1))
         #expect(
             fleet.servers[0].send([0xC5, 0x53, 0x54, 0x44] + [UInt8](repeating: 0, count: 60)).verdict
-                == .drop(.notSTUN)
+                == .drop(.clusterStranger)
         )
     }
 }

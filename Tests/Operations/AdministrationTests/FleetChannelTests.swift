@@ -78,7 +78,20 @@ struct FleetChannelTests {
         }
         thread.start()
         #expect(throws: FleetChannelError.untrusted) {
-            try FleetChannel(over: socket, as: .client, key: FleetHost.key, until: .now + .seconds(5))
+            try FleetChannel(over: socket, as: .client, of: 7, key: FleetHost.key, until: .now + .seconds(5))
+        }
+    }
+
+    @Test("A connection that somebody leads to another server of the fleet, or back to the one that asks, gets no answer")
+    func ledElsewhere() throws {
+        let host = try FleetHost("c")
+        for other in [0, FleetHost.instance ^ 1, FleetHost.instance.byteSwapped, .max] {
+            let socket = try host.connect()
+            #expect(throws: FleetChannelError.transfer(.closed)) { try host.channel(over: socket, to: other) }
+        }
+        guard case .status = try host.channel(over: try host.connect()).ask(.ask(.status)) else {
+            Issue.record("no status")
+            return
         }
     }
 
@@ -86,7 +99,7 @@ struct FleetChannelTests {
     func replayed() throws {
         let host = try FleetHost("b")
         // What a client sent in an earlier connection, whose server drew other random bytes.
-        let salt = Array(hello.dropFirst(magic.count)) + [UInt8](repeating: 8, count: 32)
+        let salt = Array(hello.dropFirst(magic.count)) + [UInt8](repeating: 8, count: 32) + Array(1...8)
         let key = try #require(
             KeyDerivation.derive(from: FleetHost.key, salt: salt, label: "stund fleet ask", count: 32)
         )
