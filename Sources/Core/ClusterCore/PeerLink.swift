@@ -130,6 +130,7 @@ public struct PeerLink: Sendable, Equatable {
         pending.append(
             Pending(sequence: sequence, ordinal: figures.sent, sentAt: now, unixMilliseconds: unixMilliseconds)
         )
+        let patience = patience
         pending.removeAll { now &- $0.sentAt > patience }
         if pending.count > Self.mostPending { pending.removeFirst() }
         count(at: now)

@@ -45,7 +45,7 @@ final class FleetChannel {
     /// Shakes hands; throws `.untrusted` when the other side has another key.
     ///
     /// - `server`: the number of the server's start: its own, or that which its heartbeats told.
-    init(
+    convenience init(
         over socket: Descriptor,
         as side: Side,
         of server: UInt64,
@@ -70,15 +70,26 @@ final class FleetChannel {
         guard let ask = KeyDerivation.derive(from: key, salt: salt, label: "stund fleet ask", count: 32),
             let answer = KeyDerivation.derive(from: key, salt: salt, label: "stund fleet answer", count: 32)
         else { throw .noMemory }
-        self.socket = socket
-        self.limits = limits
-        self.side = side
-        sending = FleetCipher(key: side == .client ? ask : answer)
-        receiving = FleetCipher(key: side == .client ? answer : ask)
+        self.init(
+            over: socket,
+            as: side,
+            sending: FleetCipher(key: side == .client ? ask : answer),
+            receiving: FleetCipher(key: side == .client ? answer : ask),
+            limits: limits
+        )
         // Both prove the key by an empty frame, the client first.
         if side == .client { try send([], until: deadline) }
         guard try receive(begins: deadline, ends: deadline).isEmpty else { throw .untrusted }
         if side == .server { try send([], until: deadline) }
+    }
+
+    /// A connection whose keys are agreed on.
+    init(over socket: Descriptor, as side: Side, sending: FleetCipher, receiving: FleetCipher, limits: Limits) {
+        self.socket = socket
+        self.limits = limits
+        self.side = side
+        self.sending = sending
+        self.receiving = receiving
     }
 
     /// Sends a text.

@@ -120,7 +120,7 @@ public struct FleetReport: Codable, Hashable, Sendable {
     /// How many servers can be used, this one included.
     public var usable: Int { servers.count { $0.isUsable } }
     /// All allocations that are known of.
-    public var allocations: Int { servers.reduce(0) { $0 + ($1.allocations ?? 0) } }
+    public var allocations: Int { servers.reduce(0) { $0 &+ ($1.allocations ?? 0) } }
 }
 
 /// How servers of a fleet reach each other for more than heartbeats.

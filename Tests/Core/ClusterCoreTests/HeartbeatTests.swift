@@ -104,7 +104,8 @@ struct HeartbeatTests {
         let (filter, full) = (ReplayFilter(), ReplayFilter())
         let found = [filter, filter].map { read.isKnown(to: $0, at: 5) }
         #expect(found == [false, true])
-        let other = try answer(Heartbeat.ping(id: 0xABCE, from: Fleet.first, at: Fleet.now, with: Fleet.key)).result.get()
+        let other = try answer(Heartbeat.ping(id: 0xABCE, from: Fleet.first, at: Fleet.now, with: Fleet.key)).result
+            .get()
         let isOtherKnown = other.isKnown(to: filter, at: 5)
         #expect(!isOtherKnown)
         for number in 1...ReplayFilter.groupSize { _ = full.admit(read.tagHigh, UInt64(number) << 24, at: 5) }
@@ -114,18 +115,18 @@ struct HeartbeatTests {
 
     @Test("what a datagram claims is only what begins like one of the fleet")
     func claims() {
-        let stun = [UInt8](repeating: 0, count: 20) + [2] + [UInt8](repeating: 0, count: 43)
-        #expect(SealedDatagram.isHeartbeat(ping.raw) && SealedDatagram.isHeartbeat(answer(ping).pong.raw))
-        #expect(!SealedDatagram.isHeartbeat(stun.raw) && SealedDatagram.claimedInstance(stun.raw) == nil)
-        #expect(SealedDatagram.claimedInstance(ping.raw) == Fleet.first)
-        for count in 0..<44 {
-            let cut = Array(ping.prefix(count))
-            #expect(!SealedDatagram.isHeartbeat(cut.raw) && SealedDatagram.claimedInstance(cut.raw) == nil)
+        func claim(_ bytes: [UInt8]) -> (isHeartbeat: Bool, instance: UInt64?) {
+            (SealedDatagram.isHeartbeat(bytes.raw), SealedDatagram.claimedInstance(bytes.raw))
         }
+        let stun = [UInt8](repeating: 0, count: 20) + [2] + [UInt8](repeating: 0, count: 43)
+        #expect(claim(stun) == (false, nil))
+        #expect(claim(ping) == (true, Fleet.first))
+        #expect(claim(answer(ping).pong) == (true, Fleet.second))
+        for count in 0..<44 { #expect(claim(Array(ping.prefix(count))) == (false, nil)) }
         for kind in [0, 1, 4, 255] as [UInt8] {
             var other = ping
             other[20] = kind
-            #expect(!SealedDatagram.isHeartbeat(other.raw))
+            #expect(!claim(other).isHeartbeat)
         }
     }
 

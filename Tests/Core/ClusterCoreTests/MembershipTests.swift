@@ -68,34 +68,6 @@ struct MembershipTests {
         #expect(membership.nextDeadline(at: 3_600_000_001) == 3_601_000_000)
     }
 
-    @Test("Who has not answered yet is asked ten times a second, twenty times at most, and then as everybody else")
-    func quick() {
-        var membership = Membership(instance: 1)
-        membership.adopt([Membership.Entry(place: 0, kind: .sealed, address: FleetOnPaper.address("192.0.2.1"))], at: 0)
-        var times: [UInt64] = []
-        for now in stride(from: UInt64(0), to: 6_000_000, by: 10_000) {
-            times += membership.pings(at: now, unixMilliseconds: 0).map { _ in now / 100_000 }
-        }
-        #expect(times == Array(0...19) + [29, 39, 49, 59])
-    }
-
-    @Test("A pong that takes nearly 3 s is taken, also of one of the first quick pings, and the next one in a second")
-    func slowPong() {
-        var membership = Membership(instance: 1)
-        let address = FleetOnPaper.address("192.0.2.1")
-        membership.adopt([Membership.Entry(place: 0, kind: .sealed, address: address)], at: 0)
-        var sequences: [UInt64] = []
-        for now in stride(from: UInt64(0), through: 2_900_000, by: 100_000) {
-            sequences += membership.pings(at: now, unixMilliseconds: 0).map(\.sequence)
-        }
-        for (sequence, time) in [(sequences[0], 3_000_001), (sequences[1], 3_000_001)] as [(UInt64, UInt64)] {
-            let pong = Membership.Pong(sequence: sequence, unixMilliseconds: 0, state: ServerState())
-            let isTaken = membership.take(pong, from: address, at: time)
-            #expect(isTaken == (sequence == sequences[1]))
-        }
-        #expect(membership.links[0].figures.roundTrip == 2_900_001)
-    }
-
     @Test("A server that finds our clock too far from its own is not used, whatever we find")
     func foundStale() {
         var fleet = FleetOnPaper(["192.0.2.1"])
@@ -202,26 +174,6 @@ struct MembershipTests {
         #expect(fleet.membership.links[0].figures.sent == 676)
     }
 
-    @Test("Just after the start no loss is told: not before 3 s without a pong, nor before three pings after the first one")
-    func lossAtStart() {
-        var fleet = FleetOnPaper(["192.0.2.1", "192.0.2.2"])
-        var losses: [UInt16?] { fleet.membership.links.map(\.figures.loss) }
-        for _ in 0..<3 {
-            fleet.tick()
-            #expect(losses == [nil, nil])
-        }
-        // The first one starts now: that it was not there before is no loss.
-        fleet.answer("192.0.2.1")
-        #expect(losses == [nil, nil])
-        fleet.wait(until: 3_000_000)
-        #expect(losses == [nil, nil], "the second one was asked twice but for the one under way")
-        fleet.tick()
-        fleet.tick()
-        #expect(losses == [nil, 1000])
-        fleet.tick()
-        #expect(losses == [667, 1000])
-    }
-
     @Test("IPv4 and IPv6 of one host are one server; what it sends from a further address is still known")
     func merged() {
         var fleet = FleetOnPaper(["192.0.2.1", "2001:db8::1", "192.0.2.3", "192.0.2.2"])
@@ -293,85 +245,4 @@ struct MembershipTests {
             #expect(fleet.view.peers.count == 8)
         }
     }
-}
-
-/// A membership with servers that answer when the test says so.
-private struct FleetOnPaper {
-    static let own: UInt64 = 42
-
-    var membership = Membership(instance: own)
-    var now: UInt64 = 0
-    var sent: [SocketAddress: [UInt64]] = [:]
-    var changes: [Membership.Change] = []
-    var instances: [String: UInt64] = [:]
-    var draining: Set<String> = []
-    private var names: [String] = []
-    private var hasTicked = false
-
-    init(_ names: [String]) { adopt(names) }
-
-    static func address(_ text: String) -> SocketAddress {
-        SocketAddress(IPAddress(text) ?? .unspecified(.v4), port: 3478)
-    }
-
-    var states: [PeerState] { membership.links.map(\.state) }
-    var view: ClusterView { membership.view(own: ServerState()) }
-
-    mutating func adopt(_ names: [String]) {
-        self.names = names
-        let entries = names.enumerated().map {
-            Membership.Entry(
-                place: UInt16(clamping: $0.offset),
-                kind: .sealed,
-                address: Self.address($0.element)
-            )
-        }
-        membership.adopt(entries, at: now)
-    }
-
-    /// Sends the pings of the next full second; the first are sent at 0.
-    mutating func tick() {
-        if hasTicked { now = (now / 1_000_000 + 1) * 1_000_000 }
-        hasTicked = true
-        for ping in membership.pings(at: now, unixMilliseconds: unix) {
-            sent[ping.address, default: []].append(ping.sequence)
-        }
-        changes += membership.changes(at: now)
-    }
-
-    mutating func wait(until time: UInt64) {
-        now = time
-        changes += membership.changes(at: now)
-    }
-
-    private var unix: Int64 { 1_800_000_000_000 + Int64(now / 1000) }
-
-    func pong(_ sequence: UInt64, clock: Int64 = 0, instance: UInt64 = 1, isDraining: Bool = false) -> Membership.Pong {
-        var state = ServerState()
-        state.instance = instance
-        state.isDraining = isDraining
-        return Membership.Pong(sequence: sequence, unixMilliseconds: unix + clock, state: state)
-    }
-
-    /// Lets a server answer the last ping, with its clock so many milliseconds ahead of what is right in a network
-    /// without delay; returns when.
-    @discardableResult
-    mutating func answer(_ name: String, after delay: UInt64 = 0, clock: Int64 = 0) -> UInt64 {
-        let address = Self.address(name)
-        let place = UInt64(names.firstIndex(of: name) ?? 0)
-        let pong = pong(
-            sent[address]?.last ?? 0,
-            clock: clock,
-            instance: instances[name] ?? 1000 + place,
-            isDraining: draining.contains(name)
-        )
-        // Others' answers may come in between: only the newest moment counts for the clock.
-        let time = now / 1_000_000 * 1_000_000 + max(delay, now % 1_000_000)
-        now = time
-        membership.take(pong, from: address, at: time)
-        changes += membership.changes(at: time)
-        return time
-    }
-
-    mutating func answerAll() { for name in names { answer(name) } }
 }

@@ -82,7 +82,9 @@ struct FleetChannelTests {
         }
     }
 
-    @Test("A connection that somebody leads to another server of the fleet, or back to the one that asks, gets no answer")
+    @Test(
+        "A connection that somebody leads to another server of the fleet, or back to the one that asks, gets no answer"
+    )
     func ledElsewhere() throws {
         let host = try FleetHost("c")
         for other in [0, FleetHost.instance ^ 1, FleetHost.instance.byteSwapped, .max] {

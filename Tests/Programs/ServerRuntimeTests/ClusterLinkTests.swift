@@ -180,6 +180,41 @@ struct ClusterLinkTests {
         withExtendedLifetime(first) {}
     }
 
+    @Test(
+        "A name that stands for nothing asks nobody, and of one that stands for too many 64 addresses are asked (row 31)"
+    )
+    func badNames() async throws {
+        let views = Mutex<[ClusterView]>([])
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [IPAddress(v4: 0x7F00_0003)],
+                own: { ServerState() },
+                publish: { view, _ in views.withLock { $0.append(view) } },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let (none, many) = (try #require(OtherServer("none.test")), try #require(OtherServer("many.test")))
+        link.use { orders in
+            orders.key = ClusterKey(secret: [1])
+            // Nobody is at the discard port of these.
+            let addresses = (0..<10_000).map { IPAddress(v4: 0x7F01_0000 + $0) }
+            orders.servers =
+                [ResolvedServer(server: none, v4: nil, v6: nil, problem: nil)]
+                + addresses.map { ResolvedServer(server: many, v4: $0, v6: nil, problem: nil) }
+        }
+        for _ in 0..<500 where link.findings.membership.links.first?.figures.sent ?? 0 == 0 {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(link.findings.membership.links.count == 64)
+        #expect(views.withLock { $0.last }?.peers.count == 64)
+        #expect(views.withLock { $0.last }?.peers.contains { $0.isHealthy } == false)
+        let servers = FleetFacts(link.findings).servers
+        #expect(servers.first { $0.name == "\(none)" }?.problem == "its address is not known yet")
+        #expect(servers.last?.problem == "only the first 64 addresses are used")
+    }
+
     @Test("A foreign server is asked as a client asks, and needs no key")
     func classic() async throws {
         let ports = try ports()
