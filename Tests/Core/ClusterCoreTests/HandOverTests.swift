@@ -130,6 +130,18 @@ struct HandOverTests {
         #expect(fleet.open(again).result == .success(Fleet.v4))
     }
 
+    @Test("one that cannot be remembered is not taken")
+    mutating func noRoom() throws {
+        let datagram = try fleet.sealed()
+        let high = datagram[4..<12].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        for number in 1...ReplayFilter.groupSize {
+            _ = fleet.filter.admit(high, UInt64(number) << 24, at: 50_000_000_000)
+        }
+        let opened = fleet.open(datagram)
+        #expect(opened.result == .failure(.tooMany))
+        #expect(opened.packet == datagram)
+    }
+
     @Test("when it cannot be taken any more it has long been stale: no time lies between")
     mutating func memoryOutlastsFreshness() throws {
         // Taken as early as can be, asked again as late as can be.

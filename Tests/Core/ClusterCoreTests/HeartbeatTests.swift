@@ -138,6 +138,30 @@ struct HeartbeatTests {
         }
     }
 
+    /// A heartbeat with a right tag, whatever it holds.
+    private func tagged(_ kind: SealedDatagram.Kind, flags: UInt8 = 0, _ rest: UInt8 = 0) -> [UInt8] {
+        withPacket([UInt8](repeating: rest, count: 64)) { packet in
+            SealedDatagram.Head(kind, flags: flags, at: Fleet.now, from: Fleet.first, number: 1).write(to: &packet)
+            SealedDatagram.seal(&packet, with: Fleet.key.heartbeat)
+        }.datagram
+    }
+
+    @Test("flags that nobody knows are refused, under a right tag")
+    func unknownFlags() {
+        for flags in [1, 2, 4, 0x80] as [UInt8] {
+            #expect(throws: SealedDatagramError.malformed) { try answer(tagged(.ping, flags: flags)).result.get() }
+            let isKnown = flags < 4
+            let pong = try? Heartbeat.readPong(tagged(.pong, flags: flags), with: Fleet.key)
+            #expect((pong != nil) == isKnown, "\(flags)")
+        }
+    }
+
+    @Test("what a ping holds that is not asked for does not come back")
+    func noEcho() {
+        let pong = answer(tagged(.ping, 0xEE)).pong
+        #expect(pong.count == 64 && pong[56..<64].allSatisfy { $0 == 0 })
+    }
+
     @Test("nothing of the packet that was there before leaves with a pong (attacks row 44)")
     func noLeftovers() {
         let pong = answer(ping).pong

@@ -10,7 +10,9 @@ struct MembershipStartTests {
         membership.adopt([Membership.Entry(place: 0, kind: .sealed, address: FleetOnPaper.address("192.0.2.1"))], at: 0)
         var times: [UInt64] = []
         for now in stride(from: UInt64(0), to: 6_000_000, by: 10_000) {
+            _ = membership.changes(at: now)
             times += membership.pings(at: now, unixMilliseconds: 0).map { _ in now / 100_000 }
+            #expect(membership.links[0].figures.loss == (now < 3_000_000 ? nil : 1000), "loss at \(now)")
         }
         #expect(times == Array(0...19) + [29, 39, 49, 59])
     }

@@ -76,6 +76,14 @@ struct FleetAttackTests {
         #expect(outcome.verdict == .drop(.clusterForged))
     }
 
+    @Test("a foreign server's address lets nothing in")
+    mutating func foreign() {
+        fleet.change(1) { $0.kind = .classic }
+        #expect(verdict(envelope()) == .drop(.clusterStranger))
+        let ping = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
+        #expect(verdict(ping) == .drop(.clusterStranger))
+    }
+
     @Test("who forges a server's address gets nothing handed over for it")
     mutating func forgedServer() {
         fleet = FleetHarness(3)

@@ -114,6 +114,50 @@ struct FleetChannelTests {
         #expect(socket.rest().count == hello.count)
     }
 
+    @Test("The first frame of who has the key is empty, or nothing is answered")
+    func proof() throws {
+        let host = try FleetHost("b")
+        for (text, isTaken) in [([], true), ([1], false)] as [([UInt8], Bool)] {
+            let socket = try host.connect()
+            try socket.write(hello)
+            let heard = try TCPSocket.read(hello.count, from: socket, until: .now + .seconds(5))
+            let salt = hello.dropFirst(magic.count) + heard.dropFirst(magic.count) + Array(1...8)
+            let key = try #require(
+                KeyDerivation.derive(from: FleetHost.key, salt: Array(salt), label: "stund fleet ask", count: 32)
+            )
+            var cipher = FleetCipher(key: key)
+            let header: [UInt8] = [0, 0, 0, UInt8(16 + text.count)]
+            let frame = cipher.seal(text, header: header) ?? []
+            try socket.write(header + frame)
+            let answer = try? TCPSocket.read(20, from: socket, until: .now + .seconds(5))
+            #expect((answer != nil) == isTaken)
+        }
+    }
+
+    @Test("A length over the limit is refused before anything more is waited for")
+    func tooLong() throws {
+        for (side, most) in [(FleetChannel.Side.server, 100), (.client, 200)] {
+            var limits = FleetChannel.Limits()
+            (limits.request, limits.answer) = (100, 200)
+            for (length, error) in [(most + 16, TransferError.closed), (most + 17, .tooLong)] {
+                let (near, far) = try FleetFrames.pair()
+                try far.write([0, 0, 0, UInt8(length), 0])
+                TCPSocket.shutDown(far)
+                let cipher = FleetCipher(key: FleetHost.key)
+                let channel = FleetChannel(
+                    over: near,
+                    as: side,
+                    sending: cipher,
+                    receiving: cipher,
+                    limits: limits
+                )
+                #expect(throws: FleetChannelError.transfer(error)) {
+                    try channel.receive(begins: .now + .seconds(20), ends: .now + .seconds(20))
+                }
+            }
+        }
+    }
+
     @Test("Frames that are cut, changed, too long or too short end the connection without an answer")
     func badFrames() throws {
         let host = try FleetHost("b")

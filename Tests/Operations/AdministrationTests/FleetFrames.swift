@@ -28,7 +28,7 @@ private struct BrokenPromise: Error, CustomStringConvertible {
     }
 }
 
-private enum FleetFrames {
+enum FleetFrames {
     static let key: [UInt8] = Array(0..<32)
 
     static func pair() throws -> (Descriptor, Descriptor) {

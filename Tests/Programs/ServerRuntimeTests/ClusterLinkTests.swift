@@ -227,6 +227,37 @@ struct ClusterLinkTests {
         _ = try await wait(first, sees: 2, "lost")
     }
 
+    @Test("What answers no question of ours, or with an error, is no answer of a foreign server (attacks row 31)")
+    func forgedClassic() async throws {
+        let foreign = try TestClient(bindingTo: SocketAddress(IPAddress(v4: 0x7F00_0002), port: 0))
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [IPAddress(v4: 0x7F00_0003)],
+                own: { ServerState() },
+                publish: { _, _ in },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let entry = try #require(OtherServer("127.0.0.2:\(foreign.local.port)/classic"))
+        link.use {
+            $0.servers = [ResolvedServer(server: entry, v4: foreign.local.address, v6: nil, problem: nil)]
+        }
+        let asked = try foreign.receiveFrom()
+        let id = asked.bytes[4..<20]
+        func answer(_ type: UInt8, _ id: some Sequence<UInt8>, port: UInt8) -> [UInt8] {
+            [1, type, 0, 12] + id + [0, 5, 0, 8, 0, 1, 0, port, 192, 0, 2, 1]
+        }
+        try foreign.send(answer(1, id.map { $0 ^ 1 }, port: 1), to: asked.source)
+        try foreign.send(answer(0x11, id, port: 2), to: asked.source)
+        try foreign.send(answer(1, id, port: 3), to: asked.source)
+        for _ in 0..<500 where link.findings.membership.links.first?.figures.received ?? 0 == 0 {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(link.findings.membership.links.first?.said.port2 == 3)
+    }
+
     @Test("A drain is told to the others")
     func drain() async throws {
         let ports = try ports()
