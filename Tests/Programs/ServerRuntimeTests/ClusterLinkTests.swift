@@ -227,6 +227,29 @@ struct ClusterLinkTests {
         _ = try await wait(first, sees: 2, "lost")
     }
 
+    @Test("Another key goes to the workers, though nothing else has changed")
+    func otherKey() async throws {
+        let keys = Mutex<[ClusterKey?]>([])
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [],
+                own: { ServerState() },
+                publish: { _, key in keys.withLock { $0.append(key) } },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let entry = try #require(OtherServer("127.0.0.2:9"))
+        link.use { $0.servers = [ResolvedServer(server: entry, v4: IPAddress(v4: 0x7F00_0002), v6: nil, problem: nil)] }
+        for _ in 0..<500 where keys.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(20)) }
+        link.use { $0.key = ClusterKey(secret: [1]) }
+        for _ in 0..<500 where keys.withLock({ $0.last.flatMap { $0 } == nil }) {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(keys.withLock { $0.last.flatMap { $0 } != nil })
+    }
+
     @Test("What answers no question of ours, or with an error, is no answer of a foreign server (attacks row 31)")
     func forgedClassic() async throws {
         let foreign = try TestClient(bindingTo: SocketAddress(IPAddress(v4: 0x7F00_0002), port: 0))
