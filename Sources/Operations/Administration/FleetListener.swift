@@ -135,11 +135,13 @@ public final class FleetListener: Sendable {
     }
 
     private func serve(_ client: Descriptor) {
-        guard let key = administrator.server.fleetPlaces.key else { return }
+        let places = administrator.server.fleetPlaces
+        guard let key = places.key else { return }
         do throws(FleetChannelError) {
             let channel = try FleetChannel(
                 over: client,
                 as: .server,
+                of: places.instance,
                 key: key,
                 limits: limits,
                 until: .now + limits.handshake

@@ -231,7 +231,7 @@ extension MetricFacts {
                 unit: "ratio",
                 help: "The part of the last 60 heartbeats that the other server did not answer.",
                 samples: named.compactMap { name, server in
-                    server.best.map { Sample($0.loss, labels: [.init("peer", name)]) }
+                    server.best?.loss.map { Sample($0, labels: [.init("peer", name)]) }
                 }
             ),
             MetricFamily(

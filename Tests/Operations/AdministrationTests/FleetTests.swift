@@ -41,6 +41,11 @@ struct FleetTests {
         (query.offset, query.limit) = (1, 2)
         table = try await fleet.statistics(query)
         #expect(table.rows.map(\.row.lastAccess) == [2, 3])
+        for (offset, limit, count) in [(Int.max, Int.max, 0), (5, .max, 1), (.min, .min, 0), (-1, 2, 2)] {
+            (query.offset, query.limit) = (offset, limit)
+            table = try await fleet.statistics(query)
+            #expect(table.rows.count == count, "\(offset), \(limit)")
+        }
         query = StatisticsQuery()
         (query.sort, query.isReversed) = (.source, true)
         table = try await fleet.statistics(query)
@@ -101,6 +106,16 @@ struct FleetTests {
         let history = try await b.host.administrator.settingsHistory(limit: 1)
         #expect(history.first?.by == Operator(name: "admin on a", role: .admin, way: .fleet))
         #expect(b.host.told.contains { $0.contains("admin on a") })
+    }
+
+    @Test("The name of who changes something is cut to a line of 200 characters")
+    func longName() async throws {
+        let b = try FleetHost("b", settings: "log-level: 5\n")
+        let channel = try b.channel(over: try b.connect())
+        let name = "a\n\u{1B}[2J" + String(repeating: "b", count: 5_000)
+        #expect(try channel.ask(.change(SettingsChange(["log-level": "7"]), by: name)) == .done)
+        let by = try await b.host.administrator.settingsHistory(limit: 1).first?.by?.name ?? ""
+        #expect(by.contains("bbb") && by.count <= 220 && !by.unicodeScalars.contains { $0.value < 32 }, "\(by)")
     }
 
     @Test("Each server looks at a change itself, and what it refuses is told; keys of one host are refused by it too")

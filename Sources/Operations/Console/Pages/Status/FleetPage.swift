@@ -111,7 +111,7 @@ struct FleetRow: Sendable {
         load = server.load.map { quantities.decimal($0 * 100) + "\u{A0}%" } ?? "–"
         allocations = server.allocations.map(quantities.number) ?? "–"
         roundTrip = best?.roundTrip.map { quantities.decimal($0 * 1000) + "\u{A0}ms" } ?? "–"
-        loss = isOwn ? "–" : best.map { quantities.decimal($0.loss * 100) + "\u{A0}%" } ?? "–"
+        loss = isOwn ? "–" : best?.loss.map { quantities.decimal($0 * 100) + "\u{A0}%" } ?? "–"
         clock = best?.clockDifference.map { Self.clock($0, quantities) } ?? "–"
         problem = FleetWords.problem(server, hasKey: hasKey, texts)
         let place = server.place
