@@ -88,7 +88,7 @@ public struct FleetTable: Sendable {
             TerminalText.oneLine(server.version ?? "-"), server.load.map { percent($0) } ?? "-",
             server.allocations.map(String.init) ?? "-",
             best?.roundTrip.map { String(format: "%.1f ms", $0 * 1000) } ?? "-",
-            server.kind == .own ? "-" : best.map { percent($0.loss) } ?? "-",
+            server.kind == .own ? "-" : best?.loss.map { percent($0) } ?? "-",
             best?.clockDifference.map { String(format: "%+.1f s", $0) } ?? "-",
         ]
     }

@@ -32,6 +32,7 @@ extension LiveServer {
         let key = loaded.withLock { $0.settings.clusterKey }
         return FleetPlaces(
             ownName: Self.hostName,
+            instance: cluster.instance,
             key: key,
             others: FleetFacts(cluster.link.findings).others,
             listening: plan.channelPlaces,
@@ -79,6 +80,7 @@ struct FleetFacts {
             return FleetPlaces.Other(
                 name: name(server),
                 addresses: links.map(\.entry.address),
+                instance: best.said.instance,
                 isAnswering: best.state.isAnswering
             )
         }
@@ -123,7 +125,7 @@ struct FleetFacts {
             address: "\(link.entry.address)",
             state: link.state.word,
             roundTrip: figures.roundTrip.map { Double($0) / 1_000_000 },
-            loss: Double(figures.loss) / 1000,
+            loss: figures.loss.map { Double($0) / 1000 },
             clockDifference: figures.clockDifference.map { Double($0) / 1000 },
             pings: figures.sent,
             pongs: figures.received,

@@ -231,7 +231,16 @@ extension MetricFacts {
                 unit: "ratio",
                 help: "The part of the last 60 heartbeats that the other server did not answer.",
                 samples: named.compactMap { name, server in
-                    server.best.map { Sample($0.loss, labels: [.init("peer", name)]) }
+                    server.best?.loss.map { Sample($0, labels: [.init("peer", name)]) }
+                }
+            ),
+            MetricFamily(
+                "stund_cluster_peer_clock_seconds",
+                .gauge,
+                unit: "seconds",
+                help: "How far the other server's clock is ahead of ours.",
+                samples: named.compactMap { name, server in
+                    server.best?.clockDifference.map { Sample($0, labels: [.init("peer", name)]) }
                 }
             ),
         ]

@@ -120,6 +120,15 @@ struct LiveHandOverTests {
         #expect(entries.count == 1)
         #expect(entries.first?.address == "127.0.0.2:\(pair.first.port1)", "\(entries)")
         #expect(entries.first?.remark?.contains("\(client.local.port)") == true, "\(entries)")
+        // Of all that was received and sent, heartbeats are left out: the request, its envelope there, and the answer.
+        let envelope = "\(pair.first.address())"
+        for (host, code, addresses) in [
+            (pair.first, 1006, ["\(client.local)"]), (pair.first, 1017, []), (pair.second, 1006, [envelope]),
+            (pair.second, 1017, ["\(client.local)"]),
+        ] {
+            query.code = code
+            #expect(try await host.server.log(query).entries.map(\.address) == addresses, "\(code)")
+        }
         let family = try await pair.first.server.metrics().first { $0.name == "stund_handed_over" }
         #expect(family?.samples.map(\.value) == [1, 0])
     }

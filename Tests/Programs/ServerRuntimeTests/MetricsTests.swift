@@ -21,7 +21,15 @@ struct MetricsTests {
                 name: "stun.example.org:3478",
                 kind: .peer,
                 state: last == 1 ? "healthy" : "lost",
-                addresses: [.init(address: "192.0.2.\(last):3478", state: "healthy", roundTrip: 0.25, loss: 0.5)]
+                addresses: [
+                    .init(
+                        address: "192.0.2.\(last):3478",
+                        state: "healthy",
+                        roundTrip: 0.25,
+                        loss: 0.5,
+                        clockDifference: -3
+                    )
+                ]
             )
         },
         store: (isReached: true, members: 3, allocations: 12),
@@ -66,6 +74,7 @@ struct MetricsTests {
         let second = "stun.example.org:3478 192.0.2.2:3478"
         #expect(values("stund_cluster_peer_up") == ["stun.example.org:3478": 1, second: 0])
         #expect(values("stund_cluster_peer_rtt_seconds") == ["stun.example.org:3478": 0.25, second: 0.25])
+        #expect(values("stund_cluster_peer_clock_seconds") == ["stun.example.org:3478": -3, second: -3])
         #expect(values("stund_cluster_peer_loss_ratio") == ["stun.example.org:3478": 0.5, second: 0.5])
     }
 
@@ -134,6 +143,10 @@ struct MetricsTests {
         for file in ["deploy/grafana-dashboard.json", "deploy/prometheus-rules.yml"] {
             let used = Set(try text(file).matches(of: /\b(?:stund|process)_[a-z_]+\b/).map { String($0.0) })
             #expect(used.count > 5 && used.subtracting(samples) == [], "\(file)")
+            let ofFleet: Set = [
+                "stund_cluster_peer_up", "stund_cluster_peer_clock_seconds", "stund_draining", "stund_redirects_total",
+            ]
+            #expect(used.isSuperset(of: ofFleet), "\(file)")
         }
     }
 
