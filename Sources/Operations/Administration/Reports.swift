@@ -77,6 +77,26 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// How workers ask the system for packets.
+    public struct Engine: Codable, Hashable, Sendable {
+        /// `io_uring` or `epoll`.
+        public var name: String
+        /// When a sleeping worker wakes up: `adaptive`, `low-latency` or `low-power`.
+        public var wakeUps: String
+        /// Why it is not io_uring, where the settings leave the choice.
+        public var reason: String?
+
+        /// Joins the parts.
+        public init(name: String, wakeUps: String, reason: String? = nil) {
+            self.name = name
+            self.wakeUps = wakeUps
+            self.reason = reason
+        }
+
+        /// All of it in a line.
+        public var sentence: String { "\(name), \(wakeUps) wake-ups" + (reason.map { "; \($0)" } ?? "") }
+    }
+
     /// The version of the program.
     public var version: String
     /// The process id.
@@ -91,6 +111,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var listeners: [String]
     /// The number of worker threads.
     public var workers: Int
+    /// How they ask the system for packets.
+    public var engine: Engine
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
     public var consoleURL: String?
     /// What the relay has; nil when it is off.
@@ -113,6 +135,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         stateFolder: String,
         listeners: [String],
         workers: Int,
+        engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
         consoleURL: String? = nil,
         relay: Relay? = nil,
         fleetStore: FleetStore? = nil,
@@ -127,6 +150,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.stateFolder = stateFolder
         self.listeners = listeners
         self.workers = workers
+        self.engine = engine
         self.consoleURL = consoleURL
         self.relay = relay
         self.fleetStore = fleetStore

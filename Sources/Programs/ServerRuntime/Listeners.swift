@@ -26,7 +26,7 @@ enum Listeners {
                 continue
             }
             do throws(SocketError) {
-                try UDPSocket.probe(socket.local)
+                try probe(socket.local)
                 planned.append(socket)
             } catch {
                 if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
@@ -61,6 +61,22 @@ enum Listeners {
             sets.append(set)
         }
         return sets
+    }
+
+    /// Fails when anybody holds the address.
+    ///
+    /// The system closes the sockets of a process that was killed while it used io_uring some moments after its end, so one
+    /// that is taken is tried again for a while.
+    private static func probe(_ local: SocketAddress) throws(SocketError) {
+        for _ in 0..<20 {
+            do throws(SocketError) {
+                return try UDPSocket.probe(local)
+            } catch {
+                guard error.isAddressInUse else { throw error }
+                SystemClock.sleep(nanoseconds: 25_000_000)
+            }
+        }
+        try UDPSocket.probe(local)
     }
 
     private static func refusal(_ socket: ListenPlan.Socket, _ error: SocketError) -> StartError {

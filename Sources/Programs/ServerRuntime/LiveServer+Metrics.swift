@@ -113,6 +113,24 @@ extension MetricFacts {
                 [("listener", totals.sendFailures), ("relay", totals.relaySendFailures)]
             ),
             requestDuration,
+        ] + gathering
+    }
+
+    private var gathering: [MetricFamily] {
+        [
+            MetricFamily(
+                "stund_gathered_packets",
+                .counter,
+                help: "Packets that came while a worker waited for several.",
+                samples: [Sample(Double(totals.gathering.packets), suffix: "_total")]
+            ),
+            MetricFamily(
+                "stund_gathering_seconds",
+                .counter,
+                unit: "seconds",
+                help: "What these packets waited for others, all of them together.",
+                samples: [Sample(Double(totals.gathering.nanoseconds) / 1_000_000_000, suffix: "_total")]
+            ),
         ]
     }
 

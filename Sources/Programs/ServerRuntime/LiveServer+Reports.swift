@@ -27,6 +27,7 @@ extension LiveServer {
             stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
+            engine: engine.status,
             consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: total.sessions),
             fleetStore: fleetStore?.status,
@@ -95,6 +96,7 @@ extension LiveServer {
 struct PoolTotals {
     private(set) var counters = Counters()
     private(set) var requestTimes = RequestTimes()
+    private(set) var gathering = GatheringDelay()
     private(set) var sendFailures: UInt64 = 0
     private(set) var relaySendFailures: UInt64 = 0
     private(set) var sessions = 0
@@ -105,6 +107,7 @@ struct PoolTotals {
         for report in reports {
             counters.add(report.counters)
             requestTimes.add(report.requestTimes)
+            gathering.add(report.gathering)
             sendFailures &+= report.sendFailures
             relaySendFailures &+= report.relaySendFailures
             sessions += report.sessionCount

@@ -32,6 +32,8 @@ struct WorkerReport: Sendable {
     let counters: Counters
     /// How long clients' datagrams took.
     let requestTimes: RequestTimes
+    /// What packets have waited for others.
+    let gathering: GatheringDelay
     /// Answers that the system refused to send.
     let sendFailures: UInt64
     /// Datagrams for peers that the system refused to send.

@@ -33,11 +33,14 @@ struct Worker: ~Copyable {
     private var nextHousekeeping: UInt64 = 0
     /// The clock, read once a turn.
     private var now = Instant.start
+    /// The clock before a wait.
+    private var clock: UInt64 = 0
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
     private var requestTimes = RequestTimes()
     private var moderation: WakeModeration
+    private var gatheringDelay = GatheringDelay()
     /// Datagrams read in this turn.
     private var turnDatagrams = 0
     /// Clients' datagrams in the batch, and when the first of them was read at the earliest.
@@ -92,10 +95,12 @@ struct Worker: ~Copyable {
 
     private mutating func turn() throws(SocketError) {
         let gathering = moderation.gathering
-        if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: gathering.nanoseconds) }
-        turnDatagrams = 0
-        try loop.wait(timeoutNanoseconds: sleep(), gathering: gathering)
+        let timeout = sleep()
+        let waitBegan = clock
+        if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: min(timeout, gathering.nanoseconds)) }
+        try loop.wait(timeoutNanoseconds: timeout, gathering: gathering)
         now = Instant(nanoseconds: SystemClock.monotonic())
+        turnDatagrams = 0
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         var index = 0
@@ -108,6 +113,8 @@ struct Worker: ~Copyable {
         tellEffects()
         events.endBatch()
         moderation.woke(for: turnDatagrams, now: now.nanoseconds)
+        guard let gathering else { return }
+        gatheringDelay.count(turnDatagrams, waited: min(now.nanoseconds &- waitBegan, gathering.nanoseconds))
     }
 
     /// When time demands something next.
@@ -115,9 +122,10 @@ struct Worker: ~Copyable {
         min(nextHousekeeping, server.nextDeadline?.nanoseconds ?? .max)
     }
 
-    private func sleep() -> UInt64 {
-        let now = SystemClock.monotonic()
-        return nextAdvance > now ? nextAdvance - now : 0
+    /// How long nothing but packets and messages is to be done, by the clock as it is now, which is kept in `clock`.
+    private mutating func sleep() -> UInt64 {
+        clock = SystemClock.monotonic()
+        return nextAdvance > clock ? nextAdvance - clock : 0
     }
 
     private mutating func advance() {
@@ -285,6 +293,7 @@ extension Worker {
         WorkerReport(
             counters: server.counters,
             requestTimes: requestTimes,
+            gathering: gatheringDelay,
             sendFailures: failures.listeners,
             relaySendFailures: failures.relays,
             sessionCount: server.sessionCount,

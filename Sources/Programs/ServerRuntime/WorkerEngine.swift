@@ -1,3 +1,4 @@
+import Administration
 import PacketEngine
 import ServerSettings
 
@@ -28,5 +29,11 @@ struct WorkerEngine: Sendable {
         if settings.engine == .ioUring, let refusal { throw .engine(refusal) }
         backend = refusal == nil ? .ioUring : .epoll
         reason = refusal ?? ""
+    }
+
+    /// What status and version page tell.
+    var status: ServerStatus.Engine {
+        let why = reason.isEmpty ? nil : "io_uring is not used: \(reason)"
+        return ServerStatus.Engine(name: backend.rawValue, wakeUps: mode.rawValue, reason: why)
     }
 }

@@ -285,7 +285,7 @@ struct StatusText {
             "stund \(status.version) runs as process \(status.pid) for \(HumanText.duration(status.uptime, parts: 4))",
             "settings file  \(status.settingsFile)",
             "state folder   \(status.stateFolder)",
-            "workers        \(status.workers)",
+            "workers        \(status.workers) by \(status.engine.sentence)",
         ]
         for (index, listener) in status.listeners.enumerated() {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
