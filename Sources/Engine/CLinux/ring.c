@@ -227,6 +227,20 @@ int clinux_ring_enter(struct clinux_ring *ring, int wait, uint32_t min_wait_us, 
     return errno == ETIME || errno == EINTR || errno == EBUSY || errno == EAGAIN ? 0 : -errno;
 }
 
+int clinux_ring_take_back(struct clinux_ring *ring, uint64_t *user_data) {
+    for (uint32_t i = __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE); i != ring->tail; i++) {
+        struct io_uring_sqe *sqe = &ring->sqes[i & ring->sq_mask];
+        if (sqe->opcode != IORING_OP_SEND && sqe->opcode != IORING_OP_SENDMSG) continue;
+        *user_data = sqe->user_data;
+        memset(sqe, 0, sizeof *sqe);
+        sqe->opcode = IORING_OP_NOP;
+        sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+        sqe->user_data = *user_data;
+        return 1;
+    }
+    return 0;
+}
+
 int clinux_ring_next(struct clinux_ring *ring, struct clinux_completion *out) {
     uint32_t head = *ring->cq_head;
     if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE)) return 0;

@@ -49,6 +49,11 @@ final class PacketRing {
 
     private struct Counts {
         var events = 0
+        /// How many of the events have been asked for.
+        var served = 0
+        /// The events that were there before completions were taken last: who asked for one of them has a copy, so no
+        /// arrival may be added to it.
+        var settled = 0
         var arrivals = 0
         var refused = 0
         /// Tells what one flush sent from what the next one does.
@@ -130,16 +135,24 @@ final class PacketRing {
 
     /// Waits, and lists what has happened; returns 0 or a negative error number.
     func wait(_ timeout: UInt64?, gathering: EventLoop.Gathering?) -> Int32 {
-        counts.events = 0
-        counts.arrivals = 0
+        keepUnserved()
         for index in polled.indices where !polled[index].isArmed { arm(index) }
         // What is there already is not waited for; but the kernel must be asked for what has come since.
-        let hasSome = unsafe clinux_ring_has_completions(ring) != 0
+        let hasSome = counts.events > 0 || unsafe clinux_ring_has_completions(ring) != 0
         let wanted = hasSome ? 0 : Int32(clamping: gathering?.datagrams ?? 1)
         let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
         let code = unsafe clinux_ring_enter(ring, wanted, pause, timeout ?? .max)
         reap()
         return code
+    }
+
+    /// Forgets the events of the last turn, but for those that its last flush has found.
+    private func keepUnserved() {
+        let left = counts.events &- counts.served
+        for index in 0..<left { unsafe events[index] = events[counts.served &+ index] }
+        counts.events = left
+        counts.served = 0
+        if left == 0 { counts.arrivals = 0 }
     }
 
     private func arm(_ index: Int) {
@@ -154,12 +167,14 @@ final class PacketRing {
     /// The `index`-th event.
     func event(_ index: Int) -> EventLoop.Ready {
         precondition(index >= 0 && index < counts.events, "only what wait returned can be asked for")
+        counts.served = max(counts.served, index &+ 1)
         return unsafe events[index]
     }
 
     /// Takes all completions that there is room for.
     private func reap() {
         var completion = clinux_completion()
+        counts.settled = counts.events
         while counts.events < Self.completions, counts.arrivals < Self.completions,
             unsafe clinux_ring_next(ring, &completion) == 1
         {
@@ -167,7 +182,7 @@ final class PacketRing {
             switch Kind(rawValue: completion.user_data >> Self.kindShift) {
             case .receive: received(completion, token: data)
             case .poll: becameReady(Int(truncatingIfNeeded: data))
-            case .send: wasRefused(completion, data)
+            case .send: refuse(data, -completion.result)
             case .cancel, nil: break
             }
         }
@@ -181,7 +196,7 @@ final class PacketRing {
             unsafe arrivals[counts.arrivals] = Arrival(buffer: number, bytes: bytes)
             counts.arrivals &+= 1
             let last = counts.events &- 1
-            if last >= 0, unsafe events[last].token == token, unsafe events[last].arrivals.upperBound == counts.arrivals &- 1 {
+            if last >= counts.settled, unsafe events[last].token == token, unsafe events[last].arrivals.upperBound == counts.arrivals &- 1 {
                 unsafe events[last].arrivals = events[last].arrivals.lowerBound..<counts.arrivals
                 unsafe events[last].hasEnded = hasEnded
                 return
@@ -201,9 +216,9 @@ final class PacketRing {
         append(.init(token: polled[index].token, isReadable: true, hasError: false))
     }
 
-    private func wasRefused(_ completion: clinux_completion, _ data: UInt64) {
+    private func refuse(_ data: UInt64, _ code: Int32) {
         guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < DatagramBatch.capacity else { return }
-        unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: -completion.result)
+        unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: code)
         counts.refused &+= 1
     }
 
@@ -262,6 +277,9 @@ final class PacketRing {
             _ = unsafe clinux_ring_enter(ring, -1, 0, 0)
             if unsafe clinux_ring_room(ring) == Self.requests { return }
         }
+        // What is to be sent lies in memory that is used again soon: it is sent in another way.
+        var data: UInt64 = 0
+        while unsafe clinux_ring_take_back(ring, &data) == 1 { refuse(data & Self.tokenMask, ENOBUFS) }
     }
 
     /// Makes all requests known, and lets the kernel finish what it has put off: a socket that is cancelled is let go only

@@ -41,7 +41,7 @@ final class ServerUnderTest {
     }
 
     private static func start(_ file: URL) throws -> LiveServer {
-        let sources = SettingsSources(file: file.path)
+        let sources = Self.sources(file)
         return try LiveServer(
             try Settings.load(from: sources),
             from: sources,
@@ -52,7 +52,13 @@ final class ServerUnderTest {
     }
 
     /// Where its settings come from.
-    var sources: SettingsSources { SettingsSources(file: file.path) }
+    var sources: SettingsSources { Self.sources(file) }
+
+    /// Scripts/test runs these tests once more with the other engine.
+    private static func sources(_ file: URL) -> SettingsSources {
+        let environment = ProcessInfo.processInfo.environment.filter { $0.key == "STUND_ENGINE" }
+        return SettingsSources(file: file.path, environment: environment)
+    }
 
     /// The SQLite file of users and secrets.
     var database: String { StatePaths.database(in: file.path + ".d") }

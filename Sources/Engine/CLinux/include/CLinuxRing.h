@@ -68,6 +68,9 @@ void clinux_ring_send_message(struct clinux_ring *ring, int fd, const struct msg
 // also when the time was up or a signal came, or a negative error number.
 int clinux_ring_enter(struct clinux_ring *ring, int wait, uint32_t min_wait_us, uint64_t timeout_ns);
 
+// Takes back a request to send that clinux_ring_enter has left. Returns 1 and its user data, or 0 when there is none.
+int clinux_ring_take_back(struct clinux_ring *ring, uint64_t *user_data);
+
 // Takes the next completion. Returns 1, or 0 when there is none.
 int clinux_ring_next(struct clinux_ring *ring, struct clinux_completion *out);
 // Whether there is one.
