@@ -138,7 +138,7 @@ final class PacketRing {
         keepUnserved()
         for index in polled.indices where !polled[index].isArmed { arm(index) }
         // What is there already is not waited for; but the kernel must be asked for what has come since.
-        let hasSome = counts.events > 0 || unsafe clinux_ring_has_completions(ring) != 0
+        let hasSome = unsafe counts.events > 0 || clinux_ring_has_completions(ring) != 0
         let wanted = hasSome ? 0 : Int32(clamping: gathering?.datagrams ?? 1)
         let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
         let code = unsafe clinux_ring_enter(ring, wanted, pause, timeout ?? .max)
