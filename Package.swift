@@ -69,6 +69,12 @@ let package = Package(
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "ClientCore",
+            dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
+            path: "Sources/Core/ClientCore",
+            swiftSettings: lifetimes
+        ),
         // Engine: how bytes move.
         .systemLibrary(
             name: "COpenSSL",
@@ -222,6 +228,22 @@ let package = Package(
             path: "Sources/Programs/stund",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "ClientRuntime",
+            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "Addresses"],
+            path: "Sources/Programs/ClientRuntime",
+            swiftSettings: lifetimes
+        ),
+        .executableTarget(
+            name: "stun",
+            dependencies: [
+                "ClientRuntime",
+                "Addresses",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Programs/stun",
+            swiftSettings: swiftSettings
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
@@ -260,6 +282,12 @@ let package = Package(
                 "ServerCore", "ClusterCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures",
             ],
             path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ClientCoreTests",
+            dependencies: ["ClientCore", "STUNCodec", "Addresses", "WireFixtures"],
+            path: "Tests/Core/ClientCoreTests",
             swiftSettings: lifetimes
         ),
         // Sockets of the tests, independent of the code under test.
@@ -368,6 +396,12 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "ClientRuntimeTests",
+            dependencies: ["ClientRuntime", "PacketEngine", "Addresses", "WireFixtures"],
+            path: "Tests/Programs/ClientRuntimeTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "stundTests",
             dependencies: [
                 "stund",
@@ -385,7 +419,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund", "TestNames"],
+            dependencies: ["stund", "stun", "TestNames"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),
