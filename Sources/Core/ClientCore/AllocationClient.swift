@@ -44,6 +44,12 @@ public struct AllocationClient: Sendable {
         public let method: Method
         /// What came of it.
         public let cause: Cause
+
+        /// Joins the two.
+        public init(method: Method, cause: Cause) {
+            self.method = method
+            self.cause = cause
+        }
     }
 
     /// What can come of a request but success.

@@ -35,7 +35,7 @@ struct LoadPayload: Equatable, Sendable {
 
     /// What the last four bytes of a datagram of this size are.
     private func check(size: Int) -> UInt32 {
-        UInt32(truncatingIfNeeded: mixed(UInt64(flow) << 40 ^ number << 16 ^ UInt64(size)))
+        UInt32(truncatingIfNeeded: mixed(mixed(UInt64(flow) << 32 | UInt64(size)) ^ number))
     }
 
     /// Writes it over `size` bytes from `offset` on; what lies between stays as it is.
