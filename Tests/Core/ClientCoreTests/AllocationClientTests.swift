@@ -49,8 +49,12 @@ struct AllocationClientTests {
         #expect(paper.now == 39_500_000_000)
     }
 
-    @Test("A stale nonce is replaced, and the request goes on", arguments: [UInt16(8), 9, 4])
-    func staleNonce(at method: UInt16) throws {
+    @Test(
+        "A stale nonce is replaced, and the request goes on",
+        arguments: [UInt16(8), 9, 4],
+        ["second-nonce, and longer", "n"]
+    )
+    func staleNonce(at method: UInt16, nonce: String) throws {
         var server = ServerOnPaper()
         var paper = ClientOnPaper()
         var step = paper.client.allocate(at: 0)
@@ -59,7 +63,7 @@ struct AllocationClientTests {
             let request = paper.request
             let type = UInt16(request[0]) << 8 | UInt16(request[1])
             // The server changes its mind just before that method comes for the first time.
-            if type == method, !seen.contains(method) { server.nonce = Array("second-nonce, and longer".utf8) }
+            if type == method, !seen.contains(method) { server.nonce = Array(nonce.utf8) }
             seen.append(type)
             step = paper.take(try server.answer(request))
             if step == .finished, paper.client.state == .ready { step = paper.client.release(at: 0) }
@@ -152,6 +156,20 @@ struct DisbeliefTests {
         for count in 0..<answer.count { #expect(paper.take(Array(answer[..<count])) == .wait) }
         #expect(paper.take(paper.request) == .wait)
         #expect(paper.client.state == .allocating)
+        // It is not the signature that tells them apart.
+        #expect(paper.client.unproven == 0)
+    }
+
+    @Test("The answer to the request before comes twice, and is passed over")
+    func answeredBefore() throws {
+        var server = ServerOnPaper()
+        var paper = ClientOnPaper()
+        #expect(paper.client.allocate(at: 0) == .send)
+        let challenge = try server.answer(paper.request)
+        #expect(paper.take(challenge) == .send)
+        let request = paper.request
+        #expect(paper.take(challenge) == .wait)
+        #expect(paper.request == request)
     }
 
     @Test("A success without a relayed address is wrong")

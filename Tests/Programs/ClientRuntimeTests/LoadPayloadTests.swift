@@ -32,6 +32,12 @@ struct LoadPayloadTests {
         #expect(read(bytes + [0]) == nil)
     }
 
+    @Test("One that lacks bytes in its middle is none")
+    func hole() {
+        let bytes = written(payload, size: 64)
+        for count in 1...28 { #expect(read(Array(bytes[..<32] + bytes[(32 + count)...])) == nil) }
+    }
+
     @Test("One bit that is changed in its mark, flow, number or end makes it none")
     func changedBits() {
         let bytes = written(payload, size: 64)
