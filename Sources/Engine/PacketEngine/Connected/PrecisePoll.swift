@@ -1,4 +1,4 @@
-// Unsafe: epoll_pwait2 fills an array through a pointer.
+// Unsafe: epoll fills an array through a pointer.
 
 import CLinux
 import Glibc
@@ -39,11 +39,7 @@ public struct PrecisePoll: ~Copyable {
     ///
     /// An error counts as the time's end: the next turn finds it at the socket itself.
     public mutating func wait(nanoseconds: UInt64) -> Int {
-        var time = timespec(
-            tv_sec: Int(clamping: nanoseconds / 1_000_000_000),
-            tv_nsec: Int(clamping: nanoseconds % 1_000_000_000)
-        )
-        let count = unsafe epoll_pwait2(descriptor, events, Int32(Self.capacity), &time, nil)
+        let count = unsafe clinux_epoll_wait(descriptor, events, Int32(Self.capacity), nanoseconds)
         return max(Int(count), 0)
     }
 
