@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "STUNAuthentication", targets: ["STUNAuthentication"]),
         .library(name: "ClusterCore", targets: ["ClusterCore"]),
         .library(name: "ServerCore", targets: ["ServerCore"]),
+        .library(name: "Administration", targets: ["Administration"]),
     ],
     dependencies: [
         // No traits: the settings file is parsed once, by Yams (see SettingsDocument.swift).
@@ -408,6 +409,7 @@ let package = Package(
                 "NameService",
                 "Addresses",
                 "AccountStore",
+                "ClusterStore",
                 "Administration",
                 "STUNAuthentication",
                 "ServerSettings",

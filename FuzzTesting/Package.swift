@@ -23,7 +23,15 @@ let fuzzers: [Target] =
             dependencies: ["FuzzTargets"],
             swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]
         )
-    }
+    } + [
+        // Not among FuzzTargets, so that their tests need not build all that the fleet's connection stands on: its one file
+        // is a link to that of AdministrationTests, which replay its corpus.
+        .executableTarget(
+            name: "fuzz-fleet",
+            dependencies: [.product(name: "Administration", package: "stund")],
+            swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]
+        )
+    ]
 
 let package = Package(
     name: "FuzzTesting",

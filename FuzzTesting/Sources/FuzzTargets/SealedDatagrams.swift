@@ -14,7 +14,7 @@ public func sealedDatagrams(_ bytes: [UInt8]) throws(Violation) {
     let rest = Array(bytes.dropFirst())
     switch (bytes.first ?? 0) & 3 {
     case 0: try Fleet.refuses(rest)
-    case 1: try Fleet.takes(Fleet.tagged(rest, by: Fleet.handOver))
+    case 1: try Fleet.takes(Fleet.tagged(rest, by: Fleet.handOver, for: Fleet.own))
     case 2: try Fleet.takes(Fleet.tagged(rest, by: Fleet.heartbeat))
     default: try Fleet.carries(Array(rest.dropFirst()), flags: rest.first ?? 0)
     }
@@ -46,12 +46,14 @@ private enum Fleet {
     }()
 
     /// A sealed datagram with a right tag, whatever follows it.
-    static func tagged(_ sealed: [UInt8], by key: SealingKey) -> [UInt8] {
-        let tag = key.tag(of: sealed.raw)
-        let numbers = [tag.high, tag.low].flatMap { number in
-            (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(56 - 8 * $0)) }
-        }
-        return [0xC5, 0x53, 0x54, 0x44] + numbers + sealed
+    static func tagged(_ sealed: [UInt8], by key: SealingKey, for receiver: UInt64? = nil) -> [UInt8] {
+        let text = (receiver.map(bytes) ?? []) + sealed
+        let tag = key.tag(of: text.raw)
+        return [0xC5, 0x53, 0x54, 0x44] + bytes(tag.high) + bytes(tag.low) + sealed
+    }
+
+    static func bytes(_ number: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(56 - 8 * $0)) }
     }
 
     static func open(
@@ -145,7 +147,7 @@ private enum Fleet {
         let (isSealed, datagram) = withPacket(request, headroom: Packet.headroom, capacity: request.count + 18) {
             packet in
             var sender = HandOver.Sender(instance: 5, seed: later())
-            return handOver.seal(&packet, from: &sender, at: time, with: key)
+            return handOver.seal(&packet, from: &sender, for: own, at: time, with: key)
         }
         try Violation.unless(isSealed, "no room for an envelope")
         let opened = open(datagram, at: later())

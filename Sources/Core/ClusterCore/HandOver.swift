@@ -53,9 +53,12 @@ public struct HandOver: Equatable, Sendable {
     private static var v6Flag: UInt8 { 2 }
 
     /// Puts the envelope around the request; false, and nothing done, when there is no room or the families differ.
+    ///
+    /// - `receiver`: the `ServerState.instance` of the server that it is for: no other one opens it.
     public func seal(
         _ packet: inout Packet,
         from sender: inout Sender,
+        for receiver: UInt64,
         at unixMilliseconds: UInt64,
         with key: ClusterKey
     ) -> Bool {
@@ -76,7 +79,7 @@ public struct HandOver: Equatable, Sendable {
             number: sender.next()
         ).write(to: &packet)
         Self.write(client, to: &packet, at: SealedDatagram.headLength)
-        SealedDatagram.seal(&packet, with: key.handOver)
+        SealedDatagram.seal(&packet, with: key.handOver, for: receiver)
         return true
     }
 
@@ -108,7 +111,7 @@ public struct HandOver: Equatable, Sendable {
         remembering filter: ReplayFilter
     ) throws(SealedDatagramError) -> HandOver {
         guard SealedDatagram.claimedKind(packet.bytes) == .handOver else { throw .notOurs }
-        let tag = try SealedDatagram.checkedTag(packet.bytes, with: key.handOver)
+        let tag = try SealedDatagram.checkedTag(&packet, with: key.handOver, for: receiver.instance)
         guard let head = SealedDatagram.Head(packet.bytes), head.flags & ~(secondPortFlag | v6Flag) == 0 else {
             throw .malformed
         }

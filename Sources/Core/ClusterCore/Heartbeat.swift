@@ -1,3 +1,4 @@
+internal import STUNAuthentication
 public import STUNCodec
 
 /// How servers of a fleet ask each other how they are: a sealed ping, and a sealed pong of the same length.
@@ -24,6 +25,17 @@ public enum Heartbeat {
         public var age: Int64
         /// Whether the clocks agree well enough.
         public var isFresh: Bool
+        /// Its tag, by which a filter knows it again.
+        var tagHigh: UInt64
+        var tagLow: UInt64
+
+        /// Whether a filter remembers that it was answered; else the filter remembers it now, if it has room.
+        ///
+        /// One that finds no room is answered: the worst is a pong that nobody waits for, while a server that is not
+        /// answered is lost.
+        public func isKnown(to filter: ReplayFilter, at monotonicNanoseconds: UInt64) -> Bool {
+            filter.admit(tagHigh, tagLow, at: monotonicNanoseconds) == .known
+        }
     }
 
     /// A pong as the one who asked reads it.
@@ -59,13 +71,15 @@ public enum Heartbeat {
         at unixMilliseconds: UInt64,
         with key: ClusterKey
     ) throws(SealedDatagramError) -> Ping {
-        let head = try read(.ping, bytes, with: key)
+        let (head, tag) = try read(.ping, bytes, with: key)
         guard head.flags == 0 else { throw .malformed }
         return Ping(
             id: head.number,
             instance: head.instance,
             age: head.age(at: unixMilliseconds),
-            isFresh: head.isFresh(at: unixMilliseconds)
+            isFresh: head.isFresh(at: unixMilliseconds),
+            tagHigh: tag.high,
+            tagLow: tag.low
         )
     }
 
@@ -97,7 +111,7 @@ public enum Heartbeat {
 
     /// Reads a pong; the caller compares its number with those it has sent.
     public static func readPong(_ bytes: RawSpan, with key: ClusterKey) throws(SealedDatagramError) -> Pong {
-        let head = try read(.pong, bytes, with: key)
+        let (head, _) = try read(.pong, bytes, with: key)
         guard head.flags & ~(drainingFlag | staleFlag) == 0 else { throw .malformed }
         var state = ServerState()
         state.instance = head.instance
@@ -118,10 +132,10 @@ public enum Heartbeat {
         _ kind: SealedDatagram.Kind,
         _ bytes: RawSpan,
         with key: ClusterKey
-    ) throws(SealedDatagramError) -> SealedDatagram.Head {
+    ) throws(SealedDatagramError) -> (head: SealedDatagram.Head, tag: SealingTag) {
         guard SealedDatagram.claimedKind(bytes) == kind, bytes.byteCount == length else { throw .notOurs }
-        _ = try SealedDatagram.checkedTag(bytes, with: key.heartbeat)
+        let tag = try SealedDatagram.checkedTag(bytes, with: key.heartbeat)
         guard let head = SealedDatagram.Head(bytes) else { throw .malformed }
-        return head
+        return (head, tag)
     }
 }

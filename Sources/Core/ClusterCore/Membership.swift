@@ -40,12 +40,15 @@ public struct Membership: Sendable {
         public var unixMilliseconds: Int64?
         /// What it says of itself.
         public var state: ServerState
+        /// Whether it finds our clock too far from its own: it would take no hand-over.
+        public var foundStale: Bool
 
         /// Joins the parts.
-        public init(sequence: UInt64, unixMilliseconds: Int64?, state: ServerState) {
+        public init(sequence: UInt64, unixMilliseconds: Int64?, state: ServerState, foundStale: Bool = false) {
             self.sequence = sequence
             self.unixMilliseconds = unixMilliseconds
             self.state = state
+            self.foundStale = foundStale
         }
     }
 

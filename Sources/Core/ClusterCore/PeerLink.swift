@@ -44,8 +44,10 @@ public struct PeerFigures: Sendable, Equatable {
     public var received: UInt64 = 0
     /// The round trip in microseconds, smoothed as TCP's is (RFC 6298 section 2); nil before the first pong.
     public var roundTrip: UInt64?
-    /// How many of the last 60 pings were not answered, in thousandths.
-    public var loss: UInt16 = 0
+    /// How many of the last 60 pings were not answered, in thousandths; nil while there were too few to say so.
+    ///
+    /// Those before the first pong do not count, since perhaps nobody was there yet, unless no pong comes at all.
+    public var loss: UInt16?
     /// Milliseconds that its clock is ahead of ours; nil where that is not known.
     public var clockDifference: Int64?
 }
@@ -57,8 +59,14 @@ public struct PeerLink: Sendable, Equatable {
     /// The difference of clocks from which on nothing can be handed over, in milliseconds: what is sealed is good for as
     /// long.
     public static let clockLimit: Int64 = 5_000
-    /// How many pings the loss is counted over.
+    /// How many pings the loss is counted over, and how many it takes at least.
     static let lossWindow = 60
+    static let fewestForLoss = 3
+    /// The first pings to a server that has not answered yet: servers that start together find each other at once.
+    static let quickPings: UInt64 = 20
+    static let quickPeriod: UInt64 = 100_000
+    /// More pings than can be under way: 20 quick ones, and three.
+    private static let mostPending = 32
 
     /// Whose address it is.
     public internal(set) var entry: Membership.Entry
@@ -83,6 +91,10 @@ public struct PeerLink: Sendable, Equatable {
     /// A bit for each of the last pings, the newest lowest; set when it was answered.
     private var answered: UInt64 = 0
     private var nextPing: UInt64
+    /// The first ping that counts for the loss: the first one that was answered.
+    private var firstCounted: UInt64 = 1
+    /// Whether the server found our clock too far from its own when it answered last.
+    private var foundStale = false
     /// When it was heard last, or when asking began.
     private var heardAt: UInt64
     /// The instance that `advance` saw last; 0 before the first.
@@ -95,7 +107,10 @@ public struct PeerLink: Sendable, Equatable {
     }
 
     /// From one ping to the next: foreign servers are not ours to load.
-    var period: UInt64 { entry.kind == .sealed ? 1_000_000 : 2_000_000 }
+    var period: UInt64 {
+        guard entry.kind == .sealed else { return 2_000_000 }
+        return figures.received == 0 && figures.sent < Self.quickPings ? Self.quickPeriod : 1_000_000
+    }
 
     /// The time after which silence is a fault: three pings.
     var patience: UInt64 { entry.kind == .sealed ? Self.patience : 6_000_000 }
@@ -108,15 +123,17 @@ public struct PeerLink: Sendable, Equatable {
     }
 
     mutating func send(_ sequence: UInt64, at now: UInt64, unixMilliseconds: Int64) {
+        figures.sent &+= 1
         // In step, unless the owner was held up for longer: then no flood makes up for it.
         nextPing = nextPing &+ period > now ? nextPing &+ period : now &+ period
-        figures.sent &+= 1
         answered <<= 1
         pending.append(
             Pending(sequence: sequence, ordinal: figures.sent, sentAt: now, unixMilliseconds: unixMilliseconds)
         )
-        if pending.count > 4 { pending.removeFirst() }
-        count()
+        let patience = patience
+        pending.removeAll { now &- $0.sentAt > patience }
+        if pending.count > Self.mostPending { pending.removeFirst() }
+        count(at: now)
     }
 
     /// Takes a pong; false when it answers no ping of the last seconds, or one that is answered already.
@@ -127,6 +144,8 @@ public struct PeerLink: Sendable, Equatable {
         let roundTrip = now &- ping.sentAt
         heardAt = now
         said = pong.state
+        foundStale = pong.foundStale
+        if figures.received == 0 { firstCounted = ping.ordinal }
         figures.received &+= 1
         // Those sent later have lower bits.
         answered |= 1 << (figures.sent &- ping.ordinal)
@@ -136,7 +155,7 @@ public struct PeerLink: Sendable, Equatable {
             let ours = ping.unixMilliseconds &+ Int64(clamping: roundTrip / 2_000)
             return time &- ours
         }
-        count()
+        count(at: now)
         return true
     }
 
@@ -145,6 +164,7 @@ public struct PeerLink: Sendable, Equatable {
     mutating func advance(to now: UInt64, instance: UInt64) -> Bool? {
         let before = state
         state = state(at: now, instance: instance)
+        count(at: now)
         let isRestart = state.isAnswering && toldInstance != 0 && said.instance != toldInstance
         if state.isAnswering { toldInstance = said.instance }
         return isRestart || !state.isLike(before) ? isRestart : nil
@@ -157,17 +177,18 @@ public struct PeerLink: Sendable, Equatable {
         }
         guard figures.received > 0 else { return .unknown }
         if entry.kind == .sealed, said.instance == instance { return .itself }
-        if let difference = figures.clockDifference, difference.magnitude > UInt64(Self.clockLimit) {
+        if let difference = figures.clockDifference, foundStale || difference.magnitude > UInt64(Self.clockLimit) {
             return .clockDiffers(by: difference)
         }
         return said.isDraining ? .draining : .healthy
     }
 
     /// Counts the loss; the newest ping may still be under way, and counts when the next one is sent.
-    private mutating func count() {
-        let counted = Int(clamping: min(figures.sent &- 1, UInt64(Self.lossWindow)))
-        guard counted > 0 else {
-            figures.loss = 0
+    private mutating func count(at now: UInt64) {
+        let due = figures.sent > firstCounted ? figures.sent &- firstCounted : 0
+        let counted = Int(clamping: min(due, UInt64(Self.lossWindow)))
+        guard counted >= Self.fewestForLoss, figures.received > 0 || now &- heardAt >= patience else {
+            figures.loss = nil
             return
         }
         let mask = ((1 as UInt64) << UInt64(counted)) &- 1

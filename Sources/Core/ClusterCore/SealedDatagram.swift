@@ -7,7 +7,8 @@ public import STUNCodec
 /// | C5 "STD" | tag: 16 bytes | kind | flags | Unix ms: 6 bytes | instance: 8 bytes | number: 8 bytes | ... |
 ///   0          4               20     21      22                 28                  36                44
 /// ```
-/// The tag covers all that follows it. The first byte can begin neither STUN nor ChannelData nor what RFC 7983 tells apart
+/// The tag covers all that follows it, and that of a hand-over also the start of the process that it is for: who records one
+/// cannot have it answered by the other servers as well, nor by one that has forgotten what it took. The first byte can begin neither STUN nor ChannelData nor what RFC 7983 tells apart
 /// on a shared port, and the ports are those of STUN, so a fleet opens no other port for it.
 public enum SealedDatagram {
     /// What a sealed datagram is.
@@ -28,6 +29,16 @@ public enum SealedDatagram {
     public static func isMeant(_ bytes: RawSpan) -> Bool {
         bytes.byteCount >= headLength && bytes.uint32(at: 0) == magic
     }
+
+    /// Whether a datagram claims to be a ping or a pong, of which there is one each second for each other server.
+    @inlinable
+    public static func isHeartbeat(_ bytes: RawSpan) -> Bool {
+        guard isMeant(bytes) else { return false }
+        return bytes.uint8(at: 20) == Kind.ping.rawValue || bytes.uint8(at: 20) == Kind.pong.rawValue
+    }
+
+    /// The sender's start that a datagram claims, before its tag is looked at.
+    public static func claimedInstance(_ bytes: RawSpan) -> UInt64? { isMeant(bytes) ? bytes.uint64(at: 28) : nil }
 
     /// The kind that a datagram claims to be, before its tag is looked at.
     public static func claimedKind(_ bytes: RawSpan) -> Kind? {
@@ -88,9 +99,41 @@ public enum SealedDatagram {
 
     /// Writes the tag of a packet whose every other byte is written.
     static func seal(_ packet: inout Packet, with key: SealingKey) {
-        let tag = key.tag(of: packet.bytes.extracting(sealedOffset..<packet.count))
+        write(key.tag(of: packet.bytes.extracting(sealedOffset..<packet.count)), to: &packet)
+    }
+
+    /// The same for one receiver alone, by its `ServerState.instance`.
+    static func seal(_ packet: inout Packet, with key: SealingKey, for receiver: UInt64) {
+        write(tag(of: &packet, with: key, for: receiver), to: &packet)
+    }
+
+    private static func write(_ tag: SealingTag, to packet: inout Packet) {
         packet.write(tag.high, at: tagOffset)
         packet.write(tag.low, at: tagOffset &+ 8)
+    }
+
+    /// The tag for a receiver, whose number stands before what is sealed in the meantime: where the tag's second half is.
+    private static func tag(of packet: inout Packet, with key: SealingKey, for receiver: UInt64) -> SealingTag {
+        let place = tagOffset &+ 8
+        let before = packet.bytes.uint64(at: place)
+        packet.write(receiver, at: place)
+        let tag = key.tag(of: packet.bytes.extracting(place..<packet.count))
+        packet.write(before, at: place)
+        return tag
+    }
+
+    /// The tag of a datagram for a receiver, when it is right; the packet is as before.
+    static func checkedTag(
+        _ packet: inout Packet,
+        with key: SealingKey,
+        for receiver: UInt64
+    ) throws(SealedDatagramError) -> SealingTag {
+        guard isMeant(packet.bytes) else { throw .notOurs }
+        let right = tag(of: &packet, with: key, for: receiver)
+        guard right.isEqual(packet.bytes.uint64(at: tagOffset), packet.bytes.uint64(at: tagOffset &+ 8)) else {
+            throw .forged
+        }
+        return right
     }
 
     /// The tag of a datagram, when it is right.
@@ -106,7 +149,8 @@ public enum SealedDatagram {
 public enum SealedDatagramError: Error, Equatable, Sendable {
     /// It does not begin like one, or is of another kind.
     case notOurs
-    /// Its tag is not of this key: forged, changed on its way, or of a server with another `cluster-key`.
+    /// Its tag is not of this key, or not for this server: forged, changed on its way, of a server with another
+    /// `cluster-key`, or for a start of the process before this one.
     case forged
     /// It has a right tag and cannot be read: of a later version.
     case malformed

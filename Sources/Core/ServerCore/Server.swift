@@ -96,7 +96,9 @@ public struct Server: Sendable {
             }
             return relayChannelData(&packet, from: flow, now: now, ports: ports)
         case .notSTUN:
-            if SealedDatagram.isMeant(packet.bytes), let trust = cluster?.trust {
+            if SealedDatagram.isMeant(packet.bytes) {
+                // No error of a client: another server may ask before this worker has heard of any.
+                guard let trust = cluster?.trust else { return drop(.clusterStranger) }
                 return receiveSealed(&packet, with: trust, from: flow, now: now)
             }
             return drop(.notSTUN, from: flow, now: now)

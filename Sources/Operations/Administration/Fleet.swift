@@ -3,9 +3,9 @@ import ServerSettings
 /// What servers of a fleet show and change together, asked from one of them.
 public struct Fleet: Sendable {
     /// The most rows that one page shows, and that are asked of each server.
-    static let mostRows = 1000
+    public static let mostRows = 1000
 
-    private let server: any RunningServer
+    let server: any RunningServer
     private let patience: Duration
 
     /// The fleet of a server.
@@ -115,16 +115,17 @@ public struct Fleet: Sendable {
         }
     }
 
-    /// The sources of all servers together; servers that do not answer in time are named.
-    public func statistics(_ query: StatisticsQuery) async throws -> Statistics {
+    /// The sources of all servers together, or of those that `name` means; servers that do not answer in time are named.
+    public func statistics(_ query: StatisticsQuery, of name: String? = nil) async throws -> Statistics {
+        let meant = try meant(by: name)
         let (wanted, range) = Self.bounded(offset: query.offset, limit: query.limit)
         var asked = query
         (asked.offset, asked.limit) = (0, wanted)
-        let own = try await server.statistics(asked)
-        let (answers, missing) = await ask(.ask(.statistics(asked))) { answer in
+        let own = meant.own ? [(meant.ownName, try await server.statistics(asked))] : []
+        let (answers, missing) = await ask(meant.others, .ask(.statistics(asked))) { answer in
             if case .statistics(let report) = answer { report } else { nil }
         }
-        let all = [(server.fleetPlaces.ownName, own)] + answers
+        let all = own + answers
         let rows = all.flatMap { name, report in report.rows.map { Statistics.Row(server: name, row: $0) } }
         let sorted = rows.sorted { query.isReversed ? query.isBefore($1.row, $0.row) : query.isBefore($0.row, $1.row) }
         return Statistics(
@@ -135,16 +136,17 @@ public struct Fleet: Sendable {
         )
     }
 
-    /// The sessions of all servers together; servers that do not answer in time are named.
-    public func sessions(_ query: SessionsQuery) async throws -> Sessions {
+    /// The sessions of all servers together, or of those that `name` means; servers that do not answer in time are named.
+    public func sessions(_ query: SessionsQuery, of name: String? = nil) async throws -> Sessions {
+        let meant = try meant(by: name)
         let (wanted, range) = Self.bounded(offset: query.offset, limit: query.limit)
         var asked = query
         (asked.offset, asked.limit) = (0, wanted)
-        let own = try await server.sessions(asked)
-        let (answers, missing) = await ask(.ask(.sessions(asked))) { answer in
+        let own = meant.own ? [(meant.ownName, try await server.sessions(asked))] : []
+        let (answers, missing) = await ask(meant.others, .ask(.sessions(asked))) { answer in
             if case .sessions(let report) = answer { report } else { nil }
         }
-        let all = [(server.fleetPlaces.ownName, own)] + answers
+        let all = own + answers
         let rows = all.flatMap { name, report in report.rows.map { Sessions.Row(server: name, row: $0) } }
         let sorted = rows.sorted { query.isReversed ? query.isBefore($1.row, $0.row) : query.isBefore($0.row, $1.row) }
         return Sessions(
@@ -161,12 +163,30 @@ public struct Fleet: Sendable {
     public func apply(_ change: SettingsChange, by person: Operator) async -> [Outcome] {
         let shared = change.values.filter { Settings.key(named: $0.key)?.isOfOneHost == false }
         guard !shared.isEmpty else { return [] }
-        let name = "\(person.name) on \(server.fleetPlaces.ownName)"
-        let (done, missing) = await ask(.change(SettingsChange(shared), by: name)) { answer in
+        let places = server.fleetPlaces
+        let request = FleetRequest.change(SettingsChange(shared), by: Self.name(person, places))
+        let (done, missing) = await ask(places.others, request) { answer in
             if case .done = answer { true } else { nil }
         }
         return done.map { Outcome(server: $0.0, problem: nil) }
             + missing.map { Outcome(server: $0.server, problem: $0.reason) }
+    }
+
+    /// Has another server take no new allocations, or with nil take them again.
+    func drain(_ order: DrainOrder?, _ other: FleetPlaces.Other, by person: Operator) async throws -> DrainReport {
+        let request = FleetRequest.drain(order, by: Self.name(person, server.fleetPlaces))
+        let (answers, missing) = await ask([other], request) { answer in
+            if case .drain(let report) = answer { report } else { nil }
+        }
+        guard let report = answers.first?.1 else {
+            throw AdministrationError("\(other.name): \(missing.first?.reason ?? "it is not asked")")
+        }
+        return report
+    }
+
+    /// Whom another server takes down as the one who wanted something.
+    private static func name(_ person: Operator, _ places: FleetPlaces) -> String {
+        "\(person.name) on \(places.ownName)"
     }
 
     /// How many rows to ask each server for, and which of all to show then.
@@ -176,20 +196,21 @@ public struct Fleet: Sendable {
         return (end, offset..<end)
     }
 
-    /// Asks all others at once.
+    /// Asks others at once.
     private func ask<Answer: Sendable>(
+        _ others: [FleetPlaces.Other],
         _ request: FleetRequest,
         _ read: @escaping @Sendable (ControlAnswer) -> Answer?
     ) async -> (answers: [(String, Answer)], missing: [Missing]) {
         let places = server.fleetPlaces
         guard let key = places.key else {
-            return ([], places.others.map { Missing(server: $0.name, reason: "cluster-key is not set") })
+            return ([], others.map { Missing(server: $0.name, reason: "cluster-key is not set") })
         }
         var client = FleetClient(key: key, asking: places.asking)
         client.patience = patience
         let asking = client
         return await withTaskGroup(of: (Int, Result<ControlAnswer, FleetFailure>).self) { group in
-            for (index, other) in places.others.enumerated() {
+            for (index, other) in others.enumerated() {
                 group.addTask {
                     guard other.isAnswering else {
                         return (index, .failure(FleetFailure("it does not answer heartbeats")))
@@ -201,7 +222,7 @@ public struct Fleet: Sendable {
             for await (index, result) in group { results[index] = result }
             var answers: [(String, Answer)] = []
             var missing: [Missing] = []
-            for (index, other) in places.others.enumerated() {
+            for (index, other) in others.enumerated() {
                 switch results[index] {
                 case .success(let answer):
                     if let answer = read(answer) {

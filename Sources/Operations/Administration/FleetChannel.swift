@@ -6,8 +6,9 @@ import Glibc
 /// client: C5 "STF" 01, 32 random bytes          server: C5 "STF" 01, 32 random bytes
 /// both:   frames of | length: 4 bytes | AES-256-GCM of the text, with its tag |
 /// ```
-/// The keys, one for each direction, follow from the cluster key and both random parts, so a recorded connection is of
-/// no use to anybody. Each side's first frame proves that it has the cluster key; nothing is asked or answered before.
+/// The keys, one for each direction, follow from the cluster key, both random parts and the number of the server's start, so
+/// a recorded connection is of no use to anybody, and whoever leads a connection to another server of the fleet, or back to
+/// the one that asks, gets nothing answered. Each side's first frame proves that it has the cluster key; nothing is asked or answered before.
 /// The first byte tells it from TLS and STUN over TCP on the same port.
 ///
 /// Used by one thread at a time.
@@ -42,9 +43,12 @@ final class FleetChannel {
     private var receiving: FleetCipher
 
     /// Shakes hands; throws `.untrusted` when the other side has another key.
-    init(
+    ///
+    /// - `server`: the number of the server's start: its own, or that which its heartbeats told.
+    convenience init(
         over socket: Descriptor,
         as side: Side,
+        of server: UInt64,
         key: [UInt8],
         limits: Limits = Limits(),
         until deadline: ContinuousClock.Instant
@@ -61,19 +65,31 @@ final class FleetChannel {
         } catch {
             throw .transfer(error)
         }
-        let salt = side == .client ? own + others : others + own
+        let name = (0..<8).map { UInt8(truncatingIfNeeded: server >> UInt64(56 - 8 * $0)) }
+        let salt = (side == .client ? own + others : others + own) + name
         guard let ask = KeyDerivation.derive(from: key, salt: salt, label: "stund fleet ask", count: 32),
             let answer = KeyDerivation.derive(from: key, salt: salt, label: "stund fleet answer", count: 32)
         else { throw .noMemory }
-        self.socket = socket
-        self.limits = limits
-        self.side = side
-        sending = FleetCipher(key: side == .client ? ask : answer)
-        receiving = FleetCipher(key: side == .client ? answer : ask)
+        self.init(
+            over: socket,
+            as: side,
+            sending: FleetCipher(key: side == .client ? ask : answer),
+            receiving: FleetCipher(key: side == .client ? answer : ask),
+            limits: limits
+        )
         // Both prove the key by an empty frame, the client first.
         if side == .client { try send([], until: deadline) }
         guard try receive(begins: deadline, ends: deadline).isEmpty else { throw .untrusted }
         if side == .server { try send([], until: deadline) }
+    }
+
+    /// A connection whose keys are agreed on.
+    init(over socket: Descriptor, as side: Side, sending: FleetCipher, receiving: FleetCipher, limits: Limits) {
+        self.socket = socket
+        self.limits = limits
+        self.side = side
+        self.sending = sending
+        self.receiving = receiving
     }
 
     /// Sends a text.
@@ -132,8 +148,8 @@ extension FleetChannelError: CustomStringConvertible {
         case .transfer(.timedOut): "it did not answer in time"
         case .transfer(.tooLong): "it sent a longer answer than 1 MB"
         case .transfer(.closed):
-            "it closed the connection: its cluster-key is another one, its other-stun-servers do not name this server, or too "
-                + "many ask it"
+            "it closed the connection: its cluster-key is another one, its other-stun-servers do not name this server, it was "
+                + "restarted a moment ago, or too many ask it"
         case .transfer(.system(let error)):
             error.code == ECONNREFUSED
                 ? "its TCP port is closed: it has no cluster-key, or a firewall refuses TCP to its first STUN port"

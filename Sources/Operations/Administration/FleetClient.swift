@@ -23,7 +23,7 @@ struct FleetClient: Sendable {
     private func sendNow(_ request: FleetRequest, to other: FleetPlaces.Other) -> Result<ControlAnswer, FleetFailure> {
         guard let address = other.addresses.first else { return .failure(FleetFailure("no address of it is known")) }
         do throws(FleetChannelError) {
-            let answer = try exchange(request, with: address)
+            let answer = try exchange(request, with: address, of: other.instance)
             guard case .refused(let reason) = answer else { return .success(answer) }
             return .failure(FleetFailure("it refused: \(reason)"))
         } catch {
@@ -33,7 +33,8 @@ struct FleetClient: Sendable {
 
     private func exchange(
         _ request: FleetRequest,
-        with address: SocketAddress
+        with address: SocketAddress,
+        of server: UInt64
     ) throws(FleetChannelError) -> ControlAnswer {
         let deadline = ContinuousClock.now + patience
         let own = asking.first { $0.family == address.address.family && !$0.isUnspecified }
@@ -43,7 +44,14 @@ struct FleetClient: Sendable {
         } catch {
             throw .transfer(error)
         }
-        let channel = try FleetChannel(over: socket, as: .client, key: key, limits: limits, until: deadline)
+        let channel = try FleetChannel(
+            over: socket,
+            as: .client,
+            of: server,
+            key: key,
+            limits: limits,
+            until: deadline
+        )
         try channel.send((try? ControlProtocol.encode(request)) ?? [], until: deadline)
         let bytes = try channel.receive(begins: deadline, ends: deadline)
         guard let answer = try? ControlProtocol.decode(ControlAnswer.self, from: bytes) else {

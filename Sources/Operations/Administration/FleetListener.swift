@@ -135,11 +135,13 @@ public final class FleetListener: Sendable {
     }
 
     private func serve(_ client: Descriptor) {
-        guard let key = administrator.server.fleetPlaces.key else { return }
+        let places = administrator.server.fleetPlaces
+        guard let key = places.key else { return }
         do throws(FleetChannelError) {
             let channel = try FleetChannel(
                 over: client,
                 as: .server,
+                of: places.instance,
                 key: key,
                 limits: limits,
                 until: .now + limits.handshake
@@ -194,12 +196,24 @@ extension Administrator {
                 return .refused("\(own.joined(separator: ", ")): not changed from other servers")
             }
             do {
-                let person = Operator(name: TerminalText.oneLine(String(by.prefix(200))), role: .admin, way: .fleet)
-                _ = try await apply(change, by: person)
+                _ = try await apply(change, by: Self.person(by))
                 return .done
             } catch {
                 return .refused("\(error)")
             }
+        case .drain(let order, let by):
+            do {
+                let person = Self.person(by)
+                guard let order else { return .drain(try await undrain(by: person)) }
+                return .drain(try await drain(order, by: person))
+            } catch {
+                return .refused("\(error)")
+            }
         }
+    }
+
+    /// Somebody on another server, who may do everything there.
+    private static func person(_ name: String) -> Operator {
+        Operator(name: TerminalText.oneLine(String(name.prefix(200))), role: .admin, way: .fleet)
     }
 }

@@ -1,6 +1,6 @@
 import ServerSettings
 
-/// What a server asks another one of its fleet: some of what the control socket takes, and changes of settings.
+/// What a server asks another one of its fleet: some of what the control socket takes, changes of settings, and to drain.
 ///
 /// Never passwords, operators, or what belongs to one host.
 enum FleetRequest: Hashable, Sendable {
@@ -8,6 +8,8 @@ enum FleetRequest: Hashable, Sendable {
     case ask(ControlRequest)
     /// Settings to be changed, in the name of somebody.
     case change(SettingsChange, by: String)
+    /// To take no new allocations, or with nil to take them again, in the name of somebody.
+    case drain(DrainOrder?, by: String)
 
     /// Whether a server tells this to others.
     static func isAllowed(_ request: ControlRequest) -> Bool {
@@ -22,6 +24,8 @@ extension FleetRequest: Codable {
     private enum CodingKeys: String, CodingKey {
         case ask
         case change
+        case drain
+        case undrain
         case by
     }
 
@@ -29,8 +33,14 @@ extension FleetRequest: Codable {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         if let request = try fields.decodeIfPresent(ControlRequest.self, forKey: .ask) {
             self = .ask(request)
+            return
+        }
+        let by = try fields.decode(String.self, forKey: .by)
+        if let order = try fields.decodeIfPresent(DrainOrder.self, forKey: .drain) {
+            self = .drain(order, by: by)
+        } else if try fields.decodeIfPresent(Bool.self, forKey: .undrain) == true {
+            self = .drain(nil, by: by)
         } else {
-            let by = try fields.decode(String.self, forKey: .by)
             self = .change(try fields.decode(SettingsChange.self, forKey: .change), by: by)
         }
     }
@@ -41,6 +51,12 @@ extension FleetRequest: Codable {
         case .ask(let request): try fields.encode(request, forKey: .ask)
         case .change(let change, let by):
             try fields.encode(change, forKey: .change)
+            try fields.encode(by, forKey: .by)
+        case .drain(let order?, let by):
+            try fields.encode(order, forKey: .drain)
+            try fields.encode(by, forKey: .by)
+        case .drain(nil, let by):
+            try fields.encode(true, forKey: .undrain)
             try fields.encode(by, forKey: .by)
         }
     }

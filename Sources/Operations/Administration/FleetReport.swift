@@ -10,8 +10,8 @@ public struct FleetReport: Codable, Hashable, Sendable {
         public var state: String
         /// The round trip in seconds, smoothed; nil before the first answer.
         public var roundTrip: Double?
-        /// The part of the last 60 questions that was not answered.
-        public var loss: Double
+        /// The part of the last 60 questions that was not answered; nil while there were too few to say so.
+        public var loss: Double?
         /// Seconds that its clock is ahead of ours; nil where it is not known.
         public var clockDifference: Double?
         /// Questions that were sent.
@@ -26,7 +26,7 @@ public struct FleetReport: Codable, Hashable, Sendable {
             address: String,
             state: String,
             roundTrip: Double? = nil,
-            loss: Double = 0,
+            loss: Double? = nil,
             clockDifference: Double? = nil,
             pings: UInt64 = 0,
             pongs: UInt64 = 0,
@@ -108,11 +108,14 @@ public struct FleetReport: Codable, Hashable, Sendable {
     public var servers: [Server]
     /// Whether there is a cluster key, without which nothing is asked.
     public var hasKey: Bool
+    /// What the store of the fleet says; nil without one.
+    public var store: Store?
 
     /// Joins the facts.
-    public init(servers: [Server], hasKey: Bool) {
+    public init(servers: [Server], hasKey: Bool, store: Store? = nil) {
         self.servers = servers
         self.hasKey = hasKey
+        self.store = store
     }
 
     /// How many servers there are; an entry that is this server itself is none.
@@ -120,7 +123,7 @@ public struct FleetReport: Codable, Hashable, Sendable {
     /// How many servers can be used, this one included.
     public var usable: Int { servers.count { $0.isUsable } }
     /// All allocations that are known of.
-    public var allocations: Int { servers.reduce(0) { $0 + ($1.allocations ?? 0) } }
+    public var allocations: Int { servers.reduce(0) { $0 &+ ($1.allocations ?? 0) } }
 }
 
 /// How servers of a fleet reach each other for more than heartbeats.
@@ -131,19 +134,24 @@ public struct FleetPlaces: Sendable {
         public var name: String
         /// Its addresses and first ports, those that answer first.
         public var addresses: [SocketAddress]
+        /// The number of its start, as its heartbeats tell it: the one that a connection is made with.
+        public var instance: UInt64
         /// Whether it answers heartbeats, so that it is worth asking.
         public var isAnswering: Bool
 
         /// Joins the facts.
-        public init(name: String, addresses: [SocketAddress], isAnswering: Bool) {
+        public init(name: String, addresses: [SocketAddress], instance: UInt64 = 0, isAnswering: Bool) {
             self.name = name
             self.addresses = addresses
+            self.instance = instance
             self.isAnswering = isAnswering
         }
     }
 
     /// What this server is called by itself.
     public var ownName: String
+    /// The number of this start of the process, by which the others know it.
+    public var instance: UInt64
     /// The key of the fleet; nil when there is none.
     public var key: [UInt8]?
     /// The other servers, this one and foreign ones left out.
@@ -156,12 +164,14 @@ public struct FleetPlaces: Sendable {
     /// Joins the facts.
     public init(
         ownName: String = "",
+        instance: UInt64 = 0,
         key: [UInt8]? = nil,
         others: [Other] = [],
         listening: [SocketAddress] = [],
         asking: [IPAddress] = []
     ) {
         self.ownName = ownName
+        self.instance = instance
         self.key = key
         self.others = others
         self.listening = listening

@@ -6,6 +6,8 @@ package enum ClusterStoreError: Error, Hashable {
     case unreachable(place: String, reason: String)
     /// It did not answer in time.
     case timedOut(place: String)
+    /// The name of its host stands for no address now, with the reason.
+    case unresolved(place: String, reason: String)
     /// It refused a command, with the word that its answer began with.
     case refused(place: String, code: String)
     /// It answered with something else than it should.
@@ -20,6 +22,14 @@ package enum ClusterStoreError: Error, Hashable {
     case notAName
     /// The file of the store cannot be used, with the reason.
     case file(path: String, reason: String)
+
+    /// Whether nothing was heard of it, rather than something unexpected.
+    package var isSilence: Bool {
+        switch self {
+        case .unreachable, .timedOut, .unresolved, .overloaded: true
+        case .refused, .unexpected, .tooMany, .tooLarge, .notAName, .file: false
+        }
+    }
 }
 
 extension ClusterStoreError: CustomStringConvertible {
@@ -28,6 +38,8 @@ extension ClusterStoreError: CustomStringConvertible {
         switch self {
         case .unreachable(let place, let reason): "\(place) can't be reached: \(reason)"
         case .timedOut(let place): "\(place) did not answer within a second: it is overloaded, stopped or cut off"
+        case .unresolved(let place, let reason):
+            "\(place) can't be reached: the name of its host can't be resolved: \(reason)"
         case .refused(let place, let code): "\(place) refused: \(Self.advice(code))"
         case .unexpected(let place):
             "\(place) answered with something that is no answer: is it a Redis, and is nobody else writing to keys that "

@@ -115,6 +115,8 @@ public final class ConsoleServer: Sendable {
         for listener in old { await listener.stop() }
         var reason = ""
         for port in address.ports {
+            // Whoever stops the console opens no port any more.
+            guard !Task.isCancelled else { return }
             do {
                 let listeners = try await listen(address.hosts, port: port)
                 adopt(address, listeners, port: port, instead: port == address.ports.first ? nil : reason)
@@ -123,6 +125,7 @@ public final class ConsoleServer: Sendable {
                 if reason.isEmpty { reason = "\(error)" }
             }
         }
+        guard !Task.isCancelled else { return }
         state.withLock { $0.address = address }
         administrator.server.tell(
             .httpPortNotOpened,

@@ -171,7 +171,9 @@ extension Settings {
                 "redis is reached by TCP without redis-password: whoever reaches it may change users, secrets and quotas"
             )
         }
-        if !turn { warnings.append("redis has no effect while turn is off") }
+        if !turn, clusterKey == nil {
+            warnings.append("redis has no effect while turn is off and cluster-key is not set")
+        }
         return warnings
     }
 }

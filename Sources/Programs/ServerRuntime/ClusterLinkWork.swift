@@ -169,7 +169,8 @@ struct ClusterLinkWork: ~Copyable {
         return Membership.Pong(
             sequence: pong.id,
             unixMilliseconds: Int64(clamping: pong.unixMilliseconds),
-            state: pong.state
+            state: pong.state,
+            foundStale: pong.foundStale
         )
     }
 

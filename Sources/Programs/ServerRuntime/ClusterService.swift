@@ -1,6 +1,7 @@
 import Addresses
 import Administration
 import ClusterCore
+import ClusterStore
 import Foundation
 import NameService
 import Observability
@@ -34,6 +35,7 @@ final class ClusterService: Sendable {
     let own: @Sendable () -> ServerState
     private let resolver = NameService()
     private let names: PeerNames
+    private let lists: PeerLists
     private let draining: DrainMark
 
     /// Whether this server tells the others that it takes no new allocations.
@@ -87,15 +89,14 @@ final class ClusterService: Sendable {
         )
         self.link = link
         draining = mark
-        names = PeerNames(
-            resolver,
-            listening: plan.sockets.filter { !$0.isShortcut }.map(\.local.address),
-            tell: surroundings.tell
-        ) { servers in
+        let listening = plan.sockets.filter { !$0.isShortcut }.map(\.local.address)
+        let lists = PeerLists(allowsLoopback: listening.contains(where: \.isLoopback)) { servers in
             let named = servers.enumerated().map { (UInt16(clamping: $0.offset), "\($0.element.server)") }
             name(Dictionary(named) { first, _ in first })
             link.use { $0.servers = servers }
         }
+        self.lists = lists
+        names = PeerNames(resolver, listening: listening, tell: surroundings.tell) { lists.use(named: $0) }
     }
 
     /// How much of what there is is used, in thousandths: of what is scarcest.
@@ -108,7 +109,20 @@ final class ClusterService: Sendable {
         draining.mostAllocations.store(settings.maxAllocations ?? 0, ordering: .relaxed)
         let key = settings.clusterKey.map { ClusterKey(secret: $0) }
         link.use { $0.key = key }
+        // Without a key nobody of the fleet's store would answer.
+        lists.use(storeServers: key != nil)
         names.use(settings.otherStunServers)
+    }
+
+    /// Takes which servers the store of the fleet has, this one, called `name`, among them.
+    func adopt(_ members: [FleetMember], name: String) {
+        let answering = link.findings.membership.links.filter { $0.state.isAnswering }.map(\.entry.address)
+        lists.use(
+            members,
+            besides: FleetPeers.Own(name: name, instance: instance),
+            answering: Set(answering),
+            at: SystemClock.monotonic()
+        )
     }
 
     /// Tells the others whether this server takes new allocations.

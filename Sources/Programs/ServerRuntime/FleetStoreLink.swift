@@ -1,6 +1,7 @@
 import AccountStore
 import Administration
 import ClusterStore
+import Dispatch
 import Observability
 import Synchronization
 
@@ -30,27 +31,34 @@ final class FleetStoreLink: Sendable {
         let adoptCounts: @Sendable ([AllocationCount]) -> Void
         /// Takes among how many servers limits are shared out; 1 while the servers count together.
         let share: @Sendable (Int) -> Void
-        /// Is told when this server is asked to drain, and when no more.
-        let onDrain: @Sendable (Bool) -> Void
+        /// Is told with each look whether this server is asked to drain.
+        let onDrain: @Sendable (Bool) async -> Void
         /// Is told which servers there are, this one among them.
         let onMembers: @Sendable ([FleetMember]) -> Void
         /// The log.
         let tell: @Sendable (MessageCode, String) -> Void
     }
 
-    private struct State {
+    struct State {
         /// nil before the first look.
         var isReached: Bool?
         var trouble: String?
-        var members = 1
+        var members: [FleetMember] = []
+        /// What the servers have counted together, as it was read last.
+        var totals: [String: UInt64] = [:]
+        var drains = DrainSignals()
         var accounts = FleetAccounts(version: 0, users: [], secrets: [])
+        var accountsTrouble: String?
         var hasLostData = false
         var coturn = FleetAccounts(version: 0, users: [], secrets: [])
         var coturnTrouble: String?
         var looksUntilCoturn = 0
         var realms: Set<String>
         var nonceKey: [UInt8]
-        var isAskedToDrain = false
+        var isStopped = false
+
+        /// How many servers there were when the store answered last, this one among them.
+        var memberCount: Int { max(1, members.count) }
     }
 
     /// What this server is called in the fleet.
@@ -58,9 +66,10 @@ final class FleetStoreLink: Sendable {
     let store: any ClusterStore
     /// Reads coturn's users; nil when they are not wanted.
     private let coturn: CoturnUsers?
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let server = Mutex<Server?>(nil)
     private let task = PeriodicTask(every: period)
+    private let farewell = DispatchGroup()
 
     /// Names a store; `nonceKey` becomes the fleet's when that has none.
     init(
@@ -88,26 +97,25 @@ final class FleetStoreLink: Sendable {
     /// Ends, and tells the others so when the store can be asked; else they see it within ten seconds.
     func stop() {
         task.stop()
-        let (store, name) = (store, name)
-        Task { try? await store.removeMember(named: name) }
-    }
-
-    /// What `status` says.
-    var status: ServerStatus.FleetStore {
-        state.withLock { state in
-            let trouble = state.trouble ?? (state.hasLostData ? Self.lostData(store.place) : nil)
-            return ServerStatus.FleetStore(
-                place: store.place,
-                isReached: state.isReached == true,
-                members: state.members,
-                trouble: [trouble, state.coturnTrouble].compactMap(\.self).first
-            )
+        let isFirst = state.withLock { state in
+            defer { state.isStopped = true }
+            return !state.isStopped
+        }
+        guard isFirst else { return }
+        farewell.enter()
+        let (store, name, farewell) = (store, name, farewell)
+        Task {
+            try? await store.removeMember(named: name)
+            farewell.leave()
         }
     }
 
+    /// Waits until the others have been told, half a second at most: the process ends with that.
+    func waitForFarewell() { _ = farewell.wait(timeout: .now() + .milliseconds(500)) }
+
     /// One look: what there is to say is said, what there is to know is read.
     func look() async {
-        guard let server = server.withLock({ $0 }) else { return }
+        guard let server = server.withLock({ $0 }), !isStopped else { return }
         do throws(ClusterStoreError) {
             try await publish(server)
             try await readMembers(server)
@@ -115,17 +123,20 @@ final class FleetStoreLink: Sendable {
             // Before limits are whole again the others' counts must be known.
             server.adoptCounts(try await store.counts(elsewhereThan: name))
             reached(server)
-            try await readAccounts(server)
-            state.withLock { $0.trouble = nil }
         } catch {
             lost(error, server)
             return
         }
+        await takeAccounts(server)
         await readCoturn(server)
     }
 
+    private var isStopped: Bool { state.withLock(\.isStopped) }
+
     private func publish(_ server: Server) async throws(ClusterStoreError) {
         let (member, totals) = await server.describe()
+        // Else it would be there again for ten seconds.
+        guard !isStopped else { return }
         try await store.publish(member, expiresIn: Self.lifetime)
         try await store.publish(server.counts(), of: name, expiresIn: Self.lifetime)
         try await store.publish(totals, of: name, expiresIn: Self.lifetime)
@@ -133,14 +144,10 @@ final class FleetStoreLink: Sendable {
 
     private func readMembers(_ server: Server) async throws(ClusterStoreError) {
         let members = try await store.members()
-        let isAsked = try await store.drains().mean(name)
-        let hasChanged = state.withLock { state in
-            state.members = max(1, members.count)
-            defer { state.isAskedToDrain = isAsked }
-            return state.isAskedToDrain != isAsked
-        }
+        let drains = try await store.drains()
+        state.withLock { ($0.members, $0.drains) = (members, drains) }
         server.onMembers(members)
-        if hasChanged { server.onDrain(isAsked) }
+        await server.onDrain(drains.mean(name))
     }
 
     /// The key that this server has is offered each time: a store that has lost its data gets it back.
@@ -151,6 +158,22 @@ final class FleetStoreLink: Sendable {
             return state.nonceKey != key
         }
         if hasChanged { server.adoptNonceKey(key) }
+    }
+
+    /// Reads users and secrets; a store that answers but does not give them is not lost, so limits stay whole.
+    private func takeAccounts(_ server: Server) async {
+        do throws(ClusterStoreError) {
+            try await readAccounts(server)
+            state.withLock { $0.accountsTrouble = nil }
+        } catch {
+            guard !error.isSilence else { return lost(error, server) }
+            let trouble = "users and secrets of the fleet can't be read again, those that are known stay good: \(error)"
+            let isNew = state.withLock { state in
+                defer { state.accountsTrouble = trouble }
+                return state.accountsTrouble != trouble
+            }
+            if isNew { server.tell(.fleetStoreLost, trouble) }
+        }
     }
 
     private func readAccounts(_ server: Server) async throws(ClusterStoreError) {
@@ -212,8 +235,8 @@ final class FleetStoreLink: Sendable {
     private func reached(_ server: Server) {
         server.share(1)
         let (isNew, members) = state.withLock { state in
-            defer { state.isReached = true }
-            return (state.isReached != true, state.members)
+            defer { (state.isReached, state.trouble) = (true, nil) }
+            return (state.isReached != true, state.memberCount)
         }
         guard isNew else { return }
         server.tell(.fleetStoreReached, "\(store.place) answers: \(HumanText.count(members, "server")) in the fleet")
@@ -222,12 +245,12 @@ final class FleetStoreLink: Sendable {
     private func lost(_ error: ClusterStoreError, _ server: Server) {
         let (isNew, trouble, members) = state.withLock { state in
             let share =
-                state.members > 1
-                ? "a user may have a share of user-allocations here, the limit divided by \(state.members) servers"
+                state.memberCount > 1
+                ? "a user may have a share of user-allocations here, the limit divided by \(state.memberCount) servers"
                 : "user-allocations holds for this server alone"
             let trouble = "\(error); known users and secrets stay good, and \(share)"
             defer { (state.isReached, state.trouble) = (false, trouble) }
-            return (state.isReached != false, trouble, state.members)
+            return (state.isReached != false, trouble, state.memberCount)
         }
         // In this order: for a moment too little is granted, and not too much.
         server.share(members)
@@ -235,7 +258,7 @@ final class FleetStoreLink: Sendable {
         if isNew { server.tell(.fleetStoreLost, trouble) }
     }
 
-    private static func lostData(_ place: String) -> String {
+    static func lostData(_ place: String) -> String {
         "\(place) has lost its data: users and secrets that were in it stay good on the servers that knew them, until "
             + "somebody writes users or secrets to it again"
     }

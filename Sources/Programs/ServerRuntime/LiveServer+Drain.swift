@@ -10,6 +10,8 @@ import Synchronization
 struct DrainState: Sendable {
     /// What was ordered; nil while the server takes new allocations.
     var order: DrainOrder?
+    /// Who ordered it.
+    var person = ""
     /// When it began, in Unix seconds.
     var since: Int64 = 0
     /// When it is over, by the clock of `SystemClock.monotonic`; nil means when no allocation is left.
@@ -52,6 +54,10 @@ extension LiveServer {
 
     /// Takes new allocations again.
     public func undrain(by person: String) async throws -> DrainReport {
+        if person != Self.storePerson, let end = fleetStore?.endOfDrain {
+            // In two seconds it would drain again.
+            throw AdministrationError("the fleet's store asks this server to drain: \(end) takes that back")
+        }
         let state = try drainState.withLock { state in
             guard !state.isFinal else { throw Self.isFinal(state) }
             let wasDraining = state.order != nil
@@ -79,7 +85,8 @@ extension LiveServer {
         let unix = RelayService.unixSeconds
         let state = try drainState.withLock { old in
             guard !old.isFinal else { throw Self.isFinal(old) }
-            var new = DrainState(order: order, since: old.order == nil ? unix : old.since, number: old.number + 1)
+            var new = DrainState(order: order, person: person, since: old.order == nil ? unix : old.since)
+            new.number = old.number + 1
             if let seconds = order.seconds {
                 let seconds = max(0, min(seconds, DrainOrder.longest))
                 new.deadline = now + UInt64(seconds) * 1_000_000_000

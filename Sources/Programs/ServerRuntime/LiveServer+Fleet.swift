@@ -23,7 +23,8 @@ extension LiveServer {
             addresses: plan.channelPlaces.map { FleetReport.Address(address: "\($0)", state: "healthy") }
         )
         let facts = FleetFacts(findings)
-        return FleetReport(servers: [own] + facts.servers, hasKey: findings.orders.key != nil)
+        let store = await fleetStore?.report(counters: Counters().named.map(\.name))
+        return FleetReport(servers: [own] + facts.servers, hasKey: findings.orders.key != nil, store: store)
     }
 
     /// How this server and the others of the fleet reach each other.
@@ -31,6 +32,7 @@ extension LiveServer {
         let key = loaded.withLock { $0.settings.clusterKey }
         return FleetPlaces(
             ownName: Self.hostName,
+            instance: cluster.instance,
             key: key,
             others: FleetFacts(cluster.link.findings).others,
             listening: plan.channelPlaces,
@@ -78,6 +80,7 @@ struct FleetFacts {
             return FleetPlaces.Other(
                 name: name(server),
                 addresses: links.map(\.entry.address),
+                instance: best.said.instance,
                 isAnswering: best.state.isAnswering
             )
         }
@@ -122,7 +125,7 @@ struct FleetFacts {
             address: "\(link.entry.address)",
             state: link.state.word,
             roundTrip: figures.roundTrip.map { Double($0) / 1_000_000 },
-            loss: Double(figures.loss) / 1000,
+            loss: figures.loss.map { Double($0) / 1000 },
             clockDifference: figures.clockDifference.map { Double($0) / 1000 },
             pings: figures.sent,
             pongs: figures.received,
@@ -153,7 +156,7 @@ struct FleetFacts {
         if link.entry.kind == .classic { return "it has not answered yet: no STUN server is there" }
         return
             "it has not answered yet: it does not run, UDP to this port does not get through, its cluster-key is another "
-            + "one, or its other-stun-servers do not name this server"
+            + "one, or it knows this server neither by its other-stun-servers nor by redis"
     }
 }
 

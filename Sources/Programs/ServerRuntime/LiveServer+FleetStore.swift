@@ -3,6 +3,7 @@ import Addresses
 import Administration
 import ClusterCore
 import ClusterStore
+import NameService
 import Observability
 import PacketEngine
 import ServerCore
@@ -10,84 +11,99 @@ import ServerSettings
 import Synchronization
 
 extension LiveServer {
-    /// The link to the store of the fleet; nil without redis or without TURN.
-    static func makeFleetStore(_ settings: Settings, _ plan: ListenPlan, _ relay: RelayService?) -> FleetStoreLink? {
-        guard let address = settings.redis, let relay else { return nil }
-        let store = RedisClusterStore(address, login: settings.redisPassword)
+    /// The link to the store of the fleet; nil without redis, and where it would be of no use: with neither TURN nor a
+    /// cluster key.
+    static func makeFleetStore(
+        _ settings: Settings,
+        _ plan: ListenPlan,
+        _ relay: RelayService?,
+        _ log: EventLog
+    ) -> FleetStoreLink? {
+        guard let address = settings.redis, relay != nil || settings.clusterKey != nil else { return nil }
+        let host = StoreHost(NameService(timeout: StoreHost.patience)) {
+            log.log($0, $1, at: SystemClock.realtime())
+        }
+        let store = RedisClusterStore(address, login: settings.redisPassword) { name throws(UnresolvedHost) in
+            try await host.addresses(of: name)
+        }
         return FleetStoreLink(
             store,
-            name: fleetName(plan, relay),
-            nonceKey: relay.ownNonceKey,
-            coturn: settings.redisCoturnUsers ? CoturnUsers(store) : nil,
+            name: fleetName(settings, plan, relay),
+            nonceKey: relay?.ownNonceKey ?? RelayService.makeNonceKey(),
+            coturn: relay != nil && settings.redisCoturnUsers ? CoturnUsers(store) : nil,
             realms: settings.realmNames
         )
     }
 
     /// What a server is called in its fleet: the address and port that its clients know it by.
-    private static func fleetName(_ plan: ListenPlan, _ relay: RelayService) -> String {
-        let address = relay.plan.addresses.first?.external ?? plan.v4.primary ?? plan.v6.primary ?? .unspecified(.v4)
-        return "\(SocketAddress(address, port: plan.v4.port1))"
+    private static func fleetName(_ settings: Settings, _ plan: ListenPlan, _ relay: RelayService?) -> String {
+        let known = relay?.plan.addresses.first?.external ?? clientAddresses(settings).first
+        return "\(SocketAddress(known ?? plan.v4.primary ?? plan.v6.primary ?? .unspecified(.v4), port: plan.v4.port1))"
+    }
+
+    /// The addresses by which clients and other servers reach the STUN ports, one of a family at most.
+    private static func clientAddresses(_ settings: Settings) -> [IPAddress] {
+        IPAddress.Family.allCases.compactMap { ZonePlan.address($0, settings, HostAddresses.outgoing) }
     }
 
     func beginFleetStore() {
-        guard let fleetStore, let relay else { return }
-        let (log, name) = (log, fleetStore.name)
+        guard let fleetStore else { return }
+        let (log, name, relay) = (log, fleetStore.name, relay)
+        let addresses = Self.clientAddresses(started)
         fleetStore.start(
             FleetStoreLink.Server(
                 describe: { [weak self] in
-                    await self?.describe(as: name) ?? (FleetMember(name: name), FleetTotals(counters: [:]))
+                    await self?.describe(as: name, addresses)
+                        ?? (FleetMember(name: name), FleetTotals(counters: [:]))
                 },
-                counts: { Self.counts(relay.ledger) },
+                counts: { relay.map { Self.counts($0.ledger) } ?? [] },
                 adoptAccounts: { [weak self] users, secrets in
-                    relay.share { ($0.users, $0.secrets) = (users, secrets) }
+                    relay?.share { ($0.users, $0.secrets) = (users, secrets) }
                     self?.adoptSharedAccounts()
                 },
                 adoptNonceKey: { [weak self] key in
-                    relay.share { $0.nonceKey = key }
+                    relay?.share { $0.nonceKey = key }
                     self?.adoptSharedAccounts()
                 },
                 adoptCounts: { counts in
                     let pairs = counts.map { (AccountKey(high: $0.high, low: $0.low), $0.allocations) }
-                    relay.ledger.adopt(elsewhere: Dictionary(pairs) { first, _ in first })
+                    relay?.ledger.adopt(elsewhere: Dictionary(pairs) { first, _ in first })
                 },
-                share: { relay.ledger.share(among: $0) },
-                onDrain: { [weak self] isAsked in self?.drain(isAsked) },
-                onMembers: { [weak self] members in self?.fleetHooks.withLock { $0.members }?(members) },
+                share: { relay?.ledger.share(among: $0) },
+                onDrain: { [weak self] isAsked in await self?.drain(isAsked) },
+                onMembers: { [weak self] members in self?.cluster.adopt(members, name: name) },
                 tell: { log.log($0, $1, at: SystemClock.realtime()) }
             )
         )
     }
 
-    /// Who else is told what the store of the fleet says.
-    struct FleetHooks: Sendable {
-        /// Is told when this server is asked to drain, and when no more; nil means that it drains.
-        var drain: (@Sendable (Bool) -> Void)?
-        /// Is told every two seconds which servers there are, this one among them.
-        var members: (@Sendable ([FleetMember]) -> Void)?
-    }
+    /// Who orders a drain that the store asks for.
+    static let storePerson = "the store of the fleet"
 
     /// Drains as the store asks; the server stays, so that the store can take it back.
-    private func drain(_ isAsked: Bool) {
-        if let hook = fleetHooks.withLock({ $0.drain }) { return hook(isAsked) }
-        let person = "the store of the fleet"
-        Task {
-            if isAsked {
-                _ = try? await drain(DrainOrder(stays: true), by: person)
-            } else {
-                _ = try? await undrain(by: person)
-            }
+    ///
+    /// What a person ordered here is neither replaced nor taken back.
+    private func drain(_ isAsked: Bool) async {
+        let state = drainState.withLock { $0 }
+        if isAsked, state.order == nil {
+            _ = try? await drain(DrainOrder(stays: true), by: Self.storePerson)
+        } else if !isAsked, state.order != nil, state.person == Self.storePerson {
+            _ = try? await undrain(by: Self.storePerson)
         }
     }
 
-    private func describe(as name: String) async -> (member: FleetMember, totals: FleetTotals) {
-        let own = cluster.link.findings.own
+    private func describe(
+        as name: String,
+        _ addresses: [IPAddress]
+    ) async -> (member: FleetMember, totals: FleetTotals) {
+        // Not what the link found: without a list of other servers it looks at nothing.
+        let own = cluster.own()
         let totals = PoolTotals(await pool.reports())
-        let known = relay?.plan.addresses.map(\.external) ?? []
         let member = FleetMember(
             name: name,
             instance: cluster.instance,
             host: Self.hostName,
-            addresses: known,
+            addresses: addresses,
             port1: plan.v4.port1,
             port2: plan.v4.readsPort2 ? plan.v4.port2 : 0,
             version: version,

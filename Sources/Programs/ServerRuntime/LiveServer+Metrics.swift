@@ -26,6 +26,7 @@ extension LiveServer {
             },
             logEntries: log.entryCounts,
             peers: FleetFacts(cluster.link.findings).servers,
+            store: fleetStore?.figures,
             process: ProcessFigures.now(),
             isDraining: isDraining
         ).families
@@ -51,13 +52,15 @@ struct MetricFacts {
     var logEntries: [(level: LogLevel, count: UInt64)]
     /// The other servers.
     var peers: [FleetReport.Server] = []
+    /// Whether the store of the fleet answers, and what it last had; nil without one.
+    var store: (isReached: Bool, members: Int, allocations: Int)?
     /// nil on a host that does not tell.
     var process: ProcessFigures?
     /// Whether new allocations are refused.
     var isDraining = false
 
     /// The families in the order of `docs/metrics.md`.
-    var families: [MetricFamily] { messages + relaying + state + cluster + processFamilies }
+    var families: [MetricFamily] { messages + relaying + state + cluster + fleetStore + processFamilies }
 }
 
 extension MetricFacts {
@@ -228,10 +231,38 @@ extension MetricFacts {
                 unit: "ratio",
                 help: "The part of the last 60 heartbeats that the other server did not answer.",
                 samples: named.compactMap { name, server in
-                    server.best.map { Sample($0.loss, labels: [.init("peer", name)]) }
+                    server.best?.loss.map { Sample($0, labels: [.init("peer", name)]) }
+                }
+            ),
+            MetricFamily(
+                "stund_cluster_peer_clock_seconds",
+                .gauge,
+                unit: "seconds",
+                help: "How far the other server's clock is ahead of ours.",
+                samples: named.compactMap { name, server in
+                    server.best?.clockDifference.map { Sample($0, labels: [.init("peer", name)]) }
                 }
             ),
         ]
+    }
+
+    /// Without a store there is nothing to tell, so that an alarm of one that is lost does not fire.
+    private var fleetStore: [MetricFamily] {
+        let figures: [(name: String, help: String, value: Double?)] = [
+            ("stund_store_up", "1 while the Redis of the fleet answers, else 0.", store.map { $0.isReached ? 1 : 0 }),
+            (
+                "stund_store_servers", "Servers in the Redis of the fleet when it last answered, this one among them.",
+                store.map { Double($0.members) }
+            ),
+            (
+                "stund_store_allocations",
+                "Allocations of all servers in the Redis of the fleet when it last answered.",
+                store.map { Double($0.allocations) }
+            ),
+        ]
+        return figures.map { figure in
+            MetricFamily(figure.name, .gauge, help: figure.help, samples: figure.value.map { [Sample($0)] } ?? [])
+        }
     }
 
     private var processFamilies: [MetricFamily] {

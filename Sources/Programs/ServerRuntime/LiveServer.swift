@@ -40,7 +40,6 @@ public final class LiveServer: RunningServer {
     private let trafficSampler = PeriodicTask(every: TrafficRecorder.tick)
     /// nil without redis.
     let fleetStore: FleetStoreLink?
-    let fleetHooks = Mutex(FleetHooks())
     let drainState = Mutex(DrainState())
     let drainEnds = AsyncStream<Void>.makeStream()
     private let stopping = Atomic<Bool>(false)
@@ -95,7 +94,7 @@ public final class LiveServer: RunningServer {
             )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
-            fleetStore = Self.makeFleetStore(settings, plan, relay)
+            fleetStore = Self.makeFleetStore(settings, plan, relay, log)
         } catch {
             // The person at the terminal reads the error itself; whoever looks for it later finds it in the log.
             if isDetached || settings.logFile != nil {
@@ -200,6 +199,7 @@ public final class LiveServer: RunningServer {
         cluster.stop()
         pool.stop()
         saveUsage()
+        fleetStore?.waitForFarewell()
         pump.stop()
     }
 

@@ -24,7 +24,7 @@ final class RelayService: Sendable {
     let madeFirstSecret: Bool
     private let store: AccountStore
     /// The key of nonces for as long as no setting names one.
-    let ownNonceKey = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+    let ownNonceKey = RelayService.makeNonceKey()
     private let current: Mutex<Credentials>
     private let saved: Mutex<SavedUsage>
     /// What the store of the fleet had last; kept while that is lost.
@@ -120,6 +120,8 @@ final class RelayService: Sendable {
         _ = try store.usage(month: 0)
     }
 
+    /// A key of nonces that nobody else has.
+    static func makeNonceKey() -> [UInt8] { (0..<32).map { _ in UInt8.random(in: .min ... .max) } }
     static var unixSeconds: Int64 { SystemClock.realtime() / 1_000_000_000 }
     static var month: AccountMonth { AccountMonth(unixSeconds: UInt64(clamping: unixSeconds)) }
 }

@@ -1,4 +1,5 @@
 import Addresses
+import ClusterCore
 import Observability
 import PacketEngine
 import STUNCodec
@@ -11,6 +12,8 @@ private struct Decision {
     let verdict: Verdict
     let offset: Int
     let count: Int
+    /// Whether it was another server's heartbeat, which the log leaves out: there is one each second, and all are alike.
+    var isHeartbeat = false
 }
 
 /// What came to a listener: requests, indications and ChannelData of clients.
@@ -40,7 +43,7 @@ enum ClientDatagram {
         case .reply:
             // The same socket; on a wildcard socket from the address that was asked.
             queue(slot, decision, on: port, from: flow.destination.address, &batch)
-            events.answered(source, fromOtherPort: false)
+            if !decision.isHeartbeat { events.answered(source, fromOtherPort: false) }
         case .replyFrom(let role, let toPort):
             let wanted = server.policy.endpoints(source.address.family).address(of: role, for: flow)?.address
             guard let wanted, let chosen = choose(role, wanted, among: ports) else {
@@ -149,9 +152,10 @@ enum ClientDatagram {
     ) -> Decision {
         let length = batch.length(of: slot)
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
-        events.received(packet.bytes, from: flow.source)
+        let isHeartbeat = SealedDatagram.isHeartbeat(packet.bytes) && server.isInFleet
+        if !isHeartbeat { events.received(packet.bytes, from: flow.source) }
         let verdict = server.receive(&packet, from: flow, now: now, ports: &relays)
-        return Decision(verdict: verdict, offset: packet.start, count: packet.count)
+        return Decision(verdict: verdict, offset: packet.start, count: packet.count, isHeartbeat: isHeartbeat)
     }
 
     /// The socket that has the address of a role: its own one, else that on all addresses, which must be told which

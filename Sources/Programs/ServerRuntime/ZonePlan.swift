@@ -53,7 +53,7 @@ public struct ZonePlan: Sendable, Equatable {
     }
 
     /// What clients reach in a family; nil when they reach nothing.
-    private static func address(
+    static func address(
         _ family: IPAddress.Family,
         _ settings: Settings,
         _ outgoing: (IPAddress.Family) -> IPAddress?

@@ -12,7 +12,8 @@ enum ArgumentSpelling {
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "cancel", "clear", "decode", "fleet", "help", "json", "no-check", "no-daemon", "password-stdin", "replace",
+        "all-servers", "cancel", "clear", "decode", "fleet", "help", "json", "no-check", "no-daemon", "password-stdin",
+        "replace",
         "reverse",
         "secret-stdin", "show", "stay",
         "version",

@@ -11,6 +11,9 @@ struct DrainCommand: AsyncParsableCommand {
             Clients that want a new allocation are sent to another server of other-stun-servers, or refused. Allocations \
             that live go on; STUN is answered until the end. A service manager that starts the server anew when it ends \
             does so then too.
+
+            Servers that share a Redis can be asked by it: one by its name in `stund fleet`, or all. They stay, and take \
+            new allocations again when it is taken back.
             """
     )
 
@@ -36,7 +39,21 @@ struct DrainCommand: AsyncParsableCommand {
     @Flag(help: "Take new allocations again.")
     var cancel = false
 
+    @Option(
+        help: ArgumentHelp("Ask this server by the Redis of the fleet (redis), not the one here.", valueName: "name")
+    )
+    var server: String?
+
+    @Flag(help: "Ask all servers by the Redis of the fleet (redis), those too that start later.")
+    var allServers = false
+
     func validate() throws {
+        if server != nil, allServers { throw ValidationError("--server and --all-servers exclude each other.") }
+        if server != nil || allServers, until != nil || duration != nil || stay {
+            throw ValidationError(
+                "Servers that are asked by Redis stay: --until, --for and --stay go with this server alone."
+            )
+        }
         if cancel, until != nil || duration != nil || stay {
             throw ValidationError("--cancel takes a drain back: no other option goes with it.")
         }
@@ -45,6 +62,10 @@ struct DrainCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if server != nil || allServers {
+            let fleet = try FleetDrain(file)
+            return print(try await cancel ? fleet.cancel(server: server) : fleet.begin(server: server))
+        }
         let order = DrainOrder(seconds: try seconds(at: Date()), stays: stay)
         let answer = try RunningServerAddress(file).send(cancel ? .undrain : .drain(order))
         guard case .drain(let report) = answer else { throw Self.mismatch }

@@ -11,14 +11,8 @@ struct FleetAccounts {
 
     /// Finds the Redis that the settings name.
     init(_ option: FileOption) throws(Failure) {
-        settings = try StorePlace(option).settings().settings
-        guard let address = settings.redis else {
-            throw Failure(
-                .configuration,
-                "redis is not set, so there is no store of a fleet: set it, or leave --fleet out"
-            )
-        }
-        store = RedisClusterStore(address, login: settings.redisPassword)
+        let place = try FleetStorePlace(option, instead: "leave --fleet out")
+        (settings, store) = (place.settings, place.store)
     }
 
     /// Where the change is, and from when on it counts.

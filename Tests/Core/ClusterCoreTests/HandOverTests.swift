@@ -80,7 +80,7 @@ struct HandOverTests {
             let (_, datagram) = withPacket([UInt8](repeating: 0, count: count)) { packet in
                 let head = SealedDatagram.Head(.handOver, flags: flags, at: Fleet.now, from: Fleet.first, number: 1)
                 head.write(to: &packet)
-                SealedDatagram.seal(&packet, with: Fleet.key.handOver)
+                SealedDatagram.seal(&packet, with: Fleet.key.handOver, for: Fleet.second)
             }
             #expect(fleet.open(datagram).result == .failure(.malformed), "\(flags), \(count)")
         }
@@ -130,6 +130,18 @@ struct HandOverTests {
         #expect(fleet.open(again).result == .success(Fleet.v4))
     }
 
+    @Test("one that cannot be remembered is not taken")
+    mutating func noRoom() throws {
+        let datagram = try fleet.sealed()
+        let high = datagram[4..<12].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        for number in 1...ReplayFilter.groupSize {
+            _ = fleet.filter.admit(high, UInt64(number) << 24, at: 50_000_000_000)
+        }
+        let opened = fleet.open(datagram)
+        #expect(opened.result == .failure(.tooMany))
+        #expect(opened.packet == datagram)
+    }
+
     @Test("when it cannot be taken any more it has long been stale: no time lies between")
     mutating func memoryOutlastsFreshness() throws {
         // Taken as early as can be, asked again as late as can be.
@@ -148,8 +160,20 @@ struct HandOverTests {
 
     @Test("a server does not open what it has sealed itself")
     mutating func selfSent() throws {
-        let datagram = try fleet.sealed()
+        let datagram = try fleet.sealed(for: Fleet.first)
         #expect(fleet.open(datagram, as: Fleet.first).result == .failure(.selfSent))
+    }
+
+    @Test("what was recorded on its way to one server is forged for another, for its sender, and after a restart")
+    mutating func receivers() throws {
+        let datagram = try fleet.sealed()
+        for instance in [Fleet.first, Fleet.second ^ 1, Fleet.second ^ 1 << 63, 0, .max] {
+            let opened = fleet.open(datagram, as: instance)
+            #expect(opened.result == .failure(.forged))
+            #expect(opened.packet == datagram)
+        }
+        // What was refused is not remembered.
+        #expect(fleet.open(datagram).result == .success(Fleet.v4))
     }
 
     @Test("keys follow from the secret and the purpose, and are not each other")

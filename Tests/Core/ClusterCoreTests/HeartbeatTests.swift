@@ -40,7 +40,8 @@ struct HeartbeatTests {
     @Test("a pong brings the ping's number back, all of the other's state, and its clock")
     func roundTrip() throws {
         let (read, pong) = answer(ping, at: Fleet.now + 1234)
-        #expect(try read.get() == Heartbeat.Ping(id: 0xABCD, instance: Fleet.first, age: 1234, isFresh: true))
+        let asked = try read.get()
+        #expect((asked.id, asked.instance, asked.age, asked.isFresh) == (0xABCD, Fleet.first, 1234, true))
         let expected = Heartbeat.Pong(
             id: 0xABCD,
             state: Self.state,
@@ -97,12 +98,68 @@ struct HeartbeatTests {
         #expect(Fleet().open(disguised).result == .failure(.forged))
     }
 
+    @Test("a filter knows a ping again, and one that has no room for it does not")
+    func repeated() throws {
+        let read = try answer(ping).result.get()
+        let (filter, full) = (ReplayFilter(), ReplayFilter())
+        let found = [filter, filter].map { read.isKnown(to: $0, at: 5) }
+        #expect(found == [false, true])
+        let other = try answer(Heartbeat.ping(id: 0xABCE, from: Fleet.first, at: Fleet.now, with: Fleet.key)).result
+            .get()
+        let isOtherKnown = other.isKnown(to: filter, at: 5)
+        #expect(!isOtherKnown)
+        for number in 1...ReplayFilter.groupSize { _ = full.admit(read.tagHigh, UInt64(number) << 24, at: 5) }
+        let again = [full, full].map { read.isKnown(to: $0, at: 5) }
+        #expect(again == [false, false])
+    }
+
+    @Test("what a datagram claims is only what begins like one of the fleet")
+    func claims() {
+        func claim(_ bytes: [UInt8]) -> (isHeartbeat: Bool, instance: UInt64?) {
+            (SealedDatagram.isHeartbeat(bytes.raw), SealedDatagram.claimedInstance(bytes.raw))
+        }
+        let stun = [UInt8](repeating: 0, count: 20) + [2] + [UInt8](repeating: 0, count: 43)
+        #expect(claim(stun) == (false, nil))
+        #expect(claim(ping) == (true, Fleet.first))
+        #expect(claim(answer(ping).pong) == (true, Fleet.second))
+        for count in 0..<44 { #expect(claim(Array(ping.prefix(count))) == (false, nil)) }
+        for kind in [0, 1, 4, 255] as [UInt8] {
+            var other = ping
+            other[20] = kind
+            #expect(!claim(other).isHeartbeat)
+        }
+    }
+
     @Test("another cluster-key is told as forged")
     func otherKey() {
         #expect(throws: SealedDatagramError.forged) { try answer(ping, key: Fleet.otherKey).result.get() }
         #expect(throws: SealedDatagramError.forged) {
             try Heartbeat.readPong(answer(ping).pong, with: Fleet.otherKey)
         }
+    }
+
+    /// A heartbeat with a right tag, whatever it holds.
+    private func tagged(_ kind: SealedDatagram.Kind, flags: UInt8 = 0, _ rest: UInt8 = 0) -> [UInt8] {
+        withPacket([UInt8](repeating: rest, count: 64)) { packet in
+            SealedDatagram.Head(kind, flags: flags, at: Fleet.now, from: Fleet.first, number: 1).write(to: &packet)
+            SealedDatagram.seal(&packet, with: Fleet.key.heartbeat)
+        }.datagram
+    }
+
+    @Test("flags that nobody knows are refused, under a right tag")
+    func unknownFlags() {
+        for flags in [1, 2, 4, 0x80] as [UInt8] {
+            #expect(throws: SealedDatagramError.malformed) { try answer(tagged(.ping, flags: flags)).result.get() }
+            let isKnown = flags < 4
+            let pong = try? Heartbeat.readPong(tagged(.pong, flags: flags), with: Fleet.key)
+            #expect((pong != nil) == isKnown, "\(flags)")
+        }
+    }
+
+    @Test("what a ping holds that is not asked for does not come back")
+    func noEcho() {
+        let pong = answer(tagged(.ping, 0xEE)).pong
+        #expect(pong.count == 64 && pong[56..<64].allSatisfy { $0 == 0 })
     }
 
     @Test("nothing of the packet that was there before leaves with a pong (attacks row 44)")

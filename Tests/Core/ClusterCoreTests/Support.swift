@@ -32,6 +32,7 @@ struct Fleet {
     mutating func seal(
         _ handOver: HandOver = v4,
         _ request: [UInt8] = request,
+        for receiver: UInt64 = second,
         at time: UInt64 = now,
         key: ClusterKey = key,
         headroom: Int = Packet.headroom,
@@ -40,7 +41,7 @@ struct Fleet {
         var sender = sender
         defer { self.sender = sender }
         let (isSealed, datagram) = withPacket(request, capacity: capacity, headroom: headroom) { packet in
-            handOver.seal(&packet, from: &sender, at: time, with: key)
+            handOver.seal(&packet, from: &sender, for: receiver, at: time, with: key)
         }
         return isSealed ? datagram : nil
     }
@@ -49,10 +50,11 @@ struct Fleet {
     mutating func sealed(
         _ handOver: HandOver = v4,
         _ request: [UInt8] = request,
+        for receiver: UInt64 = second,
         at time: UInt64 = now,
         key: ClusterKey = key
     ) throws -> [UInt8] {
-        let datagram = seal(handOver, request, at: time, key: key)
+        let datagram = seal(handOver, request, for: receiver, at: time, key: key)
         return try #require(datagram)
     }
 

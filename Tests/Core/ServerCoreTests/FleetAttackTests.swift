@@ -19,13 +19,14 @@ struct FleetAttackTests {
         client: SocketAddress = .client,
         at time: UInt64 = FleetHarness.unixMilliseconds,
         instance: UInt64 = 100,
+        for receiver: UInt64 = 101,
         key: ClusterKey = FleetHarness.key
     ) -> [UInt8] {
         let other = SocketAddress(FleetHarness.address(1, client.address.family), port: 3479)
         let handOver = HandOver(client: client, other: other, cameToSecondPort: false)
         return withPacket(inner, headroom: Packet.headroom) { packet in
             var sender = HandOver.Sender(instance: instance, seed: UInt64.random(in: 0...UInt64.max))
-            _ = handOver.seal(&packet, from: &sender, at: time, with: key)
+            _ = handOver.seal(&packet, from: &sender, for: receiver, at: time, with: key)
         }.datagram
     }
 
@@ -57,6 +58,76 @@ struct FleetAttackTests {
         let names = ["cluster-forged", "cluster-stale", "cluster-stranger", "cluster-replayed", "cluster-loop"]
         let named = Dictionary(uniqueKeysWithValues: fleet.servers[1].server.counters.named.map { ($0.name, $0.value) })
         #expect(names.map { named["drops-\($0)"] } == [2, 2, 1, 1, 1])
+    }
+
+    @Test("an envelope that was recorded is answered by no other server, nor by its sender, nor after a restart")
+    mutating func recorded() {
+        fleet = FleetHarness(3)
+        let journey = fleet.send(Wire.message(as: .cookie, [.change(ip: true, as: .cookie)]))
+        let there = journey.between[0].destination
+        for number in 0...2 where FleetHarness.address(number) != there.address {
+            #expect(fleet.servers[number].send(journey.between[0].bytes, from: Self.peer).answer == nil)
+        }
+        let number = FleetHarness.address(1) == there.address ? 1 : 2
+        var view = FleetHarness.view(of: 3, seenBy: number)
+        view.own.instance = 999
+        fleet.introduce(number, view)
+        let outcome = fleet.servers[number].send(journey.between[0].bytes, from: Self.peer)
+        #expect(outcome.verdict == .drop(.clusterForged))
+    }
+
+    @Test("a foreign server's address lets nothing in")
+    mutating func foreign() {
+        fleet.change(1) { $0.kind = .classic }
+        #expect(verdict(envelope()) == .drop(.clusterStranger))
+        let ping = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
+        #expect(verdict(ping) == .drop(.clusterStranger))
+    }
+
+    @Test("who forges a server's address gets nothing handed over for it")
+    mutating func forgedServer() {
+        fleet = FleetHarness(3)
+        for dialect in Dialect.allCases {
+            let request = Wire.message(as: dialect, [.change(ip: true, as: dialect)])
+            for port in [3478, 3479] as [UInt16] {
+                let server = SocketAddress(FleetHarness.address(1), port: port)
+                #expect(fleet.send(request, from: server).verdicts == [.drop(.clusterLoop)])
+            }
+        }
+    }
+
+    @Test("a client whose address other-stun-servers names is served as any other, and gets nothing besides")
+    mutating func namedClient() {
+        fleet = FleetHarness(3)
+        for number in 0...2 {
+            var view = FleetHarness.view(of: 3, seenBy: number)
+            let there = PeerEndpoints(address: SocketAddress.client.address, port1: 3478)
+            view.peers.insert(ClusterPeer(id: 9, kind: .sealed, v4: there, v6: nil, isHealthy: false), at: 0)
+            fleet.introduce(number, view)
+        }
+        for dialect in Dialect.allCases {
+            for (ip, port) in [(false, false), (true, false), (false, true), (true, true)] {
+                let journey = fleet.send(Wire.message(as: dialect, [.change(ip: ip, port: port, as: dialect)]))
+                #expect(journey.answer?.destination == .client)
+                #expect(journey.verdicts.count == (ip ? 2 : 1))
+            }
+        }
+        // What it sends without the key is nothing.
+        let forged = envelope(key: ClusterKey(secret: [1]))
+        #expect(fleet.servers[0].send(forged, from: .client).verdict == .drop(.clusterForged))
+    }
+
+    @Test("what servers send each other is no error of a source, also before this one has heard of them")
+    mutating func noSource() {
+        let ping = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
+        let unknown = [0xC5, 0x53, 0x54, 0x44] + [UInt8](repeating: 9, count: 60)
+        for datagram in [ping, envelope(key: ClusterKey(secret: [1])), unknown] { _ = verdict(datagram) }
+        fleet.introduce(1, nil)
+        for datagram in [ping, envelope(), unknown] { #expect(verdict(datagram) == .drop(.clusterStranger)) }
+        #expect(fleet.servers[1].server.sources.newestFirst.isEmpty)
+        // One that is too short to be one is an error, as ever.
+        #expect(verdict(Array(unknown.prefix(43))) == .drop(.notSTUN))
+        #expect(fleet.servers[1].server.sources.newestFirst.count == 1)
     }
 
     @Test("a handed-over request is never handed on, and two servers that name each other do not loop")
@@ -149,57 +220,6 @@ struct FleetAttackTests {
     }
 }
 
-@Suite("Pings of other servers")
-struct PingTests {
-    var fleet = FleetHarness(2)
-
-    static let peer = SocketAddress(FleetHarness.address(0), port: 41_000)
-
-    private mutating func answer(
-        _ instance: UInt64 = 100,
-        from source: SocketAddress = peer,
-        at time: UInt64 = FleetHarness.unixMilliseconds
-    ) -> (verdict: Verdict, pong: Heartbeat.Pong?) {
-        let ping = Heartbeat.ping(id: 77, from: instance, at: time, with: FleetHarness.key)
-        let outcome = fleet.servers[1].send(ping, from: source)
-        #expect(outcome.answer?.count ?? ping.count == ping.count)
-        return (outcome.verdict, outcome.answer.flatMap { try? Heartbeat.readPong($0, with: FleetHarness.key) })
-    }
-
-    @Test("a ping is answered with a pong in place, with the server's own state")
-    mutating func answered() {
-        let (verdict, pong) = answer()
-        #expect(verdict == .reply)
-        #expect(pong?.id == 77 && pong?.state == FleetHarness.view(of: 2, seenBy: 1).own && pong?.foundStale == false)
-        #expect(pong?.unixMilliseconds == FleetHarness.unixMilliseconds)
-    }
-
-    @Test("a stranger's ping with the right key is not answered, but the server's own is, from wherever it comes")
-    mutating func strangers() {
-        #expect(answer(from: .client).verdict == .drop(.clusterStranger))
-        #expect(answer(101, from: .client).verdict == .reply)
-    }
-
-    @Test("a ping whose clock is off is told so, ten times a second at most, and counted")
-    mutating func stale() {
-        let time = FleetHarness.unixMilliseconds - 60_000
-        #expect(answer(at: time).pong?.foundStale == true)
-        #expect(answer(at: time).verdict == .drop(.clusterStale))
-        fleet.wait(milliseconds: 100)
-        #expect(answer(at: time).pong?.foundStale == true)
-        #expect(fleet.servers[1].drops(.clusterStale) == 3)
-    }
-
-    @Test("a ping of another key is forged, and a pong is met with silence (attacks row 29)")
-    mutating func forged() {
-        let ping = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: ClusterKey(secret: [1]))
-        let good = Heartbeat.ping(id: 1, from: 100, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
-        #expect(fleet.servers[1].send(ping, from: Self.peer).verdict == .drop(.clusterForged))
-        let pong = fleet.servers[1].send(good, from: Self.peer).answer ?? []
-        #expect(fleet.servers[0].send(pong, from: Self.peer).verdict == .drop(.response))
-    }
-}
-
 @Suite("Foreign servers of RFC 3489 and the drafts (draft-rosenberg-midcom-stun-00 section 7)")
 struct ForeignServerTests {
     var fleet = FleetHarness(2)
@@ -219,6 +239,15 @@ struct ForeignServerTests {
                 let flags = port ? [Wire.Attribute.change(port: true, as: dialect)] : []
                 #expect(outcome.answer == Wire.message(as: dialect, flags + [.init(2, address)]))
             }
+        }
+    }
+
+    @Test("nothing goes to a foreign server that would have it answer itself, or another server")
+    mutating func itself() {
+        for port in [3478, 3479] as [UInt16] {
+            let forged = SocketAddress(Self.there.address, port: port)
+            let request = Wire.message(as: .classic, [.change(ip: true, as: .classic)])
+            #expect(fleet.servers[0].send(request, from: forged).verdict == .drop(.clusterLoop))
         }
     }
 
@@ -258,7 +287,7 @@ struct ForeignServerTests {
         #expect(fleet.servers[0].send(request).verdict == .handOver(to: Self.there, peer: 1))
         #expect(
             fleet.servers[0].send([0xC5, 0x53, 0x54, 0x44] + [UInt8](repeating: 0, count: 60)).verdict
-                == .drop(.notSTUN)
+                == .drop(.clusterStranger)
         )
     }
 }

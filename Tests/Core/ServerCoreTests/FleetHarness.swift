@@ -33,12 +33,15 @@ struct FleetHarness {
     /// What one of the servers knows of the others, all of them healthy.
     static func view(of count: Int, seenBy own: Int) -> ClusterView {
         let peers = (0..<count).filter { $0 != own }.map { number in
-            ClusterPeer(
+            var said = ServerState()
+            said.instance = UInt64(100 + number)
+            return ClusterPeer(
                 id: UInt16(number),
                 kind: .sealed,
                 v4: PeerEndpoints(address: address(number), port1: 3478, port2: 3479),
                 v6: PeerEndpoints(address: address(number, .v6), port1: 3478, port2: 3479),
-                isHealthy: true
+                isHealthy: true,
+                state: said
             )
         }
         var state = ServerState()

@@ -249,14 +249,14 @@ struct NoOtherServerTests {
         #expect(fleet.send(request).answer != nil)
     }
 
-    @Test("without other servers everything is as before, and their datagrams are not STUN")
+    @Test("without other servers everything is as before, and their datagrams are a stranger's")
     mutating func notConfigured() {
         let ping = Heartbeat.ping(id: 1, from: 101, at: FleetHarness.unixMilliseconds, with: FleetHarness.key)
         let envelope = fleet.send(Wire.message(as: .cookie, [.change(ip: true, as: .cookie)])).between[0].bytes
         fleet.introduce(0, nil)
         let peer = SocketAddress(FleetHarness.address(1), port: 3478)
         for bytes in [ping, envelope] {
-            #expect(fleet.servers[0].send(bytes, from: peer).verdict == .drop(.notSTUN))
+            #expect(fleet.servers[0].send(bytes, from: peer).verdict == .drop(.clusterStranger))
         }
         #expect(fleet.send(Wire.message(as: .cookie)).read(.cookie)?.types == [0x20])
         #expect(fleet.send(Wire.message(as: .classic)).read(.classic)?.types == [1])

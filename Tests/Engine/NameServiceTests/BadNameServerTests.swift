@@ -80,6 +80,36 @@ struct BadNameServerTests {
         server.stop()
     }
 
+    @Test(
+        "Questions that wait for their turn and are taken back end at once, and are in nobody's way",
+        .timeLimit(.minutes(1))
+    )
+    func cancelledInLine() async throws {
+        let server = try FakeNameServer { $0[13] == UInt8(ascii: "b") ? FakeAnswer.addresses(1, $0) : nil }
+        let names = NameService(servers: [server.address], timeout: .seconds(3000))
+        let (refusals, refused) = AsyncStream<Void>.makeStream()
+        let tasks = (0..<1200).map { _ in
+            Task {
+                let result = await names.result(of: "a.test", .v4)
+                if result == .failure(.busy) { refused.yield() }
+                return result
+            }
+        }
+        // 64 are asked, 1,024 wait, and these are all the others.
+        var left = 112
+        for await _ in refusals {
+            left -= 1
+            if left == 0 { break }
+        }
+        for task in tasks { task.cancel() }
+        var cancelled = 0
+        for task in tasks { cancelled += await task.value == .failure(.cancelled) ? 1 : 0 }
+        #expect(cancelled == 1088)
+        #expect(try await names.addresses(of: "b.test", family: .v4).records.count == 1)
+        names.stop()
+        server.stop()
+    }
+
     @Test("A name service that is stopped answers those who wait and those who come")
     func stopped() async throws {
         let server = try FakeNameServer { _ in nil }

@@ -78,7 +78,22 @@ struct FleetChannelTests {
         }
         thread.start()
         #expect(throws: FleetChannelError.untrusted) {
-            try FleetChannel(over: socket, as: .client, key: FleetHost.key, until: .now + .seconds(5))
+            try FleetChannel(over: socket, as: .client, of: 7, key: FleetHost.key, until: .now + .seconds(5))
+        }
+    }
+
+    @Test(
+        "A connection that somebody leads to another server of the fleet, or back to the one that asks, gets no answer"
+    )
+    func ledElsewhere() throws {
+        let host = try FleetHost("c")
+        for other in [0, FleetHost.instance ^ 1, FleetHost.instance.byteSwapped, .max] {
+            let socket = try host.connect()
+            #expect(throws: FleetChannelError.transfer(.closed)) { try host.channel(over: socket, to: other) }
+        }
+        guard case .status = try host.channel(over: try host.connect()).ask(.ask(.status)) else {
+            Issue.record("no status")
+            return
         }
     }
 
@@ -86,7 +101,7 @@ struct FleetChannelTests {
     func replayed() throws {
         let host = try FleetHost("b")
         // What a client sent in an earlier connection, whose server drew other random bytes.
-        let salt = Array(hello.dropFirst(magic.count)) + [UInt8](repeating: 8, count: 32)
+        let salt = Array(hello.dropFirst(magic.count)) + [UInt8](repeating: 8, count: 32) + Array(1...8)
         let key = try #require(
             KeyDerivation.derive(from: FleetHost.key, salt: salt, label: "stund fleet ask", count: 32)
         )
@@ -97,6 +112,50 @@ struct FleetChannelTests {
         let socket = try host.connect()
         try socket.write(hello + header + proof)
         #expect(socket.rest().count == hello.count)
+    }
+
+    @Test("The first frame of who has the key is empty, or nothing is answered")
+    func proof() throws {
+        let host = try FleetHost("b")
+        for (text, isTaken) in [([], true), ([1], false)] as [([UInt8], Bool)] {
+            let socket = try host.connect()
+            try socket.write(hello)
+            let heard = try TCPSocket.read(hello.count, from: socket, until: .now + .seconds(5))
+            let salt = hello.dropFirst(magic.count) + heard.dropFirst(magic.count) + Array(1...8)
+            let key = try #require(
+                KeyDerivation.derive(from: FleetHost.key, salt: Array(salt), label: "stund fleet ask", count: 32)
+            )
+            var cipher = FleetCipher(key: key)
+            let header: [UInt8] = [0, 0, 0, UInt8(16 + text.count)]
+            let frame = cipher.seal(text, header: header) ?? []
+            try socket.write(header + frame)
+            let answer = try? TCPSocket.read(20, from: socket, until: .now + .seconds(5))
+            #expect((answer != nil) == isTaken)
+        }
+    }
+
+    @Test("A length over the limit is refused before anything more is waited for")
+    func tooLong() throws {
+        for (side, most) in [(FleetChannel.Side.server, 100), (.client, 200)] {
+            var limits = FleetChannel.Limits()
+            (limits.request, limits.answer) = (100, 200)
+            for (length, error) in [(most + 16, TransferError.closed), (most + 17, .tooLong)] {
+                let (near, far) = try FleetFrames.pair()
+                try far.write([0, 0, 0, UInt8(length), 0])
+                TCPSocket.shutDown(far)
+                let cipher = FleetCipher(key: FleetHost.key)
+                let channel = FleetChannel(
+                    over: near,
+                    as: side,
+                    sending: cipher,
+                    receiving: cipher,
+                    limits: limits
+                )
+                #expect(throws: FleetChannelError.transfer(error)) {
+                    try channel.receive(begins: .now + .seconds(20), ends: .now + .seconds(20))
+                }
+            }
+        }
     }
 
     @Test("Frames that are cut, changed, too long or too short end the connection without an answer")

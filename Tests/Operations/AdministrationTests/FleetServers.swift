@@ -8,6 +8,8 @@ import Synchronization
 /// A server of a fleet on 127.0.0.1 that answers others on a port of its own.
 final class FleetHost {
     static let key: [UInt8] = Array(0..<32)
+    /// The number of its start.
+    static let instance: UInt64 = 0x0102_0304_0506_0708
     static let loopback = IPAddress(v4: 0x7F00_0001)
 
     let host: AdministeredServer
@@ -25,6 +27,7 @@ final class FleetHost {
         host.server.places.withLock { places in
             places = FleetPlaces(
                 ownName: name,
+                instance: Self.instance,
                 key: key,
                 others: [.init(name: "asking", addresses: [SocketAddress(peer, port: 1)], isAnswering: true)],
                 listening: [SocketAddress(Self.loopback, port: 0)]
@@ -42,6 +45,7 @@ final class FleetHost {
         FleetPlaces.Other(
             name: host.server.fleetPlaces.ownName,
             addresses: [address].compactMap(\.self),
+            instance: Self.instance,
             isAnswering: isAnswering
         )
     }
@@ -60,8 +64,8 @@ final class FleetHost {
     }
 
     /// A connection to it after the handshake.
-    func channel(over socket: Descriptor, limits: FleetChannel.Limits = FleetChannel.Limits()) throws -> FleetChannel {
-        try FleetChannel(over: socket, as: .client, key: Self.key, limits: limits, until: .now + .seconds(5))
+    func channel(over socket: Descriptor, to server: UInt64 = instance) throws -> FleetChannel {
+        try FleetChannel(over: socket, as: .client, of: server, key: Self.key, until: .now + .seconds(5))
     }
 }
 

@@ -20,6 +20,8 @@ final class RunningDouble: RunningServer {
     /// What it has of statistics and sessions; nil: it is not asked.
     let sourceReport = Mutex<StatisticsReport?>(nil)
     let sessionReport = Mutex<SessionsReport?>(nil)
+    /// Who had it drain, and how.
+    let drains = Mutex<[String]>([])
     /// Whether it never answers for statistics.
     let isStuck = Mutex(false)
     private let loaded: Mutex<LoadedSettings>
@@ -90,8 +92,18 @@ final class RunningDouble: RunningServer {
     func clearLog() async throws { throw NotAsked() }
     func clearStatistics() async throws { throw NotAsked() }
     func disconnect(_ subject: SessionSubject) async throws -> Int { throw NotAsked() }
-    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport { throw NotAsked() }
-    func undrain(by person: String) async throws -> DrainReport { throw NotAsked() }
+
+    func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport {
+        drains.withLock { $0.append("drain \(order.seconds.map(String.init) ?? "-") \(order.stays) by \(person)") }
+        if refuses.withLock({ $0 }) { throw Refused() }
+        return DrainReport(state: .draining, since: "2026-11-30T00:00:00Z", allocations: 3, stays: order.stays)
+    }
+
+    func undrain(by person: String) async throws -> DrainReport {
+        drains.withLock { $0.append("undrain by \(person)") }
+        return DrainReport(state: .serving, allocations: 3)
+    }
+
     func explain(_ subject: String) async throws -> Explanation { throw NotAsked() }
     func explain(user: String?, peer: String) async throws -> Explanation { throw NotAsked() }
     func readiness() async -> ReadinessReport { ReadinessReport([]) }

@@ -125,6 +125,10 @@ struct ClusterStoreTests {
         try await store.publish([mine], of: "c", expiresIn: Self.long)
         let sum = Set(try await stores.other.counts(elsewhereThan: "a"))
         #expect(sum == [AllocationCount(high: .max, low: 1, allocations: 10), other])
+        // Of one that is no longer there nothing counts.
+        try await store.publish(FleetMember(name: "ghost"), expiresIn: .milliseconds(200))
+        try await store.publish([mine], of: "ghost", expiresIn: Self.long)
+        #expect(try await waits { Set(try await store.counts(elsewhereThan: "a")) == sum })
         try await store.publish([other], of: "c", expiresIn: .milliseconds(200))
         try await store.publish([], of: "b", expiresIn: Self.long)
         #expect(try await waits { try await store.counts(elsewhereThan: "a") == [] })
@@ -188,6 +192,11 @@ struct ClusterStoreTests {
             try await store.publish(member, expiresIn: Self.long)
         }
         #expect(refused == .tooLarge("the record of a server", limit: StoreLimits.recordBytes))
+        for bytes in [0, StoreLimits.nonceKeyBytes + 1] {
+            let key = [UInt8](repeating: 7, count: bytes)
+            let error = try await failure { try await store.nonceKey(orElse: key) }
+            #expect(error == .tooLarge("the key of nonces", limit: StoreLimits.nonceKeyBytes))
+        }
         let counts = [AllocationCount](
             repeating: AllocationCount(high: 1, low: 1, allocations: 1),
             count: StoreLimits.accounts + 1

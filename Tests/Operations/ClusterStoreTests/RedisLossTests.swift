@@ -140,13 +140,12 @@ struct RedisBoundsTests {
         let redis = try RedisUnderTest()
         let store = try redis.store()
         try await store.publish(FleetMember(name: "good"), expiresIn: Self.long)
-        let script = """
-            local huge = string.rep('x', 20 * 1024 * 1024)
-            redis.call('SADD', 'stund:members', 'huge')
-            for _, kind in ipairs({'member', 'counts', 'totals'}) do redis.call('SET', 'stund:' .. kind .. ':huge', huge) end
-            redis.call('SET', 'stund:version', huge)
-            redis.call('HSET', 'stund:users', 'huge', huge)
-            """
+        // One after the other, since each may take a second at most.
+        for key in ["stund:member:huge", "stund:counts:huge", "stund:totals:huge", "stund:version"] {
+            _ = try await store.redis.run(["SETRANGE", "\(key)", "\(20 << 20)", "x"])
+        }
+        _ = try await store.redis.run(["SADD", "stund:members", "huge"])
+        let script = "return redis.call('HSET', 'stund:users', 'huge', redis.call('GET', 'stund:version'))"
         _ = try await store.redis.run(["EVAL", "\(script)", "0"])
         #expect(try await store.members().map(\.name) == ["good"])
         #expect(try await store.counts(elsewhereThan: "good") == [])
@@ -155,6 +154,58 @@ struct RedisBoundsTests {
         let error = try await failure { try await store.accounts() }
         #expect(error == .tooLarge("an answer of \(store.place)", limit: StoreLimits.replyBytes))
         #expect(try await store.members().map(\.name) == ["good"])
+    }
+
+    @Test("A server whose name is none is not one, and of one with many addresses a few are kept")
+    func oddMembers() async throws {
+        let redis = try RedisUnderTest()
+        let store = try redis.store()
+        let addresses = (1...20).map { "\"192.0.2.\($0)\"" }.joined(separator: ",")
+        _ = try await store.redis.run([
+            ["SADD", "stund:members", "a b", "many"], ["SET", "stund:member:a b", "{\"name\":\"a b\"}"],
+            ["SET", "stund:member:many", "{\"name\":\"many\",\"addresses\":[\(addresses)]}"],
+        ])
+        let members = try await store.members()
+        #expect(members.map(\.name) == ["many"] && members.first?.addresses.count == 16)
+    }
+
+    @Test("As many servers may be asked to drain by name as there may be, and all together still")
+    func manyDrains() async throws {
+        let redis = try RedisUnderTest()
+        let store = try redis.store()
+        let script = "for number = 1, \(StoreLimits.drains) do redis.call('SADD', 'stund:drains', 'm' .. number) end"
+        _ = try await store.redis.run(["EVAL", "\(script)", "0"])
+        let error = try await failure { try await store.setDrain(.member("more")) }
+        #expect(error == .tooMany("servers that are asked to drain", limit: StoreLimits.drains))
+        try await store.setDrain(.member("m1"))
+        try await store.setDrain(.all)
+        let drains = try await store.drains()
+        #expect(drains.all && drains.members.count == StoreLimits.drains)
+    }
+
+    @Test("A server that is there again while it is being forgotten stays")
+    func rememberedInTime() async throws {
+        let redis = try RedisUnderTest()
+        let store = try redis.store()
+        try await store.publish(FleetMember(name: "back"), expiresIn: Self.long)
+        _ = try await store.redis.run(["SADD", "stund:members", "gone"])
+        try await store.forget(["back", "gone"])
+        #expect(try await store.members().map(\.name) == ["back"])
+        #expect(try await store.redis.run(["SCARD", "stund:members"]).integer("") == 1)
+    }
+
+    @Test("A user whose record is too long is left out and counted")
+    func longRecord() async throws {
+        let redis = try RedisUnderTest()
+        let store = try redis.store()
+        let alice = try StoredUser("alice")
+        try await store.put(alice)
+        var record = try StoreRecord.write(UserRecord(alice), "")
+        // Spaces at the end change nothing of what it says.
+        record += [UInt8](repeating: 0x20, count: StoreLimits.recordBytes)
+        _ = try await store.redis.run(["HSET", "stund:users", "long", RedisArgument(record)])
+        let accounts = try await store.accounts()
+        #expect(accounts.users == [alice] && accounts.unreadable == 1)
     }
 
     @Test("Records that are none are left out and counted; keys of another kind are told")

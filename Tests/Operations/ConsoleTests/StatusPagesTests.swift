@@ -50,7 +50,7 @@ struct StatusPagesTests {
             for place in ["{0}", "{1}", "{2}"] { #expect(text.contains(place) == other.contains(place), "\(key)") }
         }
         // The English of these stands where the settings and the log messages are defined.
-        let elsewhere = ["about_", "allowed_", "message_"]
+        let elsewhere = ["about_", "allowed_", "message_", "fleet_problem_"]
         for key in german.keys where english[key] == nil {
             #expect(elsewhere.contains { key.hasPrefix($0) }, "\(key)")
         }

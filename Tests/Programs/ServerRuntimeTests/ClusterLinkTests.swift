@@ -180,6 +180,41 @@ struct ClusterLinkTests {
         withExtendedLifetime(first) {}
     }
 
+    @Test(
+        "A name that stands for nothing asks nobody, and of one that stands for too many 64 addresses are asked (row 31)"
+    )
+    func badNames() async throws {
+        let views = Mutex<[ClusterView]>([])
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [IPAddress(v4: 0x7F00_0003)],
+                own: { ServerState() },
+                publish: { view, _ in views.withLock { $0.append(view) } },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let (none, many) = (try #require(OtherServer("none.test")), try #require(OtherServer("many.test")))
+        link.use { orders in
+            orders.key = ClusterKey(secret: [1])
+            // Nobody is at the discard port of these.
+            let addresses = (0..<10_000).map { IPAddress(v4: 0x7F01_0000 + $0) }
+            orders.servers =
+                [ResolvedServer(server: none, v4: nil, v6: nil, problem: nil)]
+                + addresses.map { ResolvedServer(server: many, v4: $0, v6: nil, problem: nil) }
+        }
+        for _ in 0..<500 where link.findings.membership.links.first?.figures.sent ?? 0 == 0 {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(link.findings.membership.links.count == 64)
+        #expect(views.withLock { $0.last }?.peers.count == 64)
+        #expect(views.withLock { $0.last }?.peers.contains { $0.isHealthy } == false)
+        let servers = FleetFacts(link.findings).servers
+        #expect(servers.first { $0.name == "\(none)" }?.problem == "its address is not known yet")
+        #expect(servers.last?.problem == "only the first 64 addresses are used")
+    }
+
     @Test("A foreign server is asked as a client asks, and needs no key")
     func classic() async throws {
         let ports = try ports()
@@ -190,6 +225,60 @@ struct ClusterLinkTests {
         #expect(first.server.fleetPlaces.others.isEmpty)
         foreign.server.stop()
         _ = try await wait(first, sees: 2, "lost")
+    }
+
+    @Test("Another key goes to the workers, though nothing else has changed")
+    func otherKey() async throws {
+        let keys = Mutex<[ClusterKey?]>([])
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [],
+                own: { ServerState() },
+                publish: { _, key in keys.withLock { $0.append(key) } },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let entry = try #require(OtherServer("127.0.0.2:9"))
+        link.use { $0.servers = [ResolvedServer(server: entry, v4: IPAddress(v4: 0x7F00_0002), v6: nil, problem: nil)] }
+        for _ in 0..<500 where keys.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(20)) }
+        link.use { $0.key = ClusterKey(secret: [1]) }
+        for _ in 0..<500 where keys.withLock({ $0.last.flatMap { $0 } == nil }) {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(keys.withLock { $0.last.flatMap { $0 } != nil })
+    }
+
+    @Test("What answers no question of ours, or with an error, is no answer of a foreign server (attacks row 31)")
+    func forgedClassic() async throws {
+        let foreign = try TestClient(bindingTo: SocketAddress(IPAddress(v4: 0x7F00_0002), port: 0))
+        let link = try ClusterLink(
+            ClusterLink.Surroundings(
+                instance: 99,
+                addresses: [IPAddress(v4: 0x7F00_0003)],
+                own: { ServerState() },
+                publish: { _, _ in },
+                tell: { _, _ in }
+            )
+        )
+        defer { link.stop() }
+        let entry = try #require(OtherServer("127.0.0.2:\(foreign.local.port)/classic"))
+        link.use {
+            $0.servers = [ResolvedServer(server: entry, v4: foreign.local.address, v6: nil, problem: nil)]
+        }
+        let asked = try foreign.receiveFrom()
+        let id = asked.bytes[4..<20]
+        func answer(_ type: UInt8, _ id: some Sequence<UInt8>, port: UInt8) -> [UInt8] {
+            [1, type, 0, 12] + id + [0, 5, 0, 8, 0, 1, 0, port, 192, 0, 2, 1]
+        }
+        try foreign.send(answer(1, id.map { $0 ^ 1 }, port: 1), to: asked.source)
+        try foreign.send(answer(0x11, id, port: 2), to: asked.source)
+        try foreign.send(answer(1, id, port: 3), to: asked.source)
+        for _ in 0..<500 where link.findings.membership.links.first?.figures.received ?? 0 == 0 {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(link.findings.membership.links.first?.said.port2 == 3)
     }
 
     @Test("A drain is told to the others")

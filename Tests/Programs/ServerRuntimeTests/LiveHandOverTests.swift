@@ -2,6 +2,7 @@ import Addresses
 import Administration
 import Foundation
 import Observability
+import TestRedis
 import TestSockets
 import Testing
 
@@ -16,13 +17,16 @@ struct LiveHandOverTests {
         let first: ServerUnderTest
         let second: ServerUnderTest
 
-        init(_ more: String = "") async throws {
+        /// - `redis`: where they find each other, instead of in their settings.
+        init(_ more: String = "", redis: RedisUnderTest? = nil) async throws {
             let ports = try { () throws -> (UInt16, UInt16) in
                 let host = try ServerUnderTest("")
                 return (host.port1, host.port2)
             }()
             func start(_ own: Int, _ other: Int) throws -> ServerUnderTest {
-                let settings = "address: 127.0.0.\(own)\nother-stun-servers: 127.0.0.\(other):\(ports.0)\n"
+                let others =
+                    redis.map { "redis: unix:\($0.socket)\n" } ?? "other-stun-servers: 127.0.0.\(other):\(ports.0)\n"
+                let settings = "address: 127.0.0.\(own)\n" + others
                 return try ServerUnderTest(settings + key + "workers: 2\n" + more, isWildcard: true, ports: ports)
             }
             first = try start(1, 2)
@@ -80,6 +84,30 @@ struct LiveHandOverTests {
         }
     }
 
+    @Test(
+        "servers that have nothing but a Redis and a key find each other, with TURN and without",
+        .enabled(if: RedisUnderTest.isInstalled, "needs redis-server (Scripts/install-packages test)"),
+        arguments: ["on", "off"]
+    )
+    func byRedis(_ turn: String) async throws {
+        let redis = try RedisUnderTest()
+        let pair = try await Pair("turn: \(turn)\nturn-users: alice:\(RelayClient.password)\n", redis: redis)
+        let client = try TestClient(bindingTo: .loopback(0))
+        for (number, request) in Self.requests(ip: true, port: true, 1).enumerated() {
+            try client.send(request, to: pair.first.address())
+            let answer = try client.receiveFrom()
+            #expect(answer.source == SocketAddress(IPAddress(v4: 0x7F00_0002), port: pair.first.port2), "\(number)")
+        }
+        #expect(try await pair.second.counter("answers-for-others") == 3)
+        #expect(pair.first.server.fleetPlaces.others.map(\.name) == ["127.0.0.2:\(pair.second.port1)"])
+        guard turn == "on" else { return }
+        // A client is sent to the other one, as with a list.
+        _ = try await pair.first.server.drain(DrainOrder(stays: true), by: "test")
+        let user = try RelayClient(asking: pair.first.address(), user: "alice", password: RelayClient.password)
+        let answer = try user.request(0x0003, [RelayClient.udp])
+        #expect(answer.code == 300)
+    }
+
     @Test("the log names the other server, and the metrics count both directions (message 1015)")
     func told() async throws {
         let pair = try await Pair("log-level: 8\n")
@@ -92,6 +120,15 @@ struct LiveHandOverTests {
         #expect(entries.count == 1)
         #expect(entries.first?.address == "127.0.0.2:\(pair.first.port1)", "\(entries)")
         #expect(entries.first?.remark?.contains("\(client.local.port)") == true, "\(entries)")
+        // Of all that was received and sent, heartbeats are left out: the request, its envelope there, and the answer.
+        let envelope = "\(pair.first.address())"
+        for (host, code, addresses) in [
+            (pair.first, 1006, ["\(client.local)"]), (pair.first, 1017, []), (pair.second, 1006, [envelope]),
+            (pair.second, 1017, ["\(client.local)"]),
+        ] {
+            query.code = code
+            #expect(try await host.server.log(query).entries.map(\.address) == addresses, "\(code)")
+        }
         let family = try await pair.first.server.metrics().first { $0.name == "stund_handed_over" }
         #expect(family?.samples.map(\.value) == [1, 0])
     }

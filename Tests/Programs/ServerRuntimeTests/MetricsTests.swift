@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The figures for Prometheus")
 struct MetricsTests {
-    private let families = MetricFacts(
+    private let facts = MetricFacts(
         version: "1.2",
         startTime: 1_764_000_000.5,
         workers: 2,
@@ -21,11 +21,21 @@ struct MetricsTests {
                 name: "stun.example.org:3478",
                 kind: .peer,
                 state: last == 1 ? "healthy" : "lost",
-                addresses: [.init(address: "192.0.2.\(last):3478", state: "healthy", roundTrip: 0.25, loss: 0.5)]
+                addresses: [
+                    .init(
+                        address: "192.0.2.\(last):3478",
+                        state: "healthy",
+                        roundTrip: 0.25,
+                        loss: 0.5,
+                        clockDifference: -3
+                    )
+                ]
             )
         },
+        store: (isReached: true, members: 3, allocations: 12),
         process: ProcessFigures.now()
-    ).families
+    )
+    private var families: [MetricFamily] { facts.families }
 
     @Test("each label value is there before anything has happened")
     func zeros() {
@@ -64,7 +74,22 @@ struct MetricsTests {
         let second = "stun.example.org:3478 192.0.2.2:3478"
         #expect(values("stund_cluster_peer_up") == ["stun.example.org:3478": 1, second: 0])
         #expect(values("stund_cluster_peer_rtt_seconds") == ["stun.example.org:3478": 0.25, second: 0.25])
+        #expect(values("stund_cluster_peer_clock_seconds") == ["stun.example.org:3478": -3, second: -3])
         #expect(values("stund_cluster_peer_loss_ratio") == ["stun.example.org:3478": 0.5, second: 0.5])
+    }
+
+    @Test("the store of the fleet is told of where there is one")
+    func store() {
+        func values(_ facts: MetricFacts) -> [[Double]] {
+            let families = facts.families
+            return ["stund_store_up", "stund_store_servers", "stund_store_allocations"].map { name in
+                families.first { $0.name == name }?.samples.map(\.value) ?? [-1]
+            }
+        }
+        #expect(values(facts) == [[1], [3], [12]])
+        var alone = facts
+        alone.store = nil
+        #expect(values(alone) == [[], [], []])
     }
 
     @Test("no label names a user or an address: there are a few values of each, known beforehand")
@@ -118,6 +143,10 @@ struct MetricsTests {
         for file in ["deploy/grafana-dashboard.json", "deploy/prometheus-rules.yml"] {
             let used = Set(try text(file).matches(of: /\b(?:stund|process)_[a-z_]+\b/).map { String($0.0) })
             #expect(used.count > 5 && used.subtracting(samples) == [], "\(file)")
+            let ofFleet: Set = [
+                "stund_cluster_peer_up", "stund_cluster_peer_clock_seconds", "stund_draining", "stund_redirects_total",
+            ]
+            #expect(used.isSuperset(of: ofFleet), "\(file)")
         }
     }
 

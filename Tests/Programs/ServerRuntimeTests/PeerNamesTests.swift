@@ -233,11 +233,11 @@ private final class PeerNamesRun: Sendable {
 }
 
 extension ResolvedServer {
-    fileprivate var shown: String { "\(server) \(v4?.description ?? "-") \(v6?.description ?? "-")" }
+    var shown: String { "\(server) \(v4?.description ?? "-") \(v6?.description ?? "-")" }
 }
 
 /// A name service that knows what it is told.
-private final class FixedNames: NameResolving {
+final class FixedNames: NameResolving {
     private struct Key: Hashable {
         let name: String
         let family: IPAddress.Family

@@ -41,7 +41,8 @@ struct DrainCommandTests {
         arguments: [
             ["--cancel", "--stay"], ["--cancel", "--for", "1h"], ["--until", "22:00", "--for", "1h"],
             ["--for", "soon"],
-            ["--until", "then"],
+            ["--until", "then"], ["--server", "a", "--all-servers"], ["--server", "a", "--stay"],
+            ["--all-servers", "--for", "1h"],
         ]
     )
     func refused(arguments: [String]) {

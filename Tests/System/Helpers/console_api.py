@@ -23,7 +23,7 @@ from console_site import Failures, Site, wait_for
 # The call that may remove the token it is made with.
 OWN_END = "DELETE /tokens/{name}"
 # What would end the test itself: other settings, and a console for somebody else.
-LEFT_OUT = r"^/settings$|^/drain$|/settings/history/.*/undo$"
+LEFT_OUT = r"^/settings$|^(/fleet)?/drain$|/settings/history/.*/undo$"
 
 
 def main():

@@ -35,14 +35,17 @@ struct DNSCommandTests {
         "naptr-record=zone.test,1,1,s,SIP+D2U,,_sip._udp.zone.test",
     ]
 
-    private func check(_ records: [String], _ words: String...) async throws -> (Report, Program.State) {
+    private func check(
+        _ records: [String],
+        settings: String = DNSCommandTests.settings
+    ) async throws -> (Report, Program.State) {
         let server = try TestNameServer(records)
         defer { server.stop() }
         return try await withTemporaryFolder { folder in
             let file = folder + "/stund.yaml"
-            try Self.settings.write(toFile: file, atomically: true, encoding: .utf8)
+            try settings.write(toFile: file, atomically: true, encoding: .utf8)
             let place = "\(server.address)"
-            let command = [Partners.stund, "dns", "zone.test", "--config", file, "-server", place] + words
+            let command = [Partners.stund, "dns", "zone.test", "--config", file, "-server", place]
             let json = try await Program.run(command + ["--json"])
             let report = try JSONDecoder().decode(Report.self, from: Data(json.output.utf8))
             let text = try await Program.run(command)
@@ -116,6 +119,24 @@ struct DNSCommandTests {
             #expect(text.lines.contains("; \(line)"), "\(line)\n\(text.output)")
         }
         #expect(!text.output.contains("_turn._tcp"))
+    }
+
+    @Test("An alias as the host, a NAPTR that leads to an address, and what a NAT may hide are told")
+    func subtleDifferences() async throws {
+        let (_, text) = try await check(
+            [
+                "host-record=c.zone.test,198.51.100.7", "cname=stun.zone.test,c.zone.test",
+                "naptr-record=zone.test,1,1,a,RELAY:turn.udp,,_turn._udp.zone.test",
+            ],
+            settings: "address: 10.0.0.5"
+        )
+        let alias = "differs     stun.zone.test CNAME: is an alias, which the target of SRV must not be (RFC 2782): "
+        #expect(text.lines.contains { $0.hasPrefix("; \(alias)") }, "\(text.output)")
+        #expect(text.lines.contains { $0.hasPrefix("; differs     zone.test NAPTR: is 1 1 \"a\"") }, "\(text.output)")
+        let (_, hidden) = try await check(["host-record=stun.zone.test,198.51.100.7"], settings: "address: 10.0.0.5")
+        let unknown =
+            "unknown     stun.zone.test A: is 198.51.100.7, this host only knows its 10.0.0.5: set external-ip"
+        #expect(hidden.lines.contains { $0.hasPrefix("; \(unknown)") }, "\(hidden.output)")
     }
 
     @Test("A name server that is not there, or refuses, is exit code 69 with the cause")

@@ -7,13 +7,7 @@ import Testing
     .timeLimit(.minutes(2))
 )
 struct DrainTests {
-    /// With a port of its own for the console: of those that servers find by themselves there are fewer than servers in
-    /// all the tests at one time.
-    private static func settings() throws -> [String: String] {
-        defaults.merging(["http-port": "\(try freeTCPPort())"]) { $1 }
-    }
-
-    private static let defaults = [
+    private static let settings = [
         "turn-users": "\(Relay.user):\(Relay.password)", "relay-address": "127.0.0.1", "allow-peers": "127.0.0.0/8",
         "rfc5766-channels": "on",
     ]
@@ -59,7 +53,7 @@ struct DrainTests {
         "a call goes on without loss while stund drain runs, a new client is refused, and the server ends after the call"
     )
     func drain() async throws {
-        try await withServer(try Self.settings()) { server, command, ports in
+        try await withServer(Self.settings) { server, command, ports in
             try await Program.running(call(ports, messages: 1_500)) { client in
                 try await waitForAllocations(Self.ofCall, command)
                 #expect(try await ask("readyz", command).status == "200")
@@ -91,7 +85,7 @@ struct DrainTests {
         "a drain with an end is over then, whatever is left; --stay keeps the process, and --cancel takes it all back"
     )
     func deadline() async throws {
-        try await withServer(try Self.settings()) { server, command, ports in
+        try await withServer(Self.settings) { server, command, ports in
             try await Program.running(call(ports, messages: 10_000)) { _ in
                 try await waitForAllocations(Self.ofCall, command)
                 let staying = try await stund(command, "drain", "--for", "0", "--stay")
@@ -113,7 +107,7 @@ struct DrainTests {
     @Test("SIGTERM lets a call end first; a second one, or SIGINT, does not")
     func termination() async throws {
         for second in [nil, SIGTERM, SIGINT] as [Int32?] {
-            try await withServer(try Self.settings().merging(["drain-time": "86400"]) { $1 }) {
+            try await withServer(Self.settings.merging(["drain-time": "86400"]) { $1 }) {
                 server,
                 command,
                 ports in
@@ -144,7 +138,7 @@ struct DrainTests {
 
     @Test("without allocations SIGTERM and stund drain end it at once, and so does SIGINT with some")
     func nothingToWaitFor() async throws {
-        let settings = try Self.settings().merging(["drain-time": "86400"]) { $1 }
+        let settings = Self.settings.merging(["drain-time": "86400"]) { $1 }
         try await withServer(settings) { server, _, _ in
             server.signal(SIGTERM)
             let code = try await server.exitCode()

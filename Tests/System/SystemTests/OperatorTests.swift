@@ -90,7 +90,7 @@ struct OperatorTests {
             for arguments in [command.arguments, [Partners.stund, "check", "--config", command.settingsFile]] {
                 let end = try await Program.run(arguments)
                 #expect(end.exitCode == 78)
-                #expect(end.output.contains("\(command.settingsFile):4: http-password-hash: "), "\(end.output)")
+                #expect(end.output.contains("\(command.settingsFile):5: http-password-hash: "), "\(end.output)")
                 #expect(end.output.contains("`stund password` makes"), "\(end.output)")
                 #expect(!end.output.contains(hash), "the value is secret")
             }

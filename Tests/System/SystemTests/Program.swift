@@ -144,7 +144,8 @@ final class Program: Sendable {
     private func end() async {
         guard state.exitCode == nil else { return }
         signal(SIGTERM)
-        if await !wait(.seconds(5), until: { $0.exitCode != nil }) {
+        // `timeout` kills what it started after 5 seconds; if it were killed itself by then, that would be left behind.
+        if await !wait(.seconds(10), until: { $0.exitCode != nil }) {
             signal(SIGKILL)
             _ = await wait(.seconds(5)) { $0.exitCode != nil }
         }

@@ -55,7 +55,7 @@ struct Ports: Sendable {
 
     private static let next = Mutex(UInt16(20_000 + ProcessInfo.processInfo.processIdentifier % 500 * 20))
 
-    /// Two ports that nobody has, so that tests run beside each other and beside other servers.
+    /// Two ports that nobody has for UDP or TCP, so that tests run beside each other and beside other servers.
     ///
     /// They lie below the range from which the kernel gives ports to clients: between the choice and the start of the
     /// server, no client of another test can get one of them.
@@ -66,7 +66,7 @@ struct Ports: Sendable {
             var first: UInt16?
             for _ in 20_000...32_000 {
                 next = next < 32_000 ? next + 1 : 20_000
-                guard (try? UDPClient("0.0.0.0", port: next)) != nil else { continue }
+                guard (try? UDPClient("0.0.0.0", port: next)) != nil, isFree(next) else { continue }
                 if let first, !areAdjacent || first + 1 == next { return Ports(first: first, second: next) }
                 first = next
             }
@@ -86,7 +86,12 @@ struct StundCommand {
         arguments = [Partners.stund] + flags + ["--config", settingsFile]
     }
 
+    /// Writes a settings file; the console gets the number of the second port, which STUN uses for UDP alone.
+    ///
+    /// Of the ports that consoles find by themselves there are fewer than servers in all the tests at one time.
     static func write(_ settings: [String: String], to file: String) throws {
+        var settings = settings
+        if settings["http-port"] == nil { settings["http-port"] = settings["stun-port-2"] }
         let text = settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined()
         try text.write(toFile: file, atomically: true, encoding: .utf8)
     }

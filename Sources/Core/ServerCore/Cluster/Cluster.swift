@@ -68,6 +68,8 @@ struct Cluster: Sendable {
         let peer: UInt16
         let kind: ClusterPeer.Kind
         let address: SocketAddress
+        /// The start of the process there, which alone opens an envelope.
+        let instance: UInt64
     }
 
     /// The server that a request goes to, if one is healthy; `named` is the one that the client is told of.
@@ -78,17 +80,22 @@ struct Cluster: Sendable {
             ? choice.nextInTurn(family, in: view)
             : choice.target(for: flow.source, dialect.need, first: named, in: view, at: now.nanoseconds)
         guard let index, let there = view.peers[index].endpoints(family) else { return nil }
-        let (id, kind) = (view.peers[index].id, view.peers[index].kind)
+        let (id, kind, instance) = (view.peers[index].id, view.peers[index].kind, view.peers[index].state.instance)
         // An envelope says itself which port the request came to; a foreign server sees it by its own.
         let toSecond = kind == .classic && flow.role.isOnAlternatePort
         let port = toSecond ? there.port2 ?? there.port1 : there.port1
-        return Target(peer: id, kind: kind, address: SocketAddress(there.address, port: port))
+        return Target(peer: id, kind: kind, address: SocketAddress(there.address, port: port), instance: instance)
     }
 
     /// Puts the envelope around a request; false when there is no room or no key.
-    mutating func seal(_ handOver: HandOver, _ packet: inout Packet, at unixMilliseconds: UInt64) -> Bool {
+    mutating func seal(
+        _ handOver: HandOver,
+        _ packet: inout Packet,
+        for receiver: UInt64,
+        at unixMilliseconds: UInt64
+    ) -> Bool {
         guard let key = trust?.key else { return false }
-        return handOver.seal(&packet, from: &sender, at: unixMilliseconds, with: key)
+        return handOver.seal(&packet, from: &sender, for: receiver, at: unixMilliseconds, with: key)
     }
 
     /// Whether a server whose clock is off may be told so now.

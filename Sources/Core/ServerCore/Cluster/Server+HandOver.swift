@@ -18,6 +18,9 @@ extension Server {
         }
     }
 
+    /// Whether other servers are configured, so that their heartbeats are expected.
+    public var isInFleet: Bool { cluster != nil }
+
     /// Hands a request for another IP address to another server (draft-rosenberg-midcom-stun-00 section 7).
     mutating func handOver(
         _ request: BindingRequest,
@@ -26,6 +29,8 @@ extension Server {
         from flow: ClientFlow,
         now: Instant
     ) -> Verdict {
+        // Who forges one server's address as its own wants two to meet, and a foreign server may answer what is none.
+        guard cluster?.listens(at: flow.source) == false else { return drop(.clusterLoop) }
         let target = cluster?.target(for: flow, request.dialect, named: named.index, now: now)
         guard let target else { return drop(.noOtherAddress) }
         switch target.kind {
@@ -37,7 +42,7 @@ extension Server {
                 cameToSecondPort: flow.role.isOnAlternatePort
             )
             let time = unixMilliseconds(at: now)
-            let isSealed = cluster?.seal(envelope, &packet, at: time) ?? false
+            let isSealed = cluster?.seal(envelope, &packet, for: target.instance, at: time) ?? false
             guard isSealed else { return drop(.tooLarge, from: flow, now: now) }
         case .classic:
             let layout = request.dialect == .rosenberg ? policy.draftAddressLayout : .standard
@@ -136,12 +141,22 @@ extension Server {
     }
 
     /// Answers another server that asks how this one is.
+    ///
+    /// No rate limit holds for it: whoever forges a server's address could use that up, and the servers would lose each
+    /// other. What a stranger sends costs a look at its source, and what comes from a server's address one digest, which
+    /// is less than receiving it has cost. What has a right tag was made by a server, and is answered once.
     private mutating func answerPing(
         _ packet: inout Packet,
         with trust: ClusterTrust,
         from flow: ClientFlow,
         now: Instant
     ) -> Verdict {
+        guard let cluster else { return drop(.clusterStranger) }
+        let own = cluster.view.own
+        // A server that asks itself may do so from any of its addresses: so it learns that it is its own peer.
+        guard SealedDatagram.claimedInstance(packet.bytes) == own.instance || cluster.isPeer(flow.source.address) else {
+            return drop(.clusterStranger)
+        }
         let time = unixMilliseconds(at: now)
         let ping: Heartbeat.Ping
         do throws(SealedDatagramError) {
@@ -149,18 +164,13 @@ extension Server {
         } catch {
             return drop(error.dropReason)
         }
-        guard let cluster else { return drop(.clusterStranger) }
-        let own = cluster.view.own
-        // A server that asks itself may do so from any of its addresses: so it learns that it is its own peer.
-        guard ping.instance == own.instance || cluster.isPeer(flow.source.address) else {
-            return drop(.clusterStranger)
+        if ping.isFresh {
+            guard !ping.isKnown(to: trust.filter, at: now.nanoseconds) else { return drop(.clusterReplayed) }
+        } else {
+            // Its time proves nothing, so it may be an old one that is sent again and again.
+            guard self.cluster?.mayAnswerStale(now: now) == true else { return drop(.clusterStale) }
+            counters.countDropped(.clusterStale)
         }
-        let mayAnswer =
-            ping.isFresh
-            ? isExempt(flow) || bindingLimiter.take(flow.source.address, now: now)
-            : self.cluster?.mayAnswerStale(now: now) == true
-        guard mayAnswer else { return drop(ping.isFresh ? .rateLimited : .clusterStale) }
-        if !ping.isFresh { counters.countDropped(.clusterStale) }
         Heartbeat.answer(ping, over: &packet, with: own, at: time, key: trust.key)
         return .reply
     }

@@ -14,7 +14,7 @@ final class RedisClient: Sendable {
     private let queue: RedisQueue
 
     /// Connects with the first question, and again whenever the connection is lost.
-    init(_ address: RedisAddress, _ login: RedisLogin?) {
+    init(_ address: RedisAddress, _ login: RedisLogin?, _ resolve: @escaping HostResolver) {
         let place = "the Redis at \(address)"
         let queue = RedisQueue()
         self.place = place
@@ -22,7 +22,7 @@ final class RedisClient: Sendable {
         let thread = Thread {
             Thread.current.name = "redis"
             RedisConnection.ignoreBrokenPipes()
-            var link = RedisLink(address, login, place: place)
+            var link = RedisLink(address, login, RedisHost(address, resolve, place: place))
             while let question = queue.next() { question.answer(link.run(question.commands)) }
         }
         thread.start()
@@ -102,15 +102,15 @@ private struct RedisLink {
 
     private let address: RedisAddress
     private let login: RedisLogin?
-    private let place: String
+    private let host: RedisHost
     private var connection: RedisConnection?
     private var pause = firstPause
     private var refused: (until: ContinuousClock.Instant, why: ClusterStoreError)?
 
-    init(_ address: RedisAddress, _ login: RedisLogin?, place: String) {
+    init(_ address: RedisAddress, _ login: RedisLogin?, _ host: RedisHost) {
         self.address = address
         self.login = login
-        self.place = place
+        self.host = host
     }
 
     mutating func run(_ commands: [RedisCommand]) -> Result<[RedisReply], ClusterStoreError> {
@@ -134,7 +134,7 @@ private struct RedisLink {
         if let connection { return connection }
         if let refused, .now < refused.until { throw refused.why }
         do throws(ClusterStoreError) {
-            let new = try RedisConnection(address, login, place: place)
+            let new = try connect()
             connection = new
             refused = nil
             pause = Self.firstPause
@@ -144,5 +144,21 @@ private struct RedisLink {
             pause = min(pause * 2, Self.longestPause)
             throw error
         }
+    }
+
+    /// Connects to the first of its addresses that takes the connection.
+    private func connect() throws(ClusterStoreError) -> RedisConnection {
+        let end = ContinuousClock.now + .seconds(2)
+        var last: ClusterStoreError?
+        for place in try host.places() where last == nil || .now < end {
+            do throws(ClusterStoreError) {
+                return try RedisConnection(place, database: address.database, login, named: host.name)
+            } catch {
+                // One that answers, and refuses, is the right one.
+                guard error.isSilence else { throw error }
+                last = error
+            }
+        }
+        throw last ?? .unresolved(place: host.name, reason: "the name has no address")
     }
 }

@@ -14,7 +14,17 @@ package final class RedisClusterStore: ClusterStore {
     let redis: RedisClient
 
     /// Names a Redis; it is connected to with the first call.
-    package init(_ address: RedisAddress, login: RedisLogin? = nil) { redis = RedisClient(address, login) }
+    ///
+    /// - `resolve`: looks up its host name with each new connection; not asked for IP addresses and sockets.
+    package init(
+        _ address: RedisAddress,
+        login: RedisLogin? = nil,
+        resolve: @escaping HostResolver = { _ throws(UnresolvedHost) in
+            throw UnresolvedHost(reason: "nobody looks it up")
+        }
+    ) {
+        redis = RedisClient(address, login, resolve)
+    }
 
     package var place: String { redis.place }
 
@@ -72,7 +82,7 @@ package final class RedisClusterStore: ClusterStore {
     }
 
     /// Forgets names whose record has expired; one that is published again meanwhile stays.
-    private func forget(_ names: [String]) async throws(ClusterStoreError) {
+    func forget(_ names: [String]) async throws(ClusterStoreError) {
         let script = """
             for _, name in ipairs(ARGV) do
                 if redis.call('EXISTS', KEYS[2] .. name) == 0 then redis.call('SREM', KEYS[1], name) end

@@ -18,10 +18,17 @@ final class RedisConnection {
     private let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
 
     /// Connects, logs in and chooses the database.
-    init(_ address: RedisAddress, _ login: RedisLogin?, place: String) throws(ClusterStoreError) {
+    ///
+    /// - `target`: a socket, or a port of an IP address: of a host name hiredis would ask the system's own resolver.
+    init(
+        _ target: RedisAddress.Place,
+        database: Int,
+        _ login: RedisLogin?,
+        named place: String
+    ) throws(ClusterStoreError) {
         self.place = place
         let connected =
-            switch address.place {
+            switch target {
             case .unix(let path): unsafe redisConnectUnixWithTimeout(path, Self.patience)
             case .tcp(let host, let port): unsafe redisConnectWithTimeout(host, Int32(port), Self.patience)
             }
@@ -37,7 +44,7 @@ final class RedisConnection {
         }
         unsafe stund_redis_bound_arrays(context, table)
         unsafe redisSetTimeout(context, Self.patience)
-        try begin(login, database: address.database)
+        try begin(login, database: database)
     }
 
     deinit {

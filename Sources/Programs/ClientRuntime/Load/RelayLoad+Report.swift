@@ -57,6 +57,8 @@ extension RelayLoad {
         report.set("to_peer_pps", ratio(found.toPeers, found.wall), places: 0)
         report.set("to_client_pps", ratio(found.toClients, found.wall), places: 0)
         report.set("pps", ratio(found.toPeers + found.toClients, found.wall), places: 0)
+        report.set("sent", found.end.sent)
+        report.set("delivered", found.end.received)
         report.set("loss_pct", found.loss, places: 4)
         report.set("bad", wrong)
         report.set("out_of_order", outOfOrder)

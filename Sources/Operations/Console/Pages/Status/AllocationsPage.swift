@@ -13,7 +13,7 @@ struct AllocationsPage: ConsolePage {
     /// The longest user name that a link asks about, in bytes.
     private static let longestSubject = 128
 
-    private static let columns: [TableState.Column] = [
+    static let columns: [TableState.Column] = [
         .init(name: "user", sort: "user", beginsWithLeast: true, isNumber: false),
         .init(name: "client", sort: "client", beginsWithLeast: true, isNumber: false),
         .init(name: "relay", isNumber: false),
@@ -63,13 +63,8 @@ struct AllocationsPage: ConsolePage {
 
     func show(_ request: PageRequest) async throws -> PageBody {
         let state = Self.state(request)
-        var query = SessionsQuery(limit: Self.limit)
-        query.search = state.search
-        query.sort = SessionsQuery.Column(rawValue: state.sort) ?? .age
-        query.isReversed = state.isReversed
-        query.offset = state.offset
         let server = administrator.server
-        let report = try await server.sessions(query)
+        let report = try await server.sessions(Self.query(state))
         var empty: String?
         if report.rows.isEmpty {
             // What is off needs another answer than what nobody uses.
@@ -99,12 +94,24 @@ struct AllocationsPage: ConsolePage {
         return .done("alloc_ended", goTo: back)
     }
 
-    private static func state(_ request: PageRequest) -> TableState {
+    /// How somebody looks at sessions.
+    static func state(_ request: PageRequest, keeping names: [String] = []) -> TableState {
         TableState(
             request.query,
             sorts: SessionsQuery.Column.allCases.map(\.rawValue),
-            defaultSort: SessionsQuery.Column.age.rawValue
+            defaultSort: SessionsQuery.Column.age.rawValue,
+            keeping: names
         )
+    }
+
+    /// What to ask a server for it.
+    static func query(_ state: TableState) -> SessionsQuery {
+        var query = SessionsQuery(limit: limit)
+        query.search = state.search
+        query.sort = SessionsQuery.Column(rawValue: state.sort) ?? query.sort
+        query.isReversed = state.isReversed
+        query.offset = state.offset
+        return query
     }
 
     private func model(
@@ -120,7 +127,7 @@ struct AllocationsPage: ConsolePage {
             path: request.path(name),
             action: request.path(name, state.fields(offset: state.offset)),
             search: ShownText(state.search, most: 1200).text,
-            sortField: fields.first { $0.0 == "sort" && !$0.1.isEmpty }?.1,
+            sortField: state.sortField,
             isReversed: state.isReversed,
             hasSearch: !state.search.isEmpty,
             headers: state.headers(Self.columns, "alloc", request),

@@ -117,20 +117,12 @@ struct OverviewPage: ConsolePage {
 
     func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
         let person = request.visitor.person
-        switch form["do"] {
-        case "drain", "drain-stay":
-            let minutes = form["minutes"]
-            // What Int takes beside digits, such as "+5", is none.
-            let isNumber = minutes.utf8.count <= 5 && minutes.utf8.allSatisfy { (0x30...0x39).contains($0) }
-            guard isNumber else { throw ConsoleError(.badRequest, .badRequest, "minutes") }
-            let order = DrainOrder(seconds: Int(minutes).map { $0 * 60 }, stays: form["do"] == "drain-stay")
-            _ = try await administrator.drain(order, by: person)
-            return .done("drain_begun", goTo: request.path(name))
-        case "undrain":
+        guard let order = try DrainForm(form).order else {
             _ = try await administrator.undrain(by: person)
             return .done("drain_taken_back", goTo: request.path(name))
-        default: throw ConsoleError(.badRequest, .badRequest, "do")
         }
+        _ = try await administrator.drain(order, by: person)
+        return .done("drain_begun", goTo: request.path(name))
     }
 
     private func spans(_ isDay: Bool, _ request: PageRequest) -> [Model.Span] {

@@ -9,7 +9,7 @@ struct StatisticsPage: ConsolePage {
     /// How many sources are on a page.
     static let limit = 50
 
-    private static let columns: [TableState.Column] = [
+    static let columns: [TableState.Column] = [
         .init(name: "source", sort: "source", beginsWithLeast: true, isNumber: false),
         .init(name: "last_access", sort: "last-access", beginsWithLeast: true),
         .init(name: "hits", sort: "hits"),
@@ -57,18 +57,29 @@ struct StatisticsPage: ConsolePage {
     }
 
     func show(_ request: PageRequest) async throws -> PageBody {
-        let state = TableState(
+        let state = Self.state(request)
+        let report = try await administrator.server.statistics(Self.query(state))
+        return PageBody(template: "statistics", model: model(report, state, request), isLive: true)
+    }
+
+    /// How somebody looks at sources.
+    static func state(_ request: PageRequest, keeping names: [String] = []) -> TableState {
+        TableState(
             request.query,
             sorts: StatisticsQuery.Column.allCases.map(\.rawValue),
-            defaultSort: StatisticsQuery.Column.lastAccess.rawValue
+            defaultSort: StatisticsQuery.Column.lastAccess.rawValue,
+            keeping: names
         )
-        var query = StatisticsQuery(limit: Self.limit)
+    }
+
+    /// What to ask a server for it.
+    static func query(_ state: TableState) -> StatisticsQuery {
+        var query = StatisticsQuery(limit: limit)
         query.search = state.search
-        query.sort = StatisticsQuery.Column(rawValue: state.sort) ?? .lastAccess
+        query.sort = StatisticsQuery.Column(rawValue: state.sort) ?? query.sort
         query.isReversed = state.isReversed
         query.offset = state.offset
-        let report = try await administrator.server.statistics(query)
-        return PageBody(template: "statistics", model: model(report, state, request), isLive: true)
+        return query
     }
 
     func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {
@@ -87,7 +98,7 @@ struct StatisticsPage: ConsolePage {
             path: request.path(name),
             action: request.path(name),
             search: ShownText(state.search, most: 1200).text,
-            sortField: fields.first { $0.0 == "sort" && !$0.1.isEmpty }?.1,
+            sortField: state.sortField,
             isReversed: state.isReversed,
             hasSearch: !state.search.isEmpty,
             headers: state.headers(Self.columns, "stat", request),

@@ -35,6 +35,12 @@ struct TableState: Sendable {
         let next: String?
     }
 
+    /// A field of the address beside those of the table, for the form that searches.
+    struct Kept: Sendable {
+        let name: String
+        let value: String
+    }
+
     /// The longest text that is searched for, in characters.
     private static let longestSearch = 200
 
@@ -42,10 +48,15 @@ struct TableState: Sendable {
     let sort: String
     let isReversed: Bool
     let offset: Int
+    /// What else the address says of the page, and goes on to say.
+    let kept: [Kept]
     private let defaultSort: String
 
     /// Reads an address; what it does not know is the default.
-    init(_ query: Fields, sorts: [String], defaultSort: String) {
+    ///
+    /// - `keeping`: the names of fields that stay whatever is searched for.
+    init(_ query: Fields, sorts: [String], defaultSort: String, keeping names: [String] = []) {
+        kept = names.map { Kept(name: $0, value: query[$0]) }.filter { !$0.value.isEmpty }
         search = String(query["search"].trimmed.prefix(Self.longestSearch))
         sort = sorts.contains(query["sort"]) ? query["sort"] : defaultSort
         isReversed = query["reversed"] == "true"
@@ -55,12 +66,17 @@ struct TableState: Sendable {
 
     /// The fields of an address that shows the same rows, from `offset` on.
     func fields(offset: Int = 0) -> [(String, String)] {
-        Self.fields(search, sort == defaultSort ? "" : sort, isReversed) + [("offset", offset > 0 ? "\(offset)" : "")]
+        fields(sort, isReversed) + [("offset", offset > 0 ? "\(offset)" : "")]
     }
 
-    private static func fields(_ search: String, _ sort: String, _ isReversed: Bool) -> [(String, String)] {
-        [("search", search), ("sort", sort), ("reversed", isReversed ? "true" : "")]
+    /// The fields of an address that shows the same rows in another order.
+    private func fields(_ sort: String, _ isReversed: Bool) -> [(String, String)] {
+        let order = [("sort", sort == defaultSort ? "" : sort), ("reversed", isReversed ? "true" : "")]
+        return kept.map { ($0.name, $0.value) } + [("search", search)] + order
     }
+
+    /// The name of the order for the form that searches; nil for the one that stands in no address.
+    var sortField: String? { sort == defaultSort ? nil : sort }
 
     /// The headings of a table whose texts begin with `prefix`.
     func headers(_ columns: [Column], _ prefix: String, _ request: PageRequest) -> [Header] {
@@ -68,8 +84,7 @@ struct TableState: Sendable {
             let isSorted = column.sort == sort
             let isAscending = column.beginsWithLeast != isReversed
             let link = column.sort.map { name in
-                let fields = Self.fields(search, name == defaultSort ? "" : name, isSorted && !isReversed)
-                return request.path(request.page, fields)
+                request.path(request.page, fields(name, isSorted && !isReversed))
             }
             return Header(
                 title: request.texts("\(prefix)_\(column.name)"),

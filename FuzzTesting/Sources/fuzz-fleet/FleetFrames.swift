@@ -1,0 +1,1 @@
+../../../Tests/Operations/AdministrationTests/FleetFrames.swift
