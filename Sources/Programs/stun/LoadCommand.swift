@@ -10,7 +10,8 @@ struct LoadCommand: ParsableCommand {
             One thread makes the load. With --pid it reads the CPU time of the server's process, which is what counts where \
             load and server share a machine. Only servers on loopback are loaded unless --any is given. stund holds back \
             many requests of one address: set rate-limit-exempt: 127.0.0.0/8, and for relay also allow-peers: 127.0.0.0/8, \
-            relay-address: 127.0.0.1 and user-allocations: unlimited. It ends with 0, with 1 when some allocations failed, \
+            relay-address: 127.0.0.1 and user-allocations: unlimited. Ctrl-C ends a load early, with the figures so far. It \
+            ends with 0, with 1 when some allocations failed, \
             64 for a wrong command line, 69 when the server answers or allows nothing, 71 when the system refuses something.
             """,
         subcommands: [

@@ -14,6 +14,7 @@ struct Stun: ParsableCommand {
     static func main() {
         do {
             var command = try parseAsRoot()
+            LoadInterruption.listen()
             try command.run()
         } catch let failure as LoadFailure {
             try? FileHandle.standardError.write(contentsOf: Data("stun: \(failure)\n".utf8))

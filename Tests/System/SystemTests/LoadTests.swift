@@ -18,12 +18,13 @@ struct LoadTests {
         return Figures(values: try #require(object as? [String: Any], "\(end.output)"))
     }
 
+    private static let relaySettings = [
+        "rate-limit-exempt": "127.0.0.0/8", "relay-address": "127.0.0.1", "allow-peers": "127.0.0.0/8",
+        "turn-users": "\(Relay.user):\(Relay.password)", "user-allocations": "unlimited", "drain-time": "0",
+    ]
+
     private func withRelay(_ body: (Program, Ports) async throws -> Void) async throws {
-        let settings = [
-            "rate-limit-exempt": "127.0.0.0/8", "relay-address": "127.0.0.1", "allow-peers": "127.0.0.0/8",
-            "turn-users": "\(Relay.user):\(Relay.password)", "user-allocations": "unlimited", "drain-time": "0",
-        ]
-        try await withServer(settings) { server, _, ports in try await body(server, ports) }
+        try await withServer(Self.relaySettings) { server, _, ports in try await body(server, ports) }
     }
 
     private static let credential = ["--user", Relay.user, "--password", Relay.password]
@@ -92,6 +93,26 @@ struct LoadTests {
             }
             #expect(server.state.exitCode == nil)
             try expectAnswer(ports)
+        }
+    }
+
+    @Test("SIGINT ends it early: with its figures, and without a trace in the server", .timeLimit(.minutes(2)))
+    func interrupted() async throws {
+        try await withServer(Self.relaySettings) { _, command, ports in
+            let mode = ["relay", "--sessions", "5", "--pps", "20", "--time", "60", "--json"] + Self.credential
+            let arguments = [Partners.stun, "load"] + mode + ["--server", "127.0.0.1:\(ports.first)"]
+            let sessions = [Partners.stund, "sessions", "--config", command.settingsFile]
+            try await Program.running(arguments, lifetime: nil) { load in
+                try await waitUntil("the load has its allocations") {
+                    try await Program.run(sessions).output.components(separatedBy: Relay.user).count > 5
+                }
+                load.signal(SIGINT)
+                #expect(try await load.exitCode() == 0)
+                let object = try JSONSerialization.jsonObject(with: Data(load.state.output.utf8))
+                let found = Figures(values: try #require(object as? [String: Any], "\(load.state.output)"))
+                #expect(found["ready"] == 5 && found["seconds"] < 60)
+            }
+            #expect(try await Program.run(sessions).output == "Nobody uses the relay now.\n")
         }
     }
 

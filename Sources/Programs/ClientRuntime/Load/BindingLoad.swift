@@ -106,7 +106,7 @@ public struct BindingLoad: ~Copyable {
         var nextTick = SystemClock.monotonic() &+ Self.tick
         while true {
             let now = SystemClock.monotonic()
-            guard now < end else { return }
+            guard now < end, !LoadInterruption.isAskedFor else { return }
             if now >= nextTick {
                 nextTick = now &+ Self.tick
                 replaceLost(at: now)

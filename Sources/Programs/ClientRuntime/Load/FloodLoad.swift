@@ -77,7 +77,7 @@ public struct FloodLoad: ~Copyable {
             // At most 600 seconds and a million a second: the product fits.
             let due = passed &* UInt64(plan.rate) / 1_000_000_000
             while sent < due { send(Int(min(due &- sent, UInt64(ConnectedBatch.capacity)))) }
-            guard passed < plan.duration else { break }
+            guard passed < plan.duration, !LoadInterruption.isAskedFor else { break }
             readAll(within: Self.pause)
         }
         let last = ServerMeter.read(target.process) ?? first

@@ -142,7 +142,7 @@ public struct RelayLoad: ~Copyable {
         }
         while true {
             let now = SystemClock.monotonic()
-            guard now < end else { return }
+            guard now < end, !LoadInterruption.isAskedFor else { return }
             var pause: UInt64 = 20_000_000
             if schedule != nil {
                 pause = sendDue(&schedule)

@@ -110,7 +110,7 @@ struct SessionPool: ~Copyable {
         done = 0
         while done < total {
             var now = SystemClock.monotonic()
-            guard now < end else { break }
+            guard now < end, work == .release || !LoadInterruption.isAskedFor else { break }
             while inFlight < atOnce, next < clients.count {
                 begin(next, work, at: now)
                 next += 1
