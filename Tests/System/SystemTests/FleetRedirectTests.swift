@@ -6,7 +6,7 @@ import Testing
     .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
     .timeLimit(.minutes(3))
 )
-struct RedirectTests {
+struct FleetRedirectTests {
     private static let settings = [
         "turn-users": "\(Relay.user):\(Relay.password)", "allow-peers": "198.18.0.0/15", "rfc5766-channels": "on",
         "drain-time": "0",
@@ -68,8 +68,9 @@ struct RedirectTests {
                 let end = try await BrowserTests.run(
                     ["exchange", "--bytes", "1000000", "--limit", "90"] + clients + turn
                 )
-                #expect(end.exitCode == 0, "\(end.output)")
                 let counts = try await counts(fleet)
+                let view = end.exitCode == 0 ? "" : try await fleet.stund(0, "fleet").output
+                #expect(end.exitCode == 0, "\(counts)\n\(view)\n\(end.output)")
                 #expect(counts.granted[0] == 0 && counts.granted[1] + counts.granted[2] >= 2, "\(counts)")
             }
         }
