@@ -16,8 +16,8 @@ run: ## install what is missing, build and start the server in the foreground (A
 test: ## install what is missing, build, check and test everything
 	@Scripts/test
 
-build: ## build the server for release
-	@Scripts/build
+build: ## build the server and its load generator for release
+	@Scripts/build stund stun
 
 lint: ## check format, scripts and layers without building
 	@Scripts/lint

@@ -70,6 +70,12 @@ let package = Package(
             path: "Sources/Core/ServerCore",
             swiftSettings: lifetimes
         ),
+        .target(
+            name: "ClientCore",
+            dependencies: ["Addresses", "STUNAuthentication", "STUNCodec"],
+            path: "Sources/Core/ClientCore",
+            swiftSettings: lifetimes
+        ),
         // Engine: how bytes move.
         .systemLibrary(
             name: "COpenSSL",
@@ -223,6 +229,22 @@ let package = Package(
             path: "Sources/Programs/stund",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "ClientRuntime",
+            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "Addresses"],
+            path: "Sources/Programs/ClientRuntime",
+            swiftSettings: lifetimes
+        ),
+        .executableTarget(
+            name: "stun",
+            dependencies: [
+                "ClientRuntime",
+                "Addresses",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Programs/stun",
+            swiftSettings: swiftSettings
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",
@@ -261,6 +283,12 @@ let package = Package(
                 "ServerCore", "ClusterCore", "STUNAuthentication", "STUNCodec", "Addresses", "WireFixtures",
             ],
             path: "Tests/Core/ServerCoreTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "ClientCoreTests",
+            dependencies: ["ClientCore", "STUNCodec", "Addresses", "WireFixtures"],
+            path: "Tests/Core/ClientCoreTests",
             swiftSettings: lifetimes
         ),
         // Sockets of the tests, independent of the code under test.
@@ -369,6 +397,12 @@ let package = Package(
             swiftSettings: lifetimes
         ),
         .testTarget(
+            name: "ClientRuntimeTests",
+            dependencies: ["ClientRuntime", "PacketEngine", "Addresses", "WireFixtures"],
+            path: "Tests/Programs/ClientRuntimeTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
             name: "stundTests",
             dependencies: [
                 "stund",
@@ -387,7 +421,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund", "TestNames"],
+            dependencies: ["stund", "stun", "TestNames"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),

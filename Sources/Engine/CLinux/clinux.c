@@ -111,6 +111,14 @@ size_t clinux_set_segment(void *control, uint16_t size) {
     return CMSG_SPACE(sizeof size);
 }
 
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, uint64_t nanoseconds) {
+    struct timespec time = {
+        .tv_sec = (time_t)(nanoseconds / 1000000000u),
+        .tv_nsec = (long)(nanoseconds % 1000000000u),
+    };
+    return epoll_pwait2(epoll, events, count, &time, NULL);
+}
+
 int clinux_next_error(int fd, struct clinux_queued_error *out) {
     // The datagram itself is not wanted, so there is no room for it. sock_extended_err is followed by the address of
     // who reported the error.

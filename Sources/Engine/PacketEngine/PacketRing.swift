@@ -79,7 +79,10 @@ final class PacketRing {
         unsafe memory = .allocate(byteCount: Self.bufferCount * Self.stride, alignment: 64)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferCount * Self.stride)
         unsafe events = .allocate(capacity: Self.completions)
-        unsafe events.initialize(repeating: .init(token: 0, isReadable: false, hasError: false), count: Self.completions)
+        unsafe events.initialize(
+            repeating: .init(token: 0, isReadable: false, hasError: false),
+            count: Self.completions
+        )
         unsafe arrivals = .allocate(capacity: Self.completions)
         unsafe arrivals.initialize(repeating: Arrival(buffer: 0, bytes: 0), count: Self.completions)
         unsafe refused = .allocate(capacity: DatagramBatch.capacity)
@@ -196,7 +199,9 @@ final class PacketRing {
             unsafe arrivals[counts.arrivals] = Arrival(buffer: number, bytes: bytes)
             counts.arrivals &+= 1
             let last = counts.events &- 1
-            if last >= counts.settled, unsafe events[last].token == token, unsafe events[last].arrivals.upperBound == counts.arrivals &- 1 {
+            if last >= counts.settled, unsafe events[last].token == token,
+                unsafe events[last].arrivals.upperBound == counts.arrivals &- 1
+            {
                 unsafe events[last].arrivals = events[last].arrivals.lowerBound..<counts.arrivals
                 unsafe events[last].hasEnded = hasEnded
                 return
@@ -206,7 +211,9 @@ final class PacketRing {
         } else if completion.result != -ECANCELED {
             // No buffers left, or an ICMP error that came to the socket, which its `ErrorQueue` has.
             let isFull = completion.result == -ENOBUFS
-            append(.init(token: token, isReadable: false, hasError: !isFull && completion.result < 0, hasEnded: hasEnded))
+            append(
+                .init(token: token, isReadable: false, hasError: !isFull && completion.result < 0, hasEnded: hasEnded)
+            )
         }
     }
 
@@ -217,7 +224,9 @@ final class PacketRing {
     }
 
     private func refuse(_ data: UInt64, _ code: Int32) {
-        guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < DatagramBatch.capacity else { return }
+        guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < DatagramBatch.capacity else {
+            return
+        }
         unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: code)
         counts.refused &+= 1
     }

@@ -51,7 +51,9 @@ public struct WakeModeration: Sendable {
         let elapsed = now &- windowBegan
         guard elapsed >= Self.window else { return }
         // Compared without a division: datagrams a second, and datagrams a wake-up.
-        let isOften = datagrams.multipliedReportingOverflow(by: 1_000_000_000).partialValue >= rule.rate &* min(elapsed, 1_000_000_000)
+        let isOften =
+            datagrams.multipliedReportingOverflow(by: 1_000_000_000).partialValue >= rule.rate
+            &* min(elapsed, 1_000_000_000)
         isOn = isOften && elapsed < 2 &* Self.window && datagrams < wakeUps &* UInt64(Self.enough)
         windowBegan = now
         datagrams = 0

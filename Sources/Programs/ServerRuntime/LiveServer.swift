@@ -88,14 +88,7 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: sets.first ?? [], settings: settings)
                 + Self.warnings(ofFileLimit: files, for: relay?.plan, settings: settings)
-            let shared = WorkerPool.Shared(
-                relays: relay?.table ?? RelayTable([], ports: settings.relayPorts),
-                ledger: relay?.ledger ?? AccountLedger(capacity: 1),
-                teller: teller,
-                pump: pump,
-                log: log,
-                engine: engine
-            )
+            let shared = WorkerPool.Shared(relay, settings, teller: teller, pump: pump, log: log, engine: engine)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)

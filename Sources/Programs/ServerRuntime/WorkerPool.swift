@@ -4,6 +4,7 @@ import Foundation
 import Observability
 import PacketEngine
 import ServerCore
+import ServerSettings
 import Synchronization
 
 /// The workers of a server: starts them, asks them, stops them.
@@ -24,6 +25,22 @@ final class WorkerPool: Sendable {
         let pump: LogPump
         let log: EventLog
         let engine: WorkerEngine
+
+        init(
+            _ relay: RelayService?,
+            _ settings: Settings,
+            teller: RelayTeller,
+            pump: LogPump,
+            log: EventLog,
+            engine: WorkerEngine
+        ) {
+            relays = relay?.table ?? RelayTable([], ports: settings.relayPorts)
+            ledger = relay?.ledger ?? AccountLedger(capacity: 1)
+            self.teller = teller
+            self.pump = pump
+            self.log = log
+            self.engine = engine
+        }
     }
 
     /// Starts one thread for each set of listeners; they serve from `open` on, and what comes before waits in the sockets.

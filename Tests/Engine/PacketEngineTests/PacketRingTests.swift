@@ -77,7 +77,9 @@ struct PacketRingTests {
         let peer = try TestClient(bindingTo: .loopback(0))
         // A socket's own buffer holds some 200 of them.
         for round in 0..<5 {
-            for number in 0..<600 { try peer.send([UInt8(round), UInt8(number & 0xFF)], to: relay.sockets[number % 4].local) }
+            for number in 0..<600 {
+                try peer.send([UInt8(round), UInt8(number & 0xFF)], to: relay.sockets[number % 4].local)
+            }
             #expect(try relay.take(600).count == 600)
         }
     }
@@ -140,7 +142,9 @@ struct PacketRingTests {
             #expect(lengths == Set((1..<destinations.count).map { $0 + 1 }))
             var errors = 0
             while errors == 0 {
-                if relay.loop.readyCount == 0 { try #require(try relay.loop.wait(timeoutNanoseconds: 5_000_000_000) > 0) }
+                if relay.loop.readyCount == 0 {
+                    try #require(try relay.loop.wait(timeoutNanoseconds: 5_000_000_000) > 0)
+                }
                 for index in 0..<relay.loop.readyCount where relay.loop.ready(index).hasError {
                     errors += Array(ErrorQueue(of: socket)).count
                     if relay.loop.ready(index).hasEnded { try relay.loop.watcher.receive(socket, token: 0) }

@@ -98,7 +98,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         KeyCase(
             "engine",
             right: [("auto", "auto"), ("epoll", "epoll"), ("io_uring", "io_uring")],
-            wrong: [("io-uring", "is not one of the words known here"), ("kqueue", "is not one of the words known here")]
+            wrong: [
+                ("io-uring", "is not one of the words known here"), ("kqueue", "is not one of the words known here"),
+            ]
         ),
         KeyCase(
             "wake-ups",
@@ -274,7 +276,8 @@ struct EveryKeyTests {
         let promised = [
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
-            "workers": "auto", "engine": "auto", "wake-ups": "adaptive", "socket-buffer": "4194304", "other-stun-servers": "", "cluster-key": "",
+            "workers": "auto", "engine": "auto", "wake-ups": "adaptive",
+            "socket-buffer": "4194304", "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",

@@ -10,6 +10,10 @@ enum Partners {
     static let stund = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         .appendingPathComponent("stund").path
 
+    /// The client under test, beside it.
+    static let stun = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appendingPathComponent("stun").path
+
     static let namespaces = root + "/Scripts/nat-namespaces"
     static let pystun3 = root + "/.build-python/bin/pystun3"
 

@@ -49,6 +49,10 @@ size_t clinux_set_source(void *control, const uint8_t *address, int length);
 // Writes the control message that has the system cut one buffer into datagrams of `size` bytes. Returns its size.
 size_t clinux_set_segment(void *control, uint16_t size);
 
+// epoll_pwait2 without a signal mask: waits so many nanoseconds at most. Swift would find the system's timespec in this
+// module then, and no longer in its own.
+int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, uint64_t nanoseconds);
+
 // One entry of a socket's error queue.
 struct clinux_queued_error {
     struct sockaddr_in6 destination;  // of the datagram that failed; an IPv4 one lies in it as sockaddr_in
