@@ -49,7 +49,7 @@ struct ReportTests {
                 stund 1.2.3 runs as process 7 for 1 d 1 h 1 min 1 s
                 settings file  a\u{1B}.yaml
                 state folder   a.yaml.d
-                workers        2
+                workers        2 by epoll, adaptive wake-ups
                 listens on     udp 127.0.0.1:3478
                                udp 127.0.0.1:3479
 

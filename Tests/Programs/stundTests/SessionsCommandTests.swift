@@ -67,7 +67,7 @@ struct SessionsCommandTests {
         #expect(
             StatusText(status).text.contains(
                 """
-                workers        1
+                workers        1 by epoll, adaptive wake-ups
                 relays from    198.51.100.1 (here 10.0.0.4), 9 of 10 ports free
                                2001:db8::1, 10 of 10 ports free
                 realms         stund, example.org
