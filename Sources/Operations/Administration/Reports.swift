@@ -83,18 +83,15 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         public var name: String
         /// When a sleeping worker wakes up: `adaptive`, `low-latency` or `low-power`.
         public var wakeUps: String
-        /// Why it is not io_uring, where the settings leave the choice.
-        public var reason: String?
 
         /// Joins the parts.
-        public init(name: String, wakeUps: String, reason: String? = nil) {
+        public init(name: String, wakeUps: String) {
             self.name = name
             self.wakeUps = wakeUps
-            self.reason = reason
         }
 
         /// All of it in a line.
-        public var sentence: String { "\(name), \(wakeUps) wake-ups" + (reason.map { "; \($0)" } ?? "") }
+        public var sentence: String { "\(name), \(wakeUps) wake-ups" }
     }
 
     /// The version of the program.

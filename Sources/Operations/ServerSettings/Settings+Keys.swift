@@ -75,8 +75,8 @@ extension Settings {
             example: "epoll",
             needsRestart: true,
             help: """
-                How workers ask the kernel for packets: auto means io_uring where the kernel allows it, else epoll. \
-                stund status and the version page tell which one is used, and why.
+                How workers ask the kernel for packets: auto means the one that was cheaper when it was measured, which is \
+                epoll. stund status and the version page tell which one is used.
                 """
         ),
         SettingKey(
