@@ -33,8 +33,6 @@ struct Worker: ~Copyable {
     private var nextHousekeeping: UInt64 = 0
     /// The clock, read once a turn.
     private var now = Instant.start
-    /// The clock before a wait.
-    private var clock: UInt64 = 0
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
@@ -95,8 +93,8 @@ struct Worker: ~Copyable {
 
     private mutating func turn() throws(SocketError) {
         let gathering = moderation.gathering
-        let timeout = sleep()
-        let waitBegan = clock
+        let waitBegan = SystemClock.monotonic()
+        let timeout = nextAdvance > waitBegan ? nextAdvance - waitBegan : 0
         if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: min(timeout, gathering.nanoseconds)) }
         try loop.wait(timeoutNanoseconds: timeout, gathering: gathering)
         now = Instant(nanoseconds: SystemClock.monotonic())
@@ -120,12 +118,6 @@ struct Worker: ~Copyable {
     /// When time demands something next.
     private var nextAdvance: UInt64 {
         min(nextHousekeeping, server.nextDeadline?.nanoseconds ?? .max)
-    }
-
-    /// How long nothing but packets and messages is to be done, by the clock as it is now, which is kept in `clock`.
-    private mutating func sleep() -> UInt64 {
-        clock = SystemClock.monotonic()
-        return nextAdvance > clock ? nextAdvance - clock : 0
     }
 
     private mutating func advance() {
