@@ -106,11 +106,15 @@ public final class TestClient {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         var name = sockaddr_in6()
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        let count = unsafe withUnsafeMutablePointer(to: &name) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length)
+        var count = -1
+        // A wait with a time limit is not gone on with by the kernel after a ring of this thread had work to finish.
+        repeat {
+            count = unsafe withUnsafeMutablePointer(to: &name) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length)
+                }
             }
-        }
+        } while count < 0 && errno == EINTR
         guard count >= 0 else { throw Failure(code: errno) }
         let source = unsafe withUnsafePointer(to: name) { unsafe SystemAddress.load($0) }
         return (Array(buffer.prefix(count)), source)

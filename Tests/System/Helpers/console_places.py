@@ -52,6 +52,8 @@ def moves(options):
     )
     failures.check(end.returncode == 0, end.stdout + end.stderr)
     live.expect_end("a password was set", failures)
+    # With a password it serves all addresses: until it has moved there, a connection may be cut.
+    wait_for("the console serves all addresses", lambda: "127.0.0.1" not in url_file.read_text())
     wait_for("the console asks for a login", lambda: answers(other) == 303)
     # Another password ends the sessions of the first, and what they watch.
     site = Site(other)

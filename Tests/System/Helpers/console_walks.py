@@ -201,7 +201,7 @@ def history(page, path, comments, failures):
     with page.expect_navigation():
         page.locator("button[value='save']").click()
     after = path.read_text()
-    failures.check("77" not in after and "kept.example" not in after, f"undo left {after}")
+    failures.check(f"{NUMBER}:" not in after and "kept.example" not in after, f"undo left {after}")
     for line in comments:
         failures.check(line in after, f"after undo the comment {line!r} is gone: {after}")
 
