@@ -9,14 +9,17 @@ import ServerCore
 struct PacketCost {
     static func main() {
         let arguments = CommandLine.arguments
-        guard arguments.count == 3, let work = Work(rawValue: arguments[1]), let count = Int(arguments[2]), count > 0 else {
+        guard arguments.count == 3, let work = Work(rawValue: arguments[1]), let count = Int(arguments[2]), count > 0
+        else {
             let all = Work.allCases.map(\.rawValue).joined(separator: ", ")
             print("packet-cost takes a work and a count; works: \(all)")
             return
         }
         var bench = Bench()
         let wrong = bench.run(work, count)
-        print(wrong == 0 ? "\(work.rawValue): \(count)" : "\(work.rawValue): \(wrong) of \(count) came to something else")
+        print(
+            wrong == 0 ? "\(work.rawValue): \(count)" : "\(work.rawValue): \(wrong) of \(count) came to something else"
+        )
     }
 }
 
@@ -58,7 +61,11 @@ enum Cast {
     static let stranger = flow(0x0700_0003)
 
     private static func flow(_ address: UInt32) -> ClientFlow {
-        ClientFlow(source: SocketAddress(IPAddress(v4: address), port: 1000), destination: server, role: .primaryPrimary)
+        ClientFlow(
+            source: SocketAddress(IPAddress(v4: address), port: 1000),
+            destination: server,
+            role: .primaryPrimary
+        )
     }
 }
 
