@@ -7,7 +7,9 @@ import STUNAuthentication
 import STUNCodec
 import ServerCore
 
-/// A server with two clients that have allocations, and a buffer for the datagram that is worked on.
+/// A server with two clients that have allocations.
+///
+/// Each datagram lies in a buffer of the caller: a span of one of its own would keep all of it borrowed.
 struct Bench {
     private static let dataLength = 160
     /// A millisecond for each datagram: within every rate limit, and within the life of what was asked for.
@@ -16,7 +18,8 @@ struct Bench {
     private var server: Server
     private var ports = Ports()
     private var now = Instant(nanoseconds: 1_000_000_000)
-    private var buffer = [UInt8](repeating: 0, count: Packet.headroom + 2048)
+
+    private static func makeBuffer() -> [UInt8] { [UInt8](repeating: 0, count: Packet.headroom + 2048) }
 
     init() {
         let address = Cast.server.address
@@ -46,18 +49,20 @@ struct Bench {
 
     /// Does it so many times; returns how often the verdict was another one than it should be.
     mutating func run(_ work: Work, _ count: Int) -> Int {
-        let length = write(work)
+        var buffer = Self.makeBuffer()
+        var span = buffer.mutableSpan
+        var whole = unsafe Packet(span.mutableBytes, headroom: Packet.headroom, count: 2000)
+        let length = Self.write(work, to: &whole)
         var wrong = 0
         for _ in 0..<count {
             now = Instant(nanoseconds: now.nanoseconds &+ Self.step)
-            if !work.isExpected(receive(work, length)) { wrong += 1 }
+            var packet = unsafe Packet(span.mutableBytes, headroom: Packet.headroom, count: length)
+            if !work.isExpected(receive(work, &packet)) { wrong += 1 }
         }
         return wrong
     }
 
-    private mutating func receive(_ work: Work, _ length: Int) -> Verdict {
-        var span = buffer.mutableSpan
-        var packet = unsafe Packet(span.mutableBytes, headroom: Packet.headroom, count: length)
+    private mutating func receive(_ work: Work, _ packet: inout Packet) -> Verdict {
         switch work {
         case .binding:
             // The answer was written over it.
@@ -76,21 +81,19 @@ struct Bench {
         }
     }
 
-    /// Writes the datagram of a work into the buffer; returns its length.
-    private mutating func write(_ work: Work) -> Int {
-        var span = buffer.mutableSpan
-        var packet = unsafe Packet(span.mutableBytes, headroom: Packet.headroom, count: 2000)
+    /// Writes the datagram of a work; returns its length.
+    private static func write(_ work: Work, to packet: inout Packet) -> Int {
         switch work {
         case .binding:
-            Self.writeRequest(.binding, to: &packet)
+            writeRequest(.binding, to: &packet)
             return 20
         case .channelData, .stranger:
-            packet.write(UInt32(0x4000) << 16 | UInt32(Self.dataLength), at: 0)
-            return 4 + Self.dataLength
+            packet.write(UInt32(0x4000) << 16 | UInt32(dataLength), at: 0)
+            return 4 + dataLength
         case .sendIndication:
-            return Self.writeSend(to: &packet)
+            return writeSend(to: &packet)
         case .peerChannel, .peerIndication:
-            return Self.dataLength
+            return dataLength
         case .garbage:
             packet.write(UInt64.max, at: 0)
             return 100
@@ -115,10 +118,9 @@ struct Bench {
             over: &packet
         )
         let data = [UInt8](repeating: 0, count: dataLength)
-        let isWhole =
-            writer.append(XorPeerAddress(Cast.peer), to: &packet)
-            && unsafe writer.append(.data, data.span.bytes, to: &packet)
-        precondition(isWhole, "a Send indication fits its buffer")
+        let hasPeer = writer.append(XorPeerAddress(Cast.peer), to: &packet)
+        let hasData = unsafe writer.append(.data, data.span.bytes, to: &packet)
+        precondition(hasPeer && hasData, "a Send indication fits its buffer")
         writer.finish(&packet)
         return packet.count
     }
@@ -132,6 +134,7 @@ struct Bench {
             salt: 1,
             channel: AllocationClient.Channel(number: 0x4000, peer: Cast.peer)
         )
+        var buffer = Self.makeBuffer()
         _ = client.allocate(at: 0)
         while let method = client.state.method, channel || method != .channelBind {
             var span = buffer.mutableSpan
