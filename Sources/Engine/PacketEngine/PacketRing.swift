@@ -222,6 +222,9 @@ final class PacketRing {
     private func becameReady(_ index: Int) {
         guard polled.indices.contains(index) else { return }
         polled[index].isArmed = false
+        // One that nobody has asked for yet says so already.
+        for kept in counts.served..<max(counts.served, counts.settled)
+        where unsafe events[kept].token == polled[index].token { return }
         append(.init(token: polled[index].token, isReadable: true, hasError: false))
     }
 

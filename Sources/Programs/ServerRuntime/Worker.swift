@@ -39,8 +39,7 @@ struct Worker: ~Copyable {
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
-    /// How many datagrams a slot had when a listener was read last: more than one where trains come.
-    private var datagramsPerSlot = 1
+    private var budget = ReadBudget()
     private var requestTimes = RequestTimes()
     private var moderation: WakeModeration
     private var gatheringDelay = GatheringDelay()
@@ -164,14 +163,12 @@ struct Worker: ~Copyable {
 
     /// Reads and handles what waits at a listener, within bounds.
     private mutating func serveListener(_ index: Int, now: Instant) throws(SocketError) {
-        var budget = max(Self.listenerBurst, relayedSinceListener)
+        budget.begin(max(Self.listenerBurst, relayedSinceListener))
         relayedSinceListener = 0
-        while budget > 0 {
+        while budget.slots > 0 {
             if batch.freeSlots < DatagramBatch.capacity { flush() }
-            // Where trains come, a slot is many datagrams.
-            let most = datagramsPerSlot > 1 ? max(1, budget / datagramsPerSlot) : DatagramBatch.capacity
-            let limit = min(DatagramBatch.capacity, most)
-            let slots = try batch.receive(from: ports[index].socket, limit: limit)
+            let wanted = budget.slots
+            let slots = try batch.receive(from: ports[index].socket, limit: wanted)
             var count = slots.count
             for slot in slots {
                 if let train = batch.train(in: slot) {
@@ -191,11 +188,10 @@ struct Worker: ~Copyable {
                     failures: &failures
                 )
             }
-            budget -= count
+            budget.spend(count, in: slots.count)
             clientDatagrams &+= count
             turnDatagrams &+= count
-            datagramsPerSlot = slots.isEmpty ? 1 : (count &+ slots.count &- 1) / slots.count
-            guard slots.count == limit else { return }
+            guard slots.count == wanted else { return }
         }
     }
 

@@ -169,6 +169,9 @@ struct LiveTrainTests {
         let row = try #require(try await path.host.server.sessions(SessionsQuery()).rows.first)
         #expect(row.toPeers.packets == 90 && row.toPeers.bytes == 3 * 2960)
         #expect(row.toClient.packets == 63 && row.toClient.bytes == 3 * 205)
+        // Two Allocate requests, a ChannelBind and a CreatePermission before it.
+        let times = try await path.host.server.metrics().first { $0.name == "stund_request_duration_seconds" }
+        #expect(times?.samples.first { $0.suffix == "_count" }?.value == 94)
     }
 
     @Test("a train beyond the bandwidth is cut where the limit is", arguments: EventLoop.Backend.usable)
