@@ -1,5 +1,6 @@
 import Addresses
 import Administration
+import Observability
 import PacketEngine
 import STUNCodec
 import TestSockets
