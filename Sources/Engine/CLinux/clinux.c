@@ -11,8 +11,8 @@ _Static_assert(sizeof(struct clinux_mmsghdr) == sizeof(struct mmsghdr), "same si
 _Static_assert(offsetof(struct clinux_mmsghdr, length) == offsetof(struct mmsghdr, msg_len), "same layout");
 _Static_assert(
     CLINUX_CONTROL_SIZE >=
-        CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)),
-    "room for an IPv6 address, a traffic class and a train"
+        CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(int)),
+    "room for an IPv6 address, a traffic class and a train, which comes as int and is sent as uint16_t"
 );
 _Static_assert(sizeof(struct in_pktinfo) <= sizeof(struct in6_pktinfo), "so there is for IPv4");
 _Static_assert(CLINUX_UDP_GRO == UDP_GRO, "same number as the system's");
@@ -70,6 +70,22 @@ uint8_t clinux_traffic_class(const struct msghdr *header) {
         }
     }
     return 0;
+}
+
+int clinux_segment(const struct msghdr *header) {
+    struct msghdr *h = (struct msghdr *)header;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
+        int size;
+        memcpy(&size, CMSG_DATA(c), sizeof size);
+        return size > 0 ? size : 0;
+    }
+    return 0;
+}
+
+void clinux_receive_trains(int fd) {
+    int on = 1;
+    setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
 }
 
 size_t clinux_set_traffic_class(void *control, int family, uint8_t byte) {

@@ -10,9 +10,11 @@ extension DatagramBatch {
     /// The longest datagram that makes trains, in bytes: what fits an Ethernet frame over IPv6.
     ///
     /// The system refuses a train of datagrams that would need fragments, and finding out costs a call.
-    private static let longestInTrain: UInt16 = 1452
+    private static let longestInTrain = 1452
     /// The longest train in bytes: what fits one IP packet, with room for its headers.
     private static let trainBytes = 65_000
+    /// How many datagrams every kernel takes as a train (UDP_MAX_SEGMENTS).
+    private static let longestTrain = 64
 
     /// Fills the headers for what is queued for one socket, behind those that are filled; returns which they are.
     mutating func buildMessages(of run: SendQueue.Run) -> Range<Int> {
@@ -23,17 +25,20 @@ extension DatagramBatch {
         while next >= 0 {
             let first = next
             let firstVector = vectors
-            next = addVector(&vectors, first)
+            var datagrams = 1
+            next = addVectors(&vectors, first)
             if joinsTrains {
                 var last = first
-                var bytes = unsafe Int(sendQueue.entries[first].count)
-                while next >= 0, bytes < Self.trainBytes, joins(next, behind: last, first: first) {
-                    bytes &+= unsafe Int(sendQueue.entries[next].count)
+                var bytes = unsafe sendQueue.entries[first].length
+                while next >= 0, datagrams < Self.longestTrain, joins(next, behind: last, first: first) {
+                    bytes &+= unsafe sendQueue.entries[next].length
+                    guard bytes <= Self.trainBytes else { break }
+                    datagrams &+= 1
                     last = next
-                    next = addVector(&vectors, next)
+                    next = addVectors(&vectors, next)
                 }
             }
-            fillHeader(messages, first, firstVector..<vectors)
+            fillHeader(messages, first, count: datagrams, firstVector..<vectors)
             messages &+= 1
         }
         sendQueue.messageCount = messages
@@ -42,11 +47,21 @@ extension DatagramBatch {
     }
 
     /// Adds the bytes of a datagram; returns the next datagram of the same socket.
-    private func addVector(_ count: inout Int, _ index: Int) -> Int {
+    private func addVectors(_ count: inout Int, _ index: Int) -> Int {
         let entry = unsafe sendQueue.entries[index]
-        let base = unsafe start(of: Int(entry.slot)) + Int(entry.start)
-        unsafe sendQueue.vectors[count] = iovec(iov_base: base, iov_len: Int(entry.count))
-        count &+= 1
+        if entry.header > 0 {
+            let prefix = unsafe sendQueue.prefix(of: index)
+            unsafe sendQueue.vectors[count] = iovec(iov_base: prefix, iov_len: Int(entry.header))
+            count &+= 1
+        }
+        if entry.count > 0 || entry.length == 0 {
+            unsafe sendQueue.vectors[count] = iovec(iov_base: entry.base, iov_len: Int(entry.count))
+            count &+= 1
+        }
+        if entry.trailer > 0 {
+            unsafe sendQueue.vectors[count] = iovec(iov_base: sendQueue.trailer, iov_len: Int(entry.trailer))
+            count &+= 1
+        }
         return Int(entry.next)
     }
 
@@ -54,44 +69,43 @@ extension DatagramBatch {
     private func joins(_ index: Int, behind last: Int, first: Int) -> Bool {
         let head = unsafe sendQueue.entries[first]
         let entry = unsafe sendQueue.entries[index]
-        return unsafe sendQueue.entries[last].count == head.count && entry.count > 0 && entry.count <= head.count
-            && head.count <= Self.longestInTrain
+        let length = head.length
+        return unsafe sendQueue.entries[last].length == length && entry.length > 0 && entry.length <= length
+            && length <= Self.longestInTrain
             && !head.dontFragment && !entry.dontFragment && entry.source == head.source
             && entry.trafficClass == head.trafficClass
-            && SystemAddress.areEqual(names + Int(entry.slot), names + Int(head.slot))
+            && SystemAddress.areEqual(sendQueue.names + index, sendQueue.names + first)
     }
 
-    /// Fills one header; more than one vector makes a train.
-    private func fillHeader(_ message: Int, _ first: Int, _ vectors: Range<Int>) {
+    /// Fills one header, of `count` datagrams: more than one make a train.
+    private func fillHeader(_ message: Int, _ first: Int, count: Int, _ vectors: Range<Int>) {
         let entry = unsafe sendQueue.entries[first]
-        let slot = Int(entry.slot)
         var header = unsafe msghdr()
-        unsafe header.msg_name = UnsafeMutableRawPointer(names + slot)
-        unsafe header.msg_namelen = received[slot].header.msg_namelen
+        unsafe header.msg_name = UnsafeMutableRawPointer(sendQueue.names + first)
+        unsafe header.msg_namelen = socklen_t(entry.nameLength)
         unsafe header.msg_iov = sendQueue.vectors + vectors.lowerBound
         unsafe header.msg_iovlen = vectors.count
-        let length = fillControl(entry, isTrain: vectors.count > 1)
+        let length = fillControl(message, first, isTrain: count > 1)
         if length > 0 {
-            unsafe header.msg_control = control(of: slot)
+            unsafe header.msg_control = sendQueue.control(of: message)
             unsafe header.msg_controllen = length
         }
         unsafe sendQueue.headers[message].header = header
-        unsafe sendQueue.messages[message] = SendQueue.Message(
-            first: Int8(truncatingIfNeeded: first),
-            count: UInt8(truncatingIfNeeded: vectors.count)
-        )
+        unsafe sendQueue.messages[message].first = Int16(truncatingIfNeeded: first)
+        unsafe sendQueue.messages[message].count = UInt8(truncatingIfNeeded: count)
     }
 
     /// Writes the control messages of a header; returns their size, which is 0 for nearly all datagrams.
-    private func fillControl(_ entry: SendQueue.Entry, isTrain: Bool) -> Int {
-        let slot = Int(entry.slot)
+    private func fillControl(_ message: Int, _ first: Int, isTrain: Bool) -> Int {
+        let entry = unsafe sendQueue.entries[first]
+        let control = unsafe sendQueue.control(of: message)
         var length = 0
-        if let source = entry.source { length = setSource(source, slot) }
+        if let source = entry.source { length = unsafe setSource(source, control) }
         if entry.trafficClass != 0 {
-            let family = unsafe Int32(names[slot].sin6_family)
-            unsafe length &+= clinux_set_traffic_class(control(of: slot) + length, family, entry.trafficClass)
+            let family = unsafe Int32(sendQueue.names[first].sin6_family)
+            unsafe length &+= clinux_set_traffic_class(control + length, family, entry.trafficClass)
         }
-        if isTrain { unsafe length &+= clinux_set_segment(control(of: slot) + length, entry.count) }
+        if isTrain { unsafe length &+= clinux_set_segment(control + length, UInt16(truncatingIfNeeded: entry.length)) }
         return length
     }
 
@@ -99,34 +113,35 @@ extension DatagramBatch {
     mutating func sendApart(
         _ message: Int,
         _ descriptor: Int32,
-        _ code: Int32,
-        _ failures: inout (count: Int, last: Failure?)
+        _ code: Int32
     ) {
         // EIO: the network card lacks what trains need (udp(7)). No more of them, since finding out costs a call.
         if code == EIO { joinsTrains = false }
         let hasNoRoom = code == EAGAIN || code == ENOBUFS || code == ENOMEM
         let train = unsafe sendQueue.messages[message]
-        let firstVector = unsafe sendQueue.headers[message].header.msg_iov - sendQueue.vectors
+        var vector = unsafe sendQueue.headers[message].header.msg_iov - sendQueue.vectors
         var entry = Int(train.first)
-        for index in 0..<Int(train.count) {
-            fillHeader(message, entry, (firstVector &+ index)..<(firstVector &+ index &+ 1))
+        for _ in 0..<Int(train.count) {
+            let end = unsafe vector &+ sendQueue.entries[entry].vectors
+            fillHeader(message, entry, count: 1, vector..<end)
+            vector = end
             var result = hasNoRoom ? -Int(code) : sendOne(message, descriptor)
             var retries = 0
             while result < 0, retries < PendingError.retries(Int32(-result)) {
                 result = sendOne(message, descriptor)
                 retries &+= 1
             }
-            if result < 0 { note(Int32(-result), of: entry, &failures) }
+            if result < 0 { note(Int32(-result), of: entry) }
             entry = unsafe Int(sendQueue.entries[entry].next)
         }
     }
 
     /// Writes the control message with the address to send from; returns its size.
-    private func setSource(_ source: IPAddress, _ slot: Int) -> Int {
+    private func setSource(_ source: IPAddress, _ control: UnsafeMutableRawPointer) -> Int {
         unsafe withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { bytes in
             guard let base = bytes.baseAddress else { return 0 }
             let length = unsafe SystemAddress.storeBytes(of: source, in: base)
-            return unsafe clinux_set_source(control(of: slot), base.assumingMemoryBound(to: UInt8.self), length)
+            return unsafe clinux_set_source(control, base.assumingMemoryBound(to: UInt8.self), length)
         }
     }
 }

@@ -15,7 +15,7 @@ extension DatagramBatch {
         public let code: Int32
     }
 
-    /// Queues `count` bytes of a slot's buffer for sending by a socket; each slot can be queued once before `flush`.
+    /// Queues `count` bytes of a slot's buffer for sending by a socket; they must stay as they are until `flush`.
     ///
     /// - `offset`: where the datagram begins in the slot's buffer, in bytes: `headroom` is where one was received.
     /// - `to`: where it goes; nil for where it came from.
@@ -40,21 +40,31 @@ extension DatagramBatch {
         check(slot)
         let isInside = offset >= 0 && count >= 0 && offset <= Self.stride && count <= Self.stride &- offset
         precondition(isInside, "a datagram lies within its slot")
-        if let destination {
-            unsafe received[slot].header.msg_namelen = SystemAddress.store(destination, in: names + slot)
-        }
-        if let port { unsafe names[slot].sin6_port = port.bigEndian }
-        let entry = SendQueue.Entry(
-            source: source,
+        makeRoom()
+        let entry = unsafe SendQueue.Entry(
+            base: start(of: slot) + offset,
+            count: UInt32(truncatingIfNeeded: count),
             tag: Int32(truncatingIfNeeded: tag),
-            slot: UInt8(truncatingIfNeeded: slot),
-            start: UInt16(truncatingIfNeeded: offset),
-            count: UInt16(truncatingIfNeeded: count),
+            source: source,
             dontFragment: dontFragment,
             trafficClass: copiesTrafficClass ? trafficClass(of: slot) : 0
         )
-        let isQueued = sendQueue.append(entry, to: socket.descriptor)
-        precondition(isQueued, "a slot is queued once")
+        let new = sendQueue.append(entry, to: socket.descriptor)
+        address(new, to: destination, slot)
+        if let port { unsafe sendQueue.names[new].sin6_port = port.bigEndian }
+    }
+
+    /// Writes where a datagram goes: nil for where that of the slot came from.
+    @inline(__always)
+    mutating func address(_ entry: Int, to destination: SocketAddress?, _ slot: Int) {
+        let length: socklen_t
+        if let destination {
+            length = unsafe SystemAddress.store(destination, in: sendQueue.names + entry)
+        } else {
+            unsafe sendQueue.names[entry] = names[slot]
+            length = unsafe received[slot].header.msg_namelen
+        }
+        unsafe sendQueue.entries[entry].nameLength = UInt8(truncatingIfNeeded: length)
     }
 
     /// Sends everything that is queued and empties the batch: each socket's datagrams in the order in which they were
@@ -63,23 +73,34 @@ extension DatagramBatch {
     /// Returns how many datagrams the system refused, and the last of them. Nothing waits: a datagram for which the
     /// socket has no room is refused.
     public mutating func flush() -> (count: Int, last: Failure?) {
-        var failures: (count: Int, last: Failure?) = (0, nil)
+        sendQueued()
+        restart()
+        defer { failures = (0, nil) }
+        return failures
+    }
+
+    /// Sends what is queued when the queue can hold no more, which only trains can bring about.
+    @inline(__always)
+    mutating func makeRoom() {
+        if sendQueue.isFull { sendQueued() }
+    }
+
+    /// Sends what is queued, and leaves the slots as they are.
+    mutating func sendQueued() {
         if let ring {
-            sendByRing(ring, &failures)
+            sendByRing(ring)
         } else {
             for run in 0..<sendQueue.runCount {
                 let run = unsafe sendQueue.runs[run]
-                send(buildMessages(of: run), run.descriptor, &failures)
+                send(buildMessages(of: run), run.descriptor)
             }
         }
         sendQueue.removeAll()
-        restart()
-        return failures
     }
 
     /// Queues the messages of all sockets in the ring, which sends them by one call, and those that it could not send once
     /// more by themselves: an error may be that of an earlier datagram (`PendingError`).
-    private mutating func sendByRing(_ ring: PacketRing, _ failures: inout (count: Int, last: Failure?)) {
+    private mutating func sendByRing(_ ring: PacketRing) {
         guard sendQueue.runCount > 0 else { return }
         ring.beginRound()
         for run in 0..<sendQueue.runCount {
@@ -89,7 +110,7 @@ extension DatagramBatch {
                 if unsafe sendQueue.entries[Int(sendQueue.messages[message].first)].dontFragment {
                     // A socket option around one datagram: what stands before it must be gone.
                     ring.submit()
-                    send(message..<(message &+ 1), run.descriptor, &failures)
+                    send(message..<(message &+ 1), run.descriptor)
                 } else {
                     unsafe ring.send(&sendQueue.headers[message].header, by: run.descriptor, message: message)
                 }
@@ -101,15 +122,11 @@ extension DatagramBatch {
             guard refused.message < sendQueue.messageCount else { continue }
             let descriptor = unsafe sendQueue.messages[refused.message].descriptor
             if PendingError.retries(refused.code) > 0 { ring.noteError(of: descriptor) }
-            send(refused.message..<(refused.message &+ 1), descriptor, &failures)
+            send(refused.message..<(refused.message &+ 1), descriptor)
         }
     }
 
-    private mutating func send(
-        _ messages: Range<Int>,
-        _ descriptor: Int32,
-        _ failures: inout (count: Int, last: Failure?)
-    ) {
+    private mutating func send(_ messages: Range<Int>, _ descriptor: Int32) {
         var next = messages.lowerBound
         let count = messages.upperBound
         var retries = 0
@@ -128,7 +145,7 @@ extension DatagramBatch {
                 mode = .single
             case EMSGSIZE where message.count > 1:
                 // No use in sending it again as it is.
-                sendApart(next, descriptor, EMSGSIZE, &failures)
+                sendApart(next, descriptor, EMSGSIZE)
                 next &+= 1
                 retries = 0
             case let code where retries < PendingError.retries(code):
@@ -136,9 +153,9 @@ extension DatagramBatch {
             case let code:
                 // The first message of the rest is the one that failed; the others are tried again.
                 if message.count > 1 {
-                    sendApart(next, descriptor, code, &failures)
+                    sendApart(next, descriptor, code)
                 } else {
-                    note(code, of: Int(message.first), &failures)
+                    note(code, of: Int(message.first))
                 }
                 next &+= 1
                 retries = 0
@@ -146,18 +163,17 @@ extension DatagramBatch {
         }
     }
 
-    func note(_ code: Int32, of entry: Int, _ failures: inout (count: Int, last: Failure?)) {
-        let failed = unsafe sendQueue.entries[entry]
+    mutating func note(_ code: Int32, of entry: Int) {
         failures.count &+= 1
-        failures.last = Failure(destination: source(of: Int(failed.slot)), tag: Int(failed.tag), code: code)
+        let destination = unsafe SystemAddress.load(sendQueue.names + entry)
+        failures.last = unsafe Failure(destination: destination, tag: Int(sendQueue.entries[entry].tag), code: code)
     }
 
     /// Sends at least the first of some messages; returns how many, or a negative error number.
     private mutating func sendMessages(_ range: Range<Int>, _ descriptor: Int32) -> Int {
         let first = unsafe sendQueue.messages[range.lowerBound]
-        let entry = unsafe sendQueue.entries[Int(first.first)]
-        if entry.dontFragment {
-            let family = unsafe Int32(names[Int(entry.slot)].sin6_family)
+        if unsafe sendQueue.entries[Int(first.first)].dontFragment {
+            let family = unsafe Int32(sendQueue.names[Int(first.first)].sin6_family)
             RelaySocket.setFragmentation(descriptor, family, forbidden: true)
             let result = sendOne(range.lowerBound, descriptor)
             RelaySocket.setFragmentation(descriptor, family, forbidden: false)

@@ -8,16 +8,16 @@ import Glibc
 /// Up to 64 datagrams received from one socket or several, edited in place, and sent by as few system calls as there are
 /// sockets.
 ///
-/// A slot's buffer holds the datagram that came in and then the one that goes out; its address is where it came from
-/// and then where it goes. One worker owns a batch: it receives, queues, and flushes, which empties the batch.
+/// A slot's buffer holds the datagram that came in and then the one that goes out, or a train of them (`Train`). One worker
+/// owns a batch: it receives, queues, and flushes, which empties the batch.
 @safe
 public struct DatagramBatch: ~Copyable {
     /// How many datagrams a batch holds at most.
     public static let capacity = 64
     /// The room before a received datagram in bytes, in which a header can be put before it.
     public static let headroom = 64
-    /// The longest datagram that a slot can receive, in bytes; a longer one counts as empty.
-    public static let slotSize = 2048
+    /// The room for a datagram or a train of them, in bytes: more than UDP carries, with room for padding behind it.
+    public static let slotSize = 65_536
     /// From one slot to the next: a whole number of cache lines, and no power of two, so that the beginnings of the
     /// datagrams don't all compete for the same lines of the cache.
     static let stride = headroom + slotSize
@@ -36,22 +36,32 @@ public struct DatagramBatch: ~Copyable {
     /// How the system is called from now on.
     public internal(set) var mode: Mode
 
+    /// The slots' own memory, of which the host gives only what has been used.
     private let buffers: UnsafeMutableRawPointer
     /// Where each slot's memory begins: its own, or within a buffer of the ring that a datagram came in.
     private let starts: UnsafeMutablePointer<UnsafeMutableRawPointer>
     /// The buffer of the ring that a slot has borrowed; -1 for none.
     private let borrowed: UnsafeMutablePointer<Int32>
     let ring: PacketRing?
+    /// Where each slot's datagram came from.
     let names: UnsafeMutablePointer<sockaddr_in6>
-    let controls: UnsafeMutableRawPointer
+    private let controls: UnsafeMutableRawPointer
     let vectors: UnsafeMutablePointer<iovec>
     let received: UnsafeMutablePointer<clinux_mmsghdr>
     var sendQueue: SendQueue
     /// Whether equally long datagrams to one destination are sent as a train; off once the system refused one for good.
     var joinsTrains: Bool
-    private var used = 0
+    /// What could not be sent since the last `flush`.
+    var failures: (count: Int, last: Failure?) = (0, nil)
+    /// What a part of a train that is lent has around it.
+    let surroundings: UnsafeMutableRawPointer
+    /// A train that is taken apart.
+    let aside: UnsafeMutableRawPointer
+    var places = Places()
+    var used = 0
 
-    /// Allocates all memory that the batch will ever use: some 160 kB.
+    /// Reserves all memory that the batch will ever use: 5 MB, of which the host gives half a megabyte unless datagrams are
+    /// long or come in trains.
     ///
     /// `joinsTrains`: sends equally long datagrams to one destination as one buffer, which the kernel or the network
     /// card cuts; a packet capture on this host shows it uncut.
@@ -69,8 +79,12 @@ public struct DatagramBatch: ~Copyable {
         self.ring = ring
         self.joinsTrains = joinsTrains && mode != .single
         let controlBytes = Self.capacity * Int(CLINUX_CONTROL_SIZE)
-        unsafe buffers = .allocate(byteCount: Self.capacity * Self.stride, alignment: 64)
-        unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: Self.capacity * Self.stride)
+        unsafe buffers = LazyMemory.map(Self.capacity * Self.stride)
+        unsafe LazyMemory.touch(buffers, Self.capacity, every: Self.stride)
+        unsafe aside = LazyMemory.map(Self.slotSize)
+        let around = Self.headroom + Self.tailroom
+        unsafe surroundings = .allocate(byteCount: around, alignment: 64)
+        unsafe surroundings.initializeMemory(as: UInt8.self, repeating: 0, count: around)
         unsafe controls = .allocate(byteCount: controlBytes, alignment: 16)
         unsafe controls.initializeMemory(as: UInt8.self, repeating: 0, count: controlBytes)
         unsafe starts = .allocate(capacity: Self.capacity)
@@ -96,7 +110,9 @@ public struct DatagramBatch: ~Copyable {
     }
 
     deinit {
-        unsafe buffers.deallocate()
+        unsafe LazyMemory.unmap(buffers, Self.capacity * Self.stride)
+        unsafe LazyMemory.unmap(aside, Self.slotSize)
+        unsafe surroundings.deallocate()
         unsafe starts.deallocate()
         unsafe borrowed.deallocate()
         unsafe controls.deallocate()
@@ -234,10 +250,10 @@ public struct DatagramBatch: ~Copyable {
         return unsafe received[slot].header.msg_flags & Int32(MSG_TRUNC) == 0
     }
 
-    /// The length of a received datagram in bytes; 0 when it was cut.
+    /// The length of a received datagram, or train, in bytes; 0 when it was cut.
     public func length(of slot: Int) -> Int { isWhole(slot) ? Int(unsafe received[slot].length) : 0 }
 
-    /// Where a datagram came from; once it is queued, where it goes.
+    /// Where a datagram came from.
     public func source(of slot: Int) -> SocketAddress {
         check(slot)
         return unsafe SystemAddress.load(names + slot)

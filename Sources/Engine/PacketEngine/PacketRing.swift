@@ -10,7 +10,7 @@ import Glibc
 @safe
 final class PacketRing {
     /// How many buffers the kernel has for what comes between two turns.
-    private static let bufferCount = 512
+    private static let bufferCount = 256
     private static let requests: UInt32 = 512
     private static let completions = 4096
     /// From one buffer to the next: a whole number of cache lines, and no power of two (`DatagramBatch.stride`).
@@ -61,6 +61,7 @@ final class PacketRing {
     }
 
     let ring: OpaquePointer
+    /// 17 MB, of which the host gives 2 MB unless datagrams are long or come in trains.
     private let memory: UnsafeMutableRawPointer
     private let events: UnsafeMutablePointer<EventLoop.Ready>
     private let arrivals: UnsafeMutablePointer<Arrival>
@@ -76,8 +77,8 @@ final class PacketRing {
         let code = unsafe clinux_ring_open(&opened, Self.requests, UInt32(Self.completions))
         guard code == 0, let opened = unsafe opened else { throw SocketError("io_uring_setup", "worker", code: -code) }
         unsafe ring = opened
-        unsafe memory = .allocate(byteCount: Self.bufferCount * Self.stride, alignment: 64)
-        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferCount * Self.stride)
+        unsafe memory = LazyMemory.map(Self.bufferCount * Self.stride)
+        unsafe LazyMemory.touch(memory, Self.bufferCount, every: Self.stride)
         unsafe events = .allocate(capacity: Self.completions)
         unsafe events.initialize(
             repeating: .init(token: 0, isReadable: false, hasError: false),
@@ -85,8 +86,8 @@ final class PacketRing {
         )
         unsafe arrivals = .allocate(capacity: Self.completions)
         unsafe arrivals.initialize(repeating: Arrival(buffer: 0, bytes: 0), count: Self.completions)
-        unsafe refused = .allocate(capacity: DatagramBatch.capacity)
-        unsafe refused.initialize(repeating: Refused(message: 0, code: 0), count: DatagramBatch.capacity)
+        unsafe refused = .allocate(capacity: SendQueue.capacity)
+        unsafe refused.initialize(repeating: Refused(message: 0, code: 0), count: SendQueue.capacity)
         let size = UInt32(Self.stride)
         let added = unsafe clinux_ring_add_buffers(ring, memory, UInt32(Self.bufferCount), Self.stride, size)
         guard added == 0 else { throw SocketError("io_uring_register", "buffers", code: -added) }
@@ -100,7 +101,7 @@ final class PacketRing {
         settle()
         // Before the buffers go, since the kernel may write into them until then.
         unsafe clinux_ring_close(ring)
-        unsafe memory.deallocate()
+        unsafe LazyMemory.unmap(memory, Self.bufferCount * Self.stride)
         unsafe events.deallocate()
         unsafe arrivals.deallocate()
         unsafe refused.deallocate()
@@ -141,7 +142,8 @@ final class PacketRing {
         keepUnserved()
         for index in polled.indices where !polled[index].isArmed { arm(index) }
         // What is there already is not waited for; but the kernel must be asked for what has come since.
-        let hasSome = unsafe counts.events > 0 || clinux_ring_has_completions(ring) != 0
+        let hasCompletions = unsafe clinux_ring_has_completions(ring) != 0
+        let hasSome = hasCompletions || counts.events > 0
         let wanted = hasSome ? 0 : Int32(clamping: gathering?.datagrams ?? 1)
         let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
         let code = unsafe clinux_ring_enter(ring, wanted, pause, timeout ?? .max)
@@ -220,13 +222,14 @@ final class PacketRing {
     private func becameReady(_ index: Int) {
         guard polled.indices.contains(index) else { return }
         polled[index].isArmed = false
+        // One that nobody has asked for yet says so already.
+        for kept in counts.served..<max(counts.served, counts.settled)
+        where unsafe events[kept].token == polled[index].token { return }
         append(.init(token: polled[index].token, isReadable: true, hasError: false))
     }
 
     private func refuse(_ data: UInt64, _ code: Int32) {
-        guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < DatagramBatch.capacity else {
-            return
-        }
+        guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < SendQueue.capacity else { return }
         unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: code)
         counts.refused &+= 1
     }

@@ -8,10 +8,10 @@ import Glibc
 ///
 /// Who opens one closes it.
 public enum RelaySocket {
-    /// Opens and binds a socket, by five system calls for IPv4 and four for IPv6 (one more for port 0).
+    /// Opens and binds a socket, by six system calls for IPv4 and five for IPv6 (one more for port 0).
     ///
     /// It shares its port with nobody, hears of ICMP errors (`ErrorQueue`), tells the traffic class of what
-    /// it receives, and sends with the system's default TTL and, on IPv4, without the DF bit (the alternate behavior of
+    /// it receives, takes trains (`DatagramBatch.train`), and sends with the system's default TTL and, on IPv4, without the DF bit (the alternate behavior of
     /// RFC 8656 sections 13 and 14).
     public static func open(_ local: SocketAddress) throws(SocketError) -> SocketHandle {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
@@ -51,6 +51,7 @@ public enum RelaySocket {
             try UDPSocket.setOption(descriptor, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR", local)
         }
         try UDPSocket.receiveTrafficClass(descriptor, local)
+        clinux_receive_trains(descriptor)
     }
 
     /// Forbids or allows that what a relay socket sends is fragmented.

@@ -35,11 +35,13 @@ public final class UDPSocket: Sendable {
     /// - `sharesPort`: SO_REUSEPORT, so that each worker can have a socket of its own on the same address.
     /// - `bufferSize`: wanted size of both socket buffers in bytes; the system may grant less.
     /// - `isRead`: false for a socket that only sends, which needs no room for what others may send to it.
+    /// - `receivesTrains`: lets datagrams of one sender come as one (`DatagramBatch.train`), where the kernel can do that.
     public init(
         bindingTo local: SocketAddress,
         sharesPort: Bool,
         bufferSize: Int,
-        isRead: Bool = true
+        isRead: Bool = true,
+        receivesTrains: Bool = false
     ) throws(SocketError) {
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         descriptor = Glibc.socket(family, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)
@@ -56,6 +58,7 @@ public final class UDPSocket: Sendable {
                 buffers: (receive: isRead ? bufferSize : 4096, send: bufferSize)
             )
             if isRead { try Self.receiveTrafficClass(descriptor, local) }
+            if receivesTrains { clinux_receive_trains(descriptor) }
         } catch {
             close(descriptor)
             throw error

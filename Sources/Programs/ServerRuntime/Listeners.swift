@@ -42,7 +42,8 @@ enum Listeners {
                         bindingTo: socket.local,
                         sharesPort: true,
                         bufferSize: bufferSize,
-                        isRead: socket.isRead
+                        isRead: socket.isRead,
+                        receivesTrains: socket.isRead
                     )
                     set.append(
                         Listener(

@@ -8,7 +8,7 @@ import ServerCore
 // The parts of the worker come as arguments because a span into the batch may not overlap an access to the whole worker.
 
 /// What the core decided on a datagram, and where in its slot the outgoing one stands.
-private struct Decision {
+struct Decision {
     let verdict: Verdict
     let offset: Int
     let count: Int
@@ -71,7 +71,7 @@ enum ClientDatagram {
     }
 
     /// Tells the log what was strange about a datagram, whatever becomes of it.
-    private static func tellOf(_ server: borrowing Server, _ source: SocketAddress, _ events: inout WorkerEvents) {
+    static func tellOf(_ server: borrowing Server, _ source: SocketAddress, _ events: inout WorkerEvents) {
         if server.hadWrongLength { events.tell(.wrongLength, from: source) }
         if server.lackedOtherServer { events.tell(.changeAddressImpossible, from: source) }
         if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
@@ -79,7 +79,7 @@ enum ClientDatagram {
     }
 
     /// The 5-tuple that a datagram came by; nil when it was sent to a broadcast or multicast address.
-    private static func flow(
+    static func flow(
         of slot: Int,
         on port: Worker.Port,
         _ index: Int,

@@ -13,7 +13,8 @@ import ServerCore
 struct Worker: ~Copyable {
     /// How many datagrams of a listener are read in a turn at least; more when relay sockets had more.
     private static let listenerBurst = 256
-    /// How many datagrams of one relay socket are read in a turn.
+    /// How many datagrams of one relay socket are read in a turn, or trains: their bytes are bounded by what the system keeps
+    /// for such a socket, 208 kB as a rule.
     private static let relayBurst = 16
     /// How often, in nanoseconds, the wall clock is read again and reserved ports are looked through.
     private static let housekeeping: UInt64 = 5_000_000_000
@@ -36,6 +37,7 @@ struct Worker: ~Copyable {
     /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
     /// neither direction starves the other.
     private var relayedSinceListener = 0
+    private var budget = ReadBudget()
     private var requestTimes = RequestTimes()
     private var moderation: WakeModeration
     private var gatheringDelay = GatheringDelay()
@@ -153,12 +155,19 @@ struct Worker: ~Copyable {
 
     /// Reads and handles what waits at a listener, within bounds.
     private mutating func serveListener(_ index: Int, now: Instant) throws(SocketError) {
-        var budget = max(Self.listenerBurst, relayedSinceListener)
+        budget.begin(max(Self.listenerBurst, relayedSinceListener))
         relayedSinceListener = 0
-        while budget > 0 {
+        while budget.slots > 0 {
             if batch.freeSlots < DatagramBatch.capacity { flush() }
-            let slots = try batch.receive(from: ports[index].socket)
+            let wanted = budget.slots
+            let slots = try batch.receive(from: ports[index].socket, limit: wanted)
+            var count = slots.count
             for slot in slots {
+                if let train = batch.train(in: slot) {
+                    count &+= train.count &- 1
+                    handle(train, of: index, now: now)
+                    continue
+                }
                 ClientDatagram.handle(
                     slot,
                     of: ports,
@@ -171,11 +180,25 @@ struct Worker: ~Copyable {
                     failures: &failures
                 )
             }
-            budget -= slots.count
-            clientDatagrams &+= slots.count
-            turnDatagrams &+= slots.count
-            guard slots.count == DatagramBatch.capacity else { return }
+            budget.spend(count, in: slots.count)
+            clientDatagrams &+= count
+            turnDatagrams &+= count
+            guard slots.count == wanted else { return }
         }
+    }
+
+    private mutating func handle(_ train: DatagramBatch.Train, of index: Int, now: Instant) {
+        ClientDatagram.handle(
+            train,
+            of: ports,
+            index,
+            now,
+            &batch,
+            &server,
+            &relays,
+            telling: &events,
+            failures: &failures
+        )
     }
 
     /// Reads and handles what waits at a relay socket, within bounds.
@@ -190,11 +213,17 @@ struct Worker: ~Copyable {
             repeat {
                 if batch.freeSlots < Self.relayBurst { flush() }
                 let slots = try batch.receive(&rest, from: socket, limit: Self.relayBurst)
+                var count = slots.count
                 for slot in slots {
-                    PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+                    if let train = batch.train(in: slot) {
+                        count &+= train.count &- 1
+                        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, telling: &events)
+                    } else {
+                        PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+                    }
                 }
-                relayedSinceListener &+= slots.count
-                turnDatagrams &+= slots.count
+                relayedSinceListener &+= count
+                turnDatagrams &+= count
             } while rest.hasArrivals
         }
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }

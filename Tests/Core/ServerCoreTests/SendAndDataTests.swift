@@ -184,6 +184,14 @@ struct SendAndDataTests {
         }
         #expect(verdict == .drop(.tooLarge))
         #expect(turn.drops(.tooLarge) == 4)
+        turn.bind(0x4000, to: .peer)
+        for (count, fits) in [(65503, true), (65504, false), (65527, false)] {
+            let (verdict, _) = withPacket([UInt8](repeating: 1, count: count), capacity: 65536, headroom: 64) {
+                packet in
+                turn.server.receiveFromPeer(&packet, at: relay, from: .peer, now: turn.now)
+            }
+            #expect((verdict == .drop(.tooLarge)) == !fits, "\(count) by a channel")
+        }
     }
 
     @Test("a Send with a wrong FINGERPRINT is dropped, with a right one it is sent")

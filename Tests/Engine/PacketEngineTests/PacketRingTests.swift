@@ -84,14 +84,57 @@ struct PacketRingTests {
         }
     }
 
-    @Test("a datagram that is too long for a buffer is known for one that was cut")
-    func cut() throws {
-        let relay = try Relay(1)
-        let peer = try TestClient(bindingTo: .loopback(0))
-        try peer.send([UInt8](repeating: 1, count: DatagramBatch.slotSize), to: relay.sockets[0].local)
-        try peer.send([UInt8](repeating: 1, count: DatagramBatch.slotSize + 1), to: relay.sockets[0].local)
-        try peer.send([1], to: relay.sockets[0].local)
-        #expect(try relay.take(3).map(\.bytes.count) == [DatagramBatch.slotSize, 0, 1])
+    @Test("the longest datagram that UDP carries comes whole", arguments: IPAddress.Family.allCases)
+    func longest(family: IPAddress.Family) throws {
+        let relay = try Relay(1, family)
+        let peer = try TestClient(bindingTo: .loopback(family))
+        let longest = family == .v4 ? 65_507 : 65_527
+        for count in [longest, 1] { try peer.send([UInt8](repeating: 1, count: count), to: relay.sockets[0].local) }
+        #expect(try relay.take(2).map(\.bytes.count) == [longest, 1])
+    }
+
+    @Test(
+        "a train comes with its event, and leaves part by part from the borrowed buffer",
+        arguments: IPAddress.Family.allCases
+    )
+    func trains(family: IPAddress.Family) throws {
+        let relay = try Relay(1, family)
+        let peer = try TestClient(bindingTo: .loopback(family))
+        // More often than there are buffers.
+        for round in 0..<300 {
+            let content = (0..<20 * 11 - 3).map { UInt8(truncatingIfNeeded: $0 &+ round) }
+            try peer.sendTrain(content, of: 11, to: relay.sockets[0].local)
+            try #require(try relay.loop.wait(timeoutNanoseconds: 5_000_000_000) == 1)
+            var ready = relay.loop.ready(0)
+            #expect(try relay.batch.receive(&ready, from: relay.sockets[0]) == 0..<1)
+            let found = relay.batch.train(in: 0)
+            let train = try #require(found)
+            #expect(train.count == 20)
+            for number in 0..<train.count {
+                lend(train[number], header: UInt8(number), of: &relay.batch)
+                relay.batch.queue(
+                    train[number],
+                    start: DatagramBatch.headroom - 1,
+                    count: train[number].count + 1,
+                    on: relay.sockets[0],
+                    to: peer.local,
+                    tag: 0
+                )
+                relay.batch.takeBack(train[number])
+            }
+            #expect(relay.batch.flush().count == 0)
+            for number in 0..<20 {
+                #expect(
+                    try peer.receive() == [UInt8(number)] + content[number * 11..<min(content.count, number * 11 + 11)]
+                )
+            }
+            if ready.hasEnded { try relay.loop.watcher.receive(relay.sockets[0], token: 0) }
+        }
+    }
+
+    private func lend(_ part: DatagramBatch.Part, header: UInt8, of batch: inout DatagramBatch) {
+        var bytes = batch.lend(part)
+        bytes.storeBytes(of: header, toByteOffset: DatagramBatch.headroom - 1, as: UInt8.self)
     }
 
     @Test("an answer written into a borrowed buffer leaves with its header, and the buffer is used again")

@@ -84,6 +84,9 @@ final class RelayClient {
     func receive() throws -> [UInt8] { early.isEmpty ? try socket.receive() : early.removeFirst() }
 
     func send(_ bytes: [UInt8]) throws { try socket.send(bytes, to: server) }
+
+    /// Sends datagrams of `segment` bytes each, but for a shorter last one, as a train.
+    func sendTrain(_ bytes: [UInt8], of segment: Int) throws { try socket.sendTrain(bytes, of: segment, to: server) }
 }
 
 extension RelayClient {
@@ -138,9 +141,14 @@ extension RelayClient {
 
     /// Sends data by a Send indication.
     func send(_ data: [UInt8], to peer: SocketAddress, _ more: [Wire.Attribute] = []) throws {
+        try send(indication(data, to: peer, more))
+    }
+
+    /// A Send indication.
+    func indication(_ data: [UInt8], to peer: SocketAddress, _ more: [Wire.Attribute] = []) -> [UInt8] {
         let id = nextID()
         let attributes = [Wire.Attribute(0x0012, Wire.veiled(peer, id: id)), .init(0x0013, data)] + more
-        try send(Wire.message(0x0016, as: .cookie, id: id, attributes))
+        return Wire.message(0x0016, as: .cookie, id: id, attributes)
     }
 
     /// Sends data by a channel.

@@ -20,7 +20,8 @@ extension Server {
         guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
         if let number = table.number(ofChannelTo: peer, by: permission, of: index, now: now) {
-            guard packet.prepend(ChannelData.headerLength) else { return drop(.tooLarge) }
+            guard bytes &+ ChannelData.headerLength <= Self.largestDatagram, packet.prepend(ChannelData.headerLength)
+            else { return drop(.tooLarge) }
             packet.write(number, at: 0)
             packet.write(UInt16(truncatingIfNeeded: bytes), at: 2)
         } else {

@@ -40,6 +40,12 @@ int clinux_packet_info(const struct msghdr *header, uint8_t out[16]);
 // The TOS byte (IPv4) or traffic class (IPv6) of a received datagram; 0 when the message does not say.
 uint8_t clinux_traffic_class(const struct msghdr *header);
 
+// The length of all datagrams but the last in a train that came as one; 0 when it is no train.
+int clinux_segment(const struct msghdr *header);
+
+// Asks for trains to come as one, where the kernel can do that (Linux 5.0).
+void clinux_receive_trains(int fd);
+
 // Writes the control message that sets this byte for a datagram to an address of `family`. Returns its size.
 size_t clinux_set_traffic_class(void *control, int family, uint8_t byte);
 
