@@ -70,7 +70,7 @@ public struct EventLoop: ~Copyable {
         /// Must be called before a socket of `receive` is closed, and `submit` between the two.
         ///
         /// What `wait` has returned already stays as it is: a token may then be that of a socket that is gone.
-        public func unwatch(token: UInt64) { ring?.cancel(token: token) }
+        public func unwatch(_ socket: SocketHandle, token: UInt64) { ring?.cancel(socket.descriptor, token: token) }
 
         /// Makes the system let go of what was unwatched.
         public func submit() { ring?.settle() }

@@ -11,20 +11,22 @@ import Glibc
 final class PacketRing {
     /// How many buffers the kernel has for what comes between two turns.
     private static let bufferCount = 256
-    private static let requests: UInt32 = 512
-    private static let completions = 4096
+    static let requests: UInt32 = 512
+    static let completions = 4096
+    /// After a wait that found so many events more may be there, which the kernel has put off.
+    private static let manyEvents = 16
     /// From one buffer to the next: a whole number of cache lines, and no power of two (`DatagramBatch.stride`).
     private static let stride = Int(CLINUX_RING_PREFIX) + DatagramBatch.slotSize
 
     /// What a request was for: the upper bits of its user data.
-    private enum Kind: UInt64 {
+    enum Kind: UInt64 {
         case receive = 0
         case poll = 1
         case send = 2
         case cancel = 3
     }
 
-    private static let kindShift: UInt64 = 60
+    static let kindShift: UInt64 = 60
     /// What tokens of sockets may use of a request's user data.
     static let tokenMask: UInt64 = (1 << kindShift) - 1
 
@@ -47,7 +49,7 @@ final class PacketRing {
         var isArmed: Bool
     }
 
-    private struct Counts {
+    struct Counts {
         var events = 0
         /// How many of the events have been asked for.
         var served = 0
@@ -63,13 +65,13 @@ final class PacketRing {
     let ring: OpaquePointer
     /// 17 MB, of which the host gives 2 MB unless datagrams are long or come in trains.
     private let memory: UnsafeMutableRawPointer
-    private let events: UnsafeMutablePointer<EventLoop.Ready>
+    let events: UnsafeMutablePointer<EventLoop.Ready>
     private let arrivals: UnsafeMutablePointer<Arrival>
-    private let refused: UnsafeMutablePointer<Refused>
+    let refused: UnsafeMutablePointer<Refused>
     private var polled: [Polled] = []
     /// The token of each descriptor that is received from.
-    private var tokens: [UInt64] = []
-    private var counts = Counts()
+    var tokens: [UInt64?] = []
+    var counts = Counts()
 
     /// Opens a ring for the calling thread, or says why the system does not let us.
     init() throws(SocketError) {
@@ -96,8 +98,7 @@ final class PacketRing {
     deinit {
         // What is closed is let go some time later only, and with it the sockets: a server that is started again would find
         // its ports taken.
-        makeRoom()
-        unsafe clinux_ring_cancel_all(ring)
+        if makeRoom() { unsafe clinux_ring_cancel_all(ring) }
         settle()
         // Before the buffers go, since the kernel may write into them until then.
         unsafe clinux_ring_close(ring)
@@ -114,10 +115,13 @@ final class PacketRing {
 
     /// Receives everything that comes to a socket from the next `wait` on.
     func receive(_ descriptor: Int32, token: UInt64) {
-        makeRoom()
         let index = Int(max(0, descriptor))
-        if index >= tokens.count { tokens += [UInt64](repeating: 0, count: index + 64 - tokens.count) }
+        if index >= tokens.count { tokens += [UInt64?](repeating: nil, count: index + 64 - tokens.count) }
         tokens[index] = token & Self.tokenMask
+        guard makeRoom() else {
+            // Who serves this event asks once more.
+            return append(.init(token: token & Self.tokenMask, isReadable: false, hasError: false, hasEnded: true))
+        }
         unsafe clinux_ring_receive(ring, descriptor, token & Self.tokenMask)
     }
 
@@ -129,8 +133,9 @@ final class PacketRing {
     /// Receives no more, after which the socket can be closed.
     ///
     /// The kernel holds a socket that it receives from: without this its port would stay taken.
-    func cancel(token: UInt64) {
-        makeRoom()
+    func cancel(_ descriptor: Int32, token: UInt64) {
+        if tokens.indices.contains(Int(descriptor)) { tokens[Int(descriptor)] = nil }
+        guard makeRoom() else { return }
         let data = Kind.cancel.rawValue << Self.kindShift
         unsafe clinux_ring_cancel(ring, token & Self.tokenMask, data)
     }
@@ -144,9 +149,24 @@ final class PacketRing {
         // What is there already is not waited for; but the kernel must be asked for what has come since.
         let hasCompletions = unsafe clinux_ring_has_completions(ring) != 0
         let hasSome = hasCompletions || counts.events > 0
-        let wanted = hasSome ? 0 : Int32(clamping: gathering?.datagrams ?? 1)
-        let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
-        let code = unsafe clinux_ring_enter(ring, wanted, pause, timeout ?? .max)
+        var code = hasSome ? takeAll() : 0
+        if !hasSome {
+            let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
+            code = unsafe clinux_ring_enter(ring, Int32(clamping: gathering?.datagrams ?? 1), pause, timeout ?? .max)
+            reap()
+            if code == 0, counts.events >= Self.manyEvents { code = takeAll() }
+        }
+        if code == -EBADR { receiveAgain() }
+        // Where memory is short what there is is served, and the rest comes later.
+        return code == -EBADR || code == -ENOMEM ? 0 : code
+    }
+
+    /// Takes what is there without waiting.
+    ///
+    /// The kernel does as much of what it has put off as is waited for, and some 20 pieces of it at least (Linux 6.13): asked
+    /// for less, sockets would have less of a turn than listeners, which are read by themselves.
+    private func takeAll() -> Int32 {
+        let code = unsafe clinux_ring_enter(ring, Int32(Self.bufferCount), 0, 0)
         reap()
         return code
     }
@@ -154,14 +174,34 @@ final class PacketRing {
     /// Forgets the events of the last turn, but for those that its last flush has found.
     private func keepUnserved() {
         let left = counts.events &- counts.served
-        for index in 0..<left { unsafe events[index] = events[counts.served &+ index] }
+        // Their datagrams are the last ones that came.
+        var first = counts.arrivals
+        for index in 0..<left {
+            unsafe events[index] = events[counts.served &+ index]
+            if unsafe events[index].hasArrivals { first = min(first, unsafe events[index].arrivals.lowerBound) }
+        }
+        for index in 0..<left {
+            let old = unsafe events[index].arrivals
+            if !old.isEmpty { unsafe events[index].arrivals = (old.lowerBound &- first)..<(old.upperBound &- first) }
+        }
+        for index in first..<counts.arrivals { unsafe arrivals[index &- first] = arrivals[index] }
+        counts.arrivals &-= first
         counts.events = left
         counts.served = 0
-        if left == 0 { counts.arrivals = 0 }
+    }
+
+    /// Begins all receives once more: the kernel, short of memory, has lost some of what it had to tell (`EBADR`).
+    private func receiveAgain() {
+        for (descriptor, token) in tokens.enumerated() {
+            guard let token else { continue }
+            cancel(Int32(truncatingIfNeeded: descriptor), token: token)
+            receive(Int32(truncatingIfNeeded: descriptor), token: token)
+        }
+        for index in polled.indices { polled[index].isArmed = false }
     }
 
     private func arm(_ index: Int) {
-        makeRoom()
+        guard makeRoom() else { return }
         unsafe clinux_ring_poll(ring, polled[index].descriptor, Kind.poll.rawValue << Self.kindShift | UInt64(index))
         polled[index].isArmed = true
     }
@@ -177,7 +217,7 @@ final class PacketRing {
     }
 
     /// Takes all completions that there is room for.
-    private func reap() {
+    func reap() {
         var completion = clinux_completion()
         counts.settled = counts.events
         while counts.events < Self.completions, counts.arrivals < Self.completions,
@@ -228,13 +268,14 @@ final class PacketRing {
         append(.init(token: polled[index].token, isReadable: true, hasError: false))
     }
 
-    private func refuse(_ data: UInt64, _ code: Int32) {
+    func refuse(_ data: UInt64, _ code: Int32) {
         guard data >> 16 == counts.round & (Self.tokenMask >> 16), counts.refused < SendQueue.capacity else { return }
         unsafe refused[counts.refused] = Refused(message: Int(data & 0xFFFF), code: code)
         counts.refused &+= 1
     }
 
-    private func append(_ event: EventLoop.Ready) {
+    func append(_ event: EventLoop.Ready) {
+        guard counts.events < Self.completions else { return }
         unsafe events[counts.events] = event
         counts.events &+= 1
     }
@@ -260,75 +301,9 @@ final class PacketRing {
     /// Lets the kernel see the buffers that were given back.
     func publish() { unsafe clinux_ring_publish_buffers(ring) }
 
-    // MARK: Sending
-
-    /// What a send request is known by.
-    private func data(of message: Int) -> UInt64 {
-        let round = (counts.round & (Self.tokenMask >> 16)) << 16
-        return Kind.send.rawValue << Self.kindShift | round | UInt64(message & 0xFFFF)
-    }
-
-    /// Queues a message: its header, vectors and bytes must stay until `submit` has returned.
-    func send(_ header: UnsafePointer<msghdr>, by descriptor: Int32, message: Int) {
-        makeRoom()
-        let data = data(of: message)
-        if unsafe header.pointee.msg_iovlen == 1, unsafe header.pointee.msg_controllen == 0 {
-            let vector = unsafe header.pointee.msg_iov[0]
-            let length = UInt16(truncatingIfNeeded: unsafe header.pointee.msg_namelen)
-            let count = UInt32(truncatingIfNeeded: unsafe vector.iov_len)
-            unsafe clinux_ring_send(ring, descriptor, vector.iov_base, count, header.pointee.msg_name, length, data)
-        } else {
-            unsafe clinux_ring_send_message(ring, descriptor, header, data)
-        }
-    }
-
-    /// Makes all requests known to the kernel, which sends at once what is to be sent.
-    func submit() {
-        // Where the kernel had no memory for a request it and those behind it stay, and are tried again.
-        for _ in 0..<4 {
-            _ = unsafe clinux_ring_enter(ring, -1, 0, 0)
-            if unsafe clinux_ring_room(ring) == Self.requests { return }
-        }
-        // What is to be sent lies in memory that is used again soon: it is sent in another way.
-        var data: UInt64 = 0
-        while unsafe clinux_ring_take_back(ring, &data) == 1 { refuse(data & Self.tokenMask, ENOBUFS) }
-    }
-
-    /// Makes all requests known, and lets the kernel finish what it has put off: a socket that is cancelled is let go only
-    /// then.
-    func settle() {
-        submit()
-        _ = unsafe clinux_ring_enter(ring, 0, 0, 0)
-    }
-
-    /// How many messages since the last `beginRound` could not be sent; asked after `submit`.
-    func countRefused() -> Int {
-        reap()
-        return counts.refused
-    }
-
-    /// The `index`-th of them.
-    func refused(_ index: Int) -> Refused {
-        precondition(index >= 0 && index < counts.refused, "so many were not refused")
-        return unsafe refused[index]
-    }
-
-    /// Lists as an event that a socket's `ErrorQueue` has something.
-    ///
-    /// A send that was told of an ICMP error has taken that from the socket, and what receives by itself does not see it.
-    func noteError(of descriptor: Int32) {
-        let index = Int(descriptor)
-        guard counts.events < Self.completions, tokens.indices.contains(index) else { return }
-        append(.init(token: tokens[index], isReadable: false, hasError: true))
-    }
-
-    /// From now on messages are those of another flush.
-    func beginRound() {
-        counts.round &+= 1
-        counts.refused = 0
-    }
-
-    private func makeRoom() {
+    /// Whether one more request can be queued: not when the kernel has no memory for those that are.
+    func makeRoom() -> Bool {
         if unsafe clinux_ring_room(ring) == 0 { submit() }
+        return unsafe clinux_ring_room(ring) > 0
     }
 }

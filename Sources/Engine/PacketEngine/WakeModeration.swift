@@ -54,7 +54,9 @@ public struct WakeModeration: Sendable {
         let isOften =
             datagrams.multipliedReportingOverflow(by: 1_000_000_000).partialValue >= rule.rate
             &* min(elapsed, 1_000_000_000)
-        isOn = isOften && elapsed < 2 &* Self.window && datagrams < wakeUps &* UInt64(Self.enough)
+        // Twice as many end it as begin it, or it would end itself: what it gathers are that many.
+        let limit = UInt64(isOn ? 2 &* Self.enough : Self.enough)
+        isOn = isOften && elapsed < 2 &* Self.window && datagrams < wakeUps &* limit
         windowBegan = now
         datagrams = 0
         wakeUps = 0

@@ -75,7 +75,7 @@ struct RelaySockets: RelayPorts {
     /// Closes the sockets of allocations that have ended; nothing may be queued on them any more.
     mutating func closeEnded(now: Instant) {
         guard !ended.isEmpty else { return }
-        for (_, token, _) in ended { watcher.unwatch(token: token) }
+        for (_, token, socket) in ended { watcher.unwatch(socket, token: token) }
         watcher.submit()
         while let (index, _, socket) = ended.popLast() {
             free.append(index)

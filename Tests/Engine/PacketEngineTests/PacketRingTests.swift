@@ -160,12 +160,75 @@ struct PacketRingTests {
         let socket = try RelaySocket.open(.loopback(.v4))
         try loop.watcher.receive(socket, token: 5)
         #expect(try loop.wait(timeoutNanoseconds: 0) == 0)
-        loop.watcher.unwatch(token: 5)
+        loop.watcher.unwatch(socket, token: 5)
         loop.watcher.submit()
         RelaySocket.close(socket)
         let again = try RelaySocket.open(socket.local)
         RelaySocket.close(again)
         #expect(try loop.wait(timeoutNanoseconds: 0) == 0)
+    }
+
+    @Test("many sockets that are closed at once give their ports back, and so do those of a loop that ends")
+    func closingMany() throws {
+        var loop: EventLoop? = try EventLoop(.ioUring)
+        var sockets = try (0..<100).map { _ in try RelaySocket.open(.loopback(.v4)) }
+        for (index, socket) in sockets.enumerated() { try loop?.watcher.receive(socket, token: UInt64(index)) }
+        #expect(try loop?.wait(timeoutNanoseconds: 0) == 0)
+        let closed = sockets.prefix(50)
+        for (index, socket) in closed.enumerated() { loop?.watcher.unwatch(socket, token: UInt64(index)) }
+        loop?.watcher.submit()
+        closed.forEach(RelaySocket.close)
+        for socket in closed { RelaySocket.close(try RelaySocket.open(socket.local)) }
+        sockets.removeFirst(50)
+        loop = nil
+        sockets.forEach(RelaySocket.close)
+        for socket in sockets { RelaySocket.close(try RelaySocket.open(socket.local)) }
+    }
+
+    @Test("datagrams at many sockets at once show in one turn")
+    func manySockets() throws {
+        let relay = try Relay(200)
+        let peer = try TestClient(bindingTo: .loopback(0))
+        for socket in relay.sockets { try peer.send([1], to: socket.local) }
+        #expect(try relay.loop.wait(timeoutNanoseconds: 5_000_000_000) == 200)
+        for index in 0..<200 { relay.loop.discard(relay.loop.ready(index)) }
+    }
+
+    @Test("events that were not asked for are kept with their datagrams, whatever came before them")
+    func kept() throws {
+        let relay = try Relay(3)
+        let peer = try TestClient(bindingTo: .loopback(0))
+        for number in 0..<3 { try peer.send([UInt8(number)], to: relay.sockets[number].local) }
+        #expect(try relay.loop.wait(timeoutNanoseconds: 5_000_000_000) == 3)
+        // Only the first is asked for in this turn; more come to all of them.
+        for turn in 0..<3 {
+            let ready = relay.loop.ready(0)
+            relay.loop.discard(ready)
+            try peer.send([9], to: relay.sockets[turn].local)
+            try relay.loop.wait(timeoutNanoseconds: 5_000_000_000)
+            #expect(relay.loop.readyCount == 3)
+        }
+        #expect(try relay.take(3).map(\.bytes) == [[9], [9], [9]])
+    }
+
+    @Test("a refused send by a socket that is read by itself makes no event of it")
+    func refusedByListener() throws {
+        let relay = try Relay(0)
+        let listener = try RelaySocket.open(.loopback(.v4))
+        defer { RelaySocket.close(listener) }
+        try relay.loop.watch(listener, token: 1)
+        let received = try RelaySocket.open(.loopback(.v4))
+        defer { RelaySocket.close(received) }
+        try relay.loop.watcher.receive(received, token: 2)
+        #expect(try relay.loop.wait(timeoutNanoseconds: 0) == 0)
+        // Without SO_BROADCAST the system refuses this address (EACCES).
+        let broadcast = SocketAddress(IPAddress(v4: 0xFFFF_FFFF), port: 9)
+        for _ in 0..<3 {
+            let slot = try takeSlot(in: &relay.batch)
+            relay.batch.queue(slot: slot, offset: 0, count: 1, on: listener, to: broadcast, tag: 0)
+        }
+        #expect(relay.batch.flush().count == 3)
+        #expect(relay.loop.readyCount == 0)
     }
 
     @Test("an ICMP error is told, also one that a send was told of first")

@@ -50,6 +50,18 @@ struct WakeModerationTests {
         #expect(after(.adaptive, wakeUps: 300, every: 450_000, of: 5).0.gathering != nil)
     }
 
+    @Test("at a rate at which it gathers just what would not begin it, it goes on, and far above it ends")
+    func hysteresis() {
+        var (moderation, now) = after(.adaptive, wakeUps: 300, every: 100_000, of: 1)
+        for count in [40, 40, 80] {
+            for _ in 0..<100 {
+                now += 450_000
+                moderation.woke(for: count, now: now)
+            }
+            #expect((moderation.gathering != nil) == (count < 64), "\(count) a wake-up")
+        }
+    }
+
     @Test("low-power gathers at lower rates and for longer")
     func lowPower() throws {
         let gathering = try #require(after(.lowPower, wakeUps: 300, every: 1_000_000, of: 1).0.gathering)
