@@ -1,11 +1,14 @@
 # The two commands of the house are `make run` and `make test`; every target only calls a script in Scripts/,
 # so that the same step can be run, read and changed without make.
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint format fuzz cluster-demo clean
+.PHONY: help run test build lint format fuzz bench cluster-demo clean
 
-# Arguments of the server for `make run`, and seconds for each target of `make fuzz`.
+# Arguments of the server for `make run`; seconds for each target of `make fuzz` (60) or each figure of `make bench` (4), and
+# that one's rounds and works.
 ARGS ?=
-SECONDS ?= 60
+SECONDS ?=
+ROUNDS ?=
+WORKS ?=
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +29,10 @@ format: ## rewrite the Swift sources in the house's format
 	@Scripts/format
 
 fuzz: ## run each fuzz target for SECONDS seconds (60)
-	@Scripts/fuzz $(SECONDS)
+	@Scripts/fuzz $(or $(SECONDS),60)
+
+bench: ## compare with Debian's coturn on the same work: 15 minutes on a quiet machine (ROUNDS=5 SECONDS=4 WORKS=binding,trains)
+	@Scripts/bench --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),4) $(if $(WORKS),--works $(WORKS))
 
 cluster-demo: ## three servers and a client behind a NAT, in network namespaces: discovery, and a server that is killed
 	@Scripts/cluster-demo $(ARGS)

@@ -245,6 +245,13 @@ let package = Package(
             path: "Sources/Programs/stun",
             swiftSettings: swiftSettings
         ),
+        // What Scripts/instructions counts the instructions of.
+        .executableTarget(
+            name: "packet-cost",
+            dependencies: ["Addresses", "STUNCodec", "STUNAuthentication", "ServerCore", "ClientCore"],
+            path: "Benchmarks/PacketCost",
+            swiftSettings: lifetimes
+        ),
         // Tests, in the same wings.
         .testTarget(
             name: "AddressesTests",

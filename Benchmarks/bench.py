@@ -1,4 +1,5 @@
-"""What the benchmarks share: building the load generator, and servers that run while a block does."""
+"""What the benchmarks share: the programs, settings of ours, servers that run while a block does, and the load."""
+import json
 import os
 import pathlib
 import subprocess
@@ -7,34 +8,89 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 STUND = ROOT / ".build/release/stund"
+STUN = ROOT / ".build/release/stun"
+PORT = 43478
+SERVER_PROCESSOR, LOAD_PROCESSOR = "0", "1"
+CREDENTIAL = ["--user", "u", "--password", "p"]
+
+# What a load on loopback needs: a user, peers on loopback, and no rate limit for the one address that it comes from.
+ON_LOOPBACK = {
+    "stun-port-1": PORT, "stun-port-2": PORT + 1, "turn-users": "u:p", "relay-address": "127.0.0.1",
+    "allow-peers": "127.0.0.0/8", "user-allocations": "unlimited", "rate-limit-exempt": "127.0.0.0/8",
+}
 
 
-def build(folder):
-    for command in (
-        ["gcc", "-O2", "-o", folder / "natload", HERE / "natload.c", "-lcrypto"],
-        ["gcc", "-O2", "-w", "-o", folder / "floor", HERE / "floor.c"],
-        ["gcc", "-O2", "-shared", "-fPIC", "-o", folder / "malloccount.so", HERE / "malloccount.c", "-ldl"],
-    ):
-        subprocess.run(command, check=True)
+def compile_c(folder, source, *more):
+    """Compiles a program in C of this folder; returns the program."""
+    program = folder / pathlib.Path(source).stem
+    subprocess.run(["gcc", "-O2", "-w", "-o", program, HERE / source, *more], check=True)
+    return program
 
 
-def settings(folder):
-    """Ours with its defaults, but for the rate limit, which would hold back a load from one address."""
-    path = folder / "bench.yaml"
-    path.write_text("stun-port-1: 43478\nstun-port-2: 43479\nrate-limit-exempt: 127.0.0.0/8\n")
+def settings(folder, name="bench", **changes):
+    """Writes a settings file: our defaults, ON_LOOPBACK, and changes (with _ for -, None takes one out)."""
+    values = ON_LOOPBACK | {key.replace("_", "-"): value for key, value in changes.items()}
+    path = folder / f"{name}.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in values.items() if value is not None))
+    path.chmod(0o600)
     return path
+
+
+def load_command(mode, *arguments, port=PORT):
+    """`stun load`, pinned beside the server."""
+    return ["taskset", "-c", LOAD_PROCESSOR, str(STUN), "load", mode, "--server", f"127.0.0.1:{port}", "--json",
+            *map(str, arguments)]
+
+
+def start_load(mode, *arguments, port=PORT):
+    """A load that runs beside the caller; `finish_load` waits for it."""
+    return subprocess.Popen(load_command(mode, *arguments, port=port), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+def finish_load(process, timeout=300):
+    """What a load found. One that found nothing ends the program; one that missed something tells by its figures."""
+    output, errors = process.communicate(timeout=timeout)
+    if process.returncode not in (0, 1) or not output:
+        raise SystemExit(f"{' '.join(process.args)}: ended with {process.returncode}: {errors}{output}")
+    return json.loads(output)
+
+
+def load(mode, *arguments, port=PORT):
+    return finish_load(start_load(mode, *arguments, port=port))
+
+
+def resident(process):
+    """Resident kB of a process: its private pages, counted and not estimated."""
+    for line in pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1])
+    raise SystemExit("the server has ended")
+
+
+def settled(process):
+    """Resident kB once they have been the same for a second: a server that starts takes memory for a while."""
+    last, since = resident(process), time.monotonic()
+    for _ in range(40):
+        if time.monotonic() - since >= 1:
+            break
+        time.sleep(0.2)
+        if (now := resident(process)) != last:
+            last, since = now, time.monotonic()
+    return last
 
 
 class Server:
     """A server that runs while the block does, pinned to processor 0."""
 
     def __init__(self, command, port, environment=None):
-        self.command, self.port, self.environment = command, port, environment or {}
+        self.command, self.port, self.environment = [str(word) for word in command], port, environment or {}
 
     def __enter__(self):
         environment = {**os.environ, **self.environment}
+        # `taskset` becomes the server, so its process id is the server's.
         self.process = subprocess.Popen(
-            ["taskset", "-c", "0", *map(str, self.command)],
+            ["taskset", "-c", SERVER_PROCESSOR, *self.command],
             env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.wait_until_bound()
@@ -56,4 +112,5 @@ class Server:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
         self.process.stderr.close()

@@ -79,6 +79,16 @@ class InstallPackages(unittest.TestCase):
         self.assertNotIn("g++", text)
         self.assertTrue(calls[0].startswith("install ") and calls[0].endswith(" libssl-dev"), calls)
 
+    def test_the_comparison_needs_coturn_which_building_does_not(self):
+        self.as_root()
+        self.missing = "coturn"
+        self.assertEqual(self.run_script("build"), (0, "", []))
+        code, text, calls = self.run_script("bench")
+        self.assertEqual(code, 0, text)
+        self.assertTrue(calls[0].endswith(" coturn"), calls)
+        self.assertIn("coturn 101", [call.replace(".service", "") for call in calls])
+        self.assertIn("will not start at boot", text)
+
     def test_the_lists_are_fetched_only_when_installing_failed(self):
         self.as_root()
         _, _, calls = self.run_script()

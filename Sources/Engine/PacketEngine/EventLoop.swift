@@ -137,7 +137,7 @@ public struct EventLoop: ~Copyable {
 
     /// Waits until something is ready or the time is up; `readyCount` tells then how many things are, and `ready` which.
     ///
-    /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded.
+    /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded. A signal ends it early.
     /// - `timeoutNanoseconds`: nil for no end. It is rounded up to milliseconds: who waits for a moment finds it passed.
     /// - `gathering`: waits for more than one datagram; only where `canGather`.
     @discardableResult
