@@ -49,6 +49,8 @@ public struct Server: Sendable {
     var nextReport = Instant.start
     /// What the packet path needs of the policy.
     var rules: RelayRules
+    /// With whom relays may exchange datagrams: those of the policy, where a look at them copies nothing else of it.
+    var peers: PeerRules
     let ledger: AccountLedger
     var transactionIDs: TransactionIDGenerator
     private let seed: UInt64
@@ -70,6 +72,7 @@ public struct Server: Sendable {
         transactionIDs = TransactionIDGenerator(indicationSeed, seed)
         self.ledger = ledger
         rules = RelayRules(policy.turn)
+        peers = policy.turn?.peers ?? .none
         table = AllocationTable(seed: seed)
         sources = SourceTable(capacity: policy.statisticsRows, seed: seed)
         bindingLimiter = RateLimiter(policy.bindingRate, seed: seed)
@@ -86,7 +89,7 @@ public struct Server: Sendable {
         hadWrongLength = false
         hadUnknownAttribute = false
         lackedOtherServer = false
-        refused = nil
+        if refused != nil { refused = nil }
         detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
         switch Demultiplexer.classify(packet.bytes) {
@@ -210,6 +213,7 @@ public struct Server: Sendable {
             sources = sources.resized(to: new.statisticsRows, seed: seed)
         }
         rules = RelayRules(new.turn)
+        peers = new.turn?.peers ?? .none
         if let turn = new.turn { revokeForbidden(by: turn) }
         // Whoever had used up a quota may go on at once when it is larger now, and the other way round.
         if new.turn?.quotas != old.turn?.quotas { nextReport = .start }

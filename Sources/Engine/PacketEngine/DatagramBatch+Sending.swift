@@ -192,7 +192,7 @@ extension DatagramBatch {
     }
 
     /// Sends one message; returns 1, or a negative error number.
-    func sendOne(_ message: Int, _ descriptor: Int32) -> Int {
+    mutating func sendOne(_ message: Int, _ descriptor: Int32) -> Int {
         let header = unsafe sendQueue.headers + message
         guard unsafe header.pointee.header.msg_iovlen == 1, unsafe header.pointee.header.msg_controllen == 0 else {
             return unsafe sendmsg(descriptor, &header.pointee.header, Int32(MSG_DONTWAIT)) >= 0 ? 1 : -Int(errno)

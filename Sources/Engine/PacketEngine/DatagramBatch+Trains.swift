@@ -60,6 +60,14 @@ extension DatagramBatch {
         return Train(slot: slot, segment: segment, length: length, count: (length &+ segment &- 1) / segment)
     }
 
+    /// The bytes of a part to be looked at; `mutating` lest the batch be copied for it.
+    @_lifetime(&self)
+    public mutating func read(_ part: Part) -> RawSpan {
+        check(part)
+        let bytes = unsafe RawSpan(_unsafeStart: start(of: part.slot) + part.offset, byteCount: part.count)
+        return unsafe _overrideLifetime(bytes, mutating: &self)
+    }
+
     /// The bytes of a part alone, which can be read and made shorter, but have nothing around them.
     @_lifetime(&self)
     public mutating func bytes(of part: Part) -> MutableRawSpan {
@@ -127,7 +135,7 @@ extension DatagramBatch {
         )
         let new = sendQueue.append(entry, to: socket.descriptor)
         address(new, to: destination, part.slot)
-        unsafe sendQueue.prefix(of: new).copyMemory(from: begin + start, byteCount: header)
+        if header > 0 { unsafe sendQueue.prefix(of: new).copyMemory(from: begin + start, byteCount: header) }
     }
 
     // MARK: Trains whose datagrams are answered

@@ -14,6 +14,8 @@ struct RelaySockets: RelayPorts {
     private var sockets: [SocketHandle?] = []
     /// How often each number was used.
     private var uses: [UInt64] = []
+    /// How many datagrams a slot of each had when it was read last.
+    var trainLengths: [Int] = []
     private var free: [Int32] = []
     /// Sockets of allocations that have ended, until what was queued on them is sent: a descriptor that is closed may be
     /// another socket's a moment later.
@@ -56,12 +58,14 @@ struct RelaySockets: RelayPorts {
             throw .system(error.code)
         }
         sockets[Int(index)] = opened.socket
+        trainLengths[Int(index)] = 1
         return OpenedRelay(id: RelayID(index: index), address: opened.address, token: opened.token)
     }
 
     private mutating func addNumber() -> Int32 {
         sockets.append(nil)
         uses.append(0)
+        trainLengths.append(1)
         return Int32(truncatingIfNeeded: sockets.count &- 1)
     }
 

@@ -33,10 +33,10 @@ enum ClientDatagram {
         // A datagram that was cut is none: the server takes no larger ones.
         guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let port = ports[index]
-        guard let flow = flow(of: slot, on: port, index, batch) else { return server.refuseGroupDatagram() }
+        guard let flow = flow(of: slot, on: port, index, &batch) else { return server.refuseGroupDatagram() }
         let source = flow.source
         let decision = decide(slot, flow, now, &batch, &server, &relays, telling: &events)
-        tellOf(server, source, &events)
+        tellOf(&server, source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: source)
@@ -70,12 +70,13 @@ enum ClientDatagram {
         }
     }
 
-    /// Tells the log what was strange about a datagram, whatever becomes of it.
-    static func tellOf(_ server: borrowing Server, _ source: SocketAddress, _ events: inout WorkerEvents) {
+    /// Tells the log what was strange about a datagram, whatever becomes of it; changes nothing of the server, which would be
+    /// copied if it were not `inout`.
+    static func tellOf(_ server: inout Server, _ source: SocketAddress, _ events: inout WorkerEvents) {
         if server.hadWrongLength { events.tell(.wrongLength, from: source) }
         if server.lackedOtherServer { events.tell(.changeAddressImpossible, from: source) }
         if server.hadUnknownAttribute { events.tell(.unknownAttribute, from: source, detail: UInt32(server.detail)) }
-        if let refused = server.refused { events.tell(refused, from: source) }
+        if server.refused != nil, let refused = server.refused { events.tell(refused, from: source) }
     }
 
     /// The 5-tuple that a datagram came by; nil when it was sent to a broadcast or multicast address.
@@ -83,7 +84,7 @@ enum ClientDatagram {
         of slot: Int,
         on port: Worker.Port,
         _ index: Int,
-        _ batch: borrowing DatagramBatch
+        _ batch: inout DatagramBatch
     ) -> ClientFlow? {
         let asked: IPAddress
         switch port.socket.isWildcard ? batch.destination(of: slot) : .unknown {

@@ -39,7 +39,7 @@ extension ClientDatagram {
             }
             return
         }
-        guard let flow = flow(of: train.slot, on: ports[index], index, batch) else {
+        guard let flow = flow(of: train.slot, on: ports[index], index, &batch) else {
             for _ in 0..<train.count { server.refuseGroupDatagram() }
             return
         }
@@ -55,11 +55,10 @@ extension ClientDatagram {
     }
 
     private static func isData(_ part: DatagramBatch.Part, _ batch: inout DatagramBatch) -> Bool {
-        let packet = Packet(batch.bytes(of: part), count: part.count)
-        switch Demultiplexer.classify(packet.bytes) {
+        let bytes = batch.read(part)
+        switch Demultiplexer.classify(bytes) {
         case .channelData: return true
-        case .message(.cookie):
-            return packet.bytes.uint16(at: 0) == MessageType(.send, .indication).rawValue
+        case .message(.cookie): return bytes.uint16(at: 0) == MessageType(.send, .indication).rawValue
         case .message, .wrongLength, .notSTUN: return false
         }
     }
@@ -76,7 +75,7 @@ extension ClientDatagram {
         failures: inout SendFailures
     ) {
         let decision = decide(part, flow, now, &batch, &server, &relays, telling: &events)
-        tellOf(server, flow.source, &events)
+        tellOf(&server, flow.source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: flow.source)

@@ -13,9 +13,9 @@ import ServerCore
 struct Worker: ~Copyable {
     /// How many datagrams of a listener are read in a turn at least; more when relay sockets had more.
     private static let listenerBurst = 256
-    /// How many datagrams of one relay socket are read in a turn, or trains: their bytes are bounded by what the system keeps
-    /// for such a socket, 208 kB as a rule.
-    private static let relayBurst = 16
+    /// How many datagrams of one relay socket are read in a turn, and how many of trains, which cost less each; they may be
+    /// more when a socket has its first ones.
+    private static let relayBurst = (slots: 16, datagrams: 64)
     /// How often, in nanoseconds, the wall clock is read again and reserved ports are looked through.
     private static let housekeeping: UInt64 = 5_000_000_000
     private static let mailboxToken: UInt64 = 1 << 31
@@ -210,9 +210,12 @@ struct Worker: ~Copyable {
         if ready.hasError { tellErrors(of: socket, relay, now: now) }
         if ready.isReadable {
             var rest = ready
+            var burst = ReadBudget(most: Self.relayBurst.slots, each: relays.trainLengths[index])
             repeat {
-                if batch.freeSlots < Self.relayBurst { flush() }
-                let slots = try batch.receive(&rest, from: socket, limit: Self.relayBurst)
+                if batch.freeSlots < Self.relayBurst.slots { flush() }
+                // A ring has received already: what it has is taken, and in turns of the same size.
+                burst.begin(Self.relayBurst.datagrams)
+                let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
                 var count = slots.count
                 for slot in slots {
                     if let train = batch.train(in: slot) {
@@ -222,9 +225,11 @@ struct Worker: ~Copyable {
                         PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
                     }
                 }
+                burst.spend(count, in: slots.count)
                 relayedSinceListener &+= count
                 turnDatagrams &+= count
             } while rest.hasArrivals
+            relays.trainLengths[index] = burst.each
         }
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }
     }

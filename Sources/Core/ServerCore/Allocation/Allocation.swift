@@ -140,6 +140,8 @@ struct Channel: Sendable {
     var expires: Instant
     /// The permission of the peer's address in `AllocationTable.permissions`.
     let permission: Int32
+    /// Whether a packet may go to the peer only while an allocation has its port, which is on our own relay address.
+    var needsAllocation: Bool
     /// Whether the rules forbid the peer since they were changed.
     var isRevoked = false
     var next: Int32 = -1

@@ -223,18 +223,27 @@ extension AllocationTable {
     mutating func bind(
         _ number: UInt16,
         to peer: SocketAddress,
-        permission: Int32,
+        _ permission: Int32,
+        needsAllocation: Bool,
         until expires: Instant,
         of index: Int
     ) {
         if let channel = channel(number, of: index) {
             channels[channel].expires = expires
             channels[channel].isRevoked = false
+            channels[channel].needsAllocation = needsAllocation
             return
         }
         permissions[permission].channels &+= 1
         let next = allocations[index].firstChannel
-        let channel = Channel(number: number, peer: peer, expires: expires, permission: permission, next: next)
+        let channel = Channel(
+            number: number,
+            peer: peer,
+            expires: expires,
+            permission: permission,
+            needsAllocation: needsAllocation,
+            next: next
+        )
         allocations[index].firstChannel = channels.insert(channel)
         allocations[index].channelCount &+= 1
     }

@@ -176,7 +176,9 @@ extension Server {
             }
             next = table.allocations[index].firstChannel
             while next >= 0 {
-                table.channels[next].isRevoked = turn.peers.check(table.channels[next].peer).isDenied
+                let decision = turn.peers.check(table.channels[next].peer)
+                table.channels[next].isRevoked = decision.isDenied
+                table.channels[next].needsAllocation = decision.needsAllocation
                 next = table.channels[next].next
             }
         }

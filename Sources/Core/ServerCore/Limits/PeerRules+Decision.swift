@@ -11,6 +11,11 @@ public enum PeerDecision: Sendable, Equatable {
     /// It may not, by this rule.
     case denied(PeerRule)
 
+    /// Whether it may only while an allocation has the port.
+    var needsAllocation: Bool {
+        if case .ownRelayAddress(elsewhere: .some) = self { true } else { false }
+    }
+
     /// Whether it may not, on any port.
     var isDenied: Bool {
         if case .denied = self { true } else { false }

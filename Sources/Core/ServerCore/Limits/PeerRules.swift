@@ -57,6 +57,16 @@ public struct PeerRules: Sendable {
         listeningPorts = Set(listening.map(\.port)).sorted()
     }
 
+    /// Those of a server that relays nothing.
+    static let none = PeerRules(
+        allow: [],
+        deny: [],
+        lanPeers: false,
+        listening: [],
+        hostAddresses: [],
+        relayAddresses: []
+    )
+
     /// Decides about a peer that is to be sent to, or that sent.
     public func check(_ peer: SocketAddress) -> PeerDecision {
         if peer.port == 0 { return .denied(.portZero) }

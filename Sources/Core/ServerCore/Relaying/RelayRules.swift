@@ -23,12 +23,14 @@ struct RelayRules: Sendable {
 
     /// A peer as the client knows it: our own relay sockets go by their external address, also where a packet comes straight
     /// from one of them, or a client names the local one.
+    @inline(__always)
     func nameForClient(_ peer: SocketAddress) -> SocketAddress {
         guard let own = peer.address.family == .v4 ? v4 : v6, own.local == peer.address else { return peer }
         return SocketAddress(own.external, port: peer.port)
     }
 
     /// Where a packet for a peer is sent: clouds do not send back what is addressed to our own external address.
+    @inline(__always)
     func destination(of peer: SocketAddress) -> SocketAddress {
         guard let own = peer.address.family == .v4 ? v4 : v6, own.external == peer.address else { return peer }
         return SocketAddress(own.local, port: peer.port)

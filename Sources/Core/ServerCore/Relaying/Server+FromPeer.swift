@@ -105,10 +105,12 @@ extension Server {
     ///
     /// A permission is for an address whatever the port (RFC 8656 section 9), but no rule allows port 0, nor our listening
     /// sockets: what they answer to a request that was forged in a relay's name is not for its client (attacks row 30).
-    private func refusal(of peer: SocketAddress, by permission: Int32) -> DropReason? {
+    ///
+    /// `mutating` lest the server be copied for it.
+    private mutating func refusal(of peer: SocketAddress, by permission: Int32) -> DropReason? {
         guard peer.port != 0 else { return .peerForbidden }
-        guard table.permissions[permission].isOurs, case .denied = policy.turn?.peers.check(peer) else { return nil }
-        return .peerForbidden
+        guard table.permissions[permission].isOurs else { return nil }
+        return peers.check(peer).isDenied ? .peerForbidden : nil
     }
 }
 

@@ -22,7 +22,10 @@ extension Server {
         guard table.permissions[permission].isLive(now), !table.channels[channel].isRevoked else {
             return drop(.noPermission)
         }
-        if table.permissions[permission].isOurs, !mayReach(peer, ports) { return drop(.peerForbidden) }
+        // What else the rules say of the peer is known since it was bound (`Channel.isRevoked`).
+        if table.channels[channel].needsAllocation, !ports.isOpen(port: peer.port, of: peer.address.family) {
+            return drop(.peerForbidden)
+        }
         return toPeer(peer, ChannelData.headerLength, data.length, of: index, dontFragment: false, &packet, now: now)
     }
 
@@ -62,7 +65,9 @@ extension Server {
         guard let permission = table.permission(for: peer.address, of: index),
             table.permissions[permission].isLive(now), peer.port != 0
         else { return drop(.noPermission) }
-        if table.permissions[permission].isOurs, !mayReach(peer, ports) { return drop(.peerForbidden) }
+        if table.permissions[permission].isOurs, Self.rule(against: peer, peers, ports) != nil {
+            return drop(.peerForbidden)
+        }
         return toPeer(peer, data.start, data.count, of: index, dontFragment: dontFragment, &packet, now: now)
     }
 
@@ -87,12 +92,6 @@ extension Server {
         // RFC 8656 section 13: DONT-FRAGMENT means something from IPv4 to IPv4 only.
         let isV4 = family == .v4 && table.allocations[index].flow.source.address.family == .v4
         return .toPeer(rules.destination(of: peer), relay, dontFragment: dontFragment && isV4)
-    }
-
-    /// Whether a packet may go to one of our own addresses now.
-    private func mayReach(_ peer: SocketAddress, _ ports: some RelayPorts) -> Bool {
-        guard let turn = policy.turn else { return false }
-        return rule(against: peer, turn, ports) == nil
     }
 
     /// Takes bytes from the user's and the server's bandwidth.

@@ -33,7 +33,7 @@ extension Server {
             throw .peerTaken(peer, by: table.channels[existing].number)
         }
         try checkFamily(of: peer, index, context.now)
-        try checkPeer(peer, turn, ports)
+        try checkPeer(peer, ports)
         if existing == nil, table.allocations[index].channelCount >= turn.channelsPerAllocation {
             throw .channelLimit(turn.channelsPerAllocation)
         }
@@ -44,20 +44,23 @@ extension Server {
         // A refresh takes none.
         let memory = (isPermitted ? 0 : MemoryCost.permission) &+ (existing != nil ? 0 : MemoryCost.channel)
         if memory > 0 { try takeMemory(memory, turn) }
-        let permission = permit(peer.address, turn, of: index, now: context.now)
+        let permission = permit(peer.address, of: index, now: context.now)
         let expires = context.now.adding(seconds: Self.channelSeconds)
-        table.bind(number, to: peer, permission: permission, until: expires, of: index)
+        let needsAllocation = peers.check(peer).needsAllocation
+        table.bind(number, to: peer, permission, needsAllocation: needsAllocation, until: expires, of: index)
         return .done
     }
 
     /// Whether the rules allow a peer with its port, which matters where the address is one of our own.
-    func checkPeer(_ peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) throws(Refusal) {
-        if let rule = rule(against: peer, turn, ports) { throw .peer(peer, rule) }
+    func checkPeer(_ peer: SocketAddress, _ ports: some RelayPorts) throws(Refusal) {
+        if let rule = Self.rule(against: peer, peers, ports) { throw .peer(peer, rule) }
     }
 
     /// The rule that forbids a peer at this moment; our own relay address is allowed where an allocation is.
-    func rule(against peer: SocketAddress, _ turn: TURNPolicy, _ ports: some RelayPorts) -> PeerRule? {
-        switch turn.peers.check(peer) {
+    ///
+    /// Asked for packets too: of a method of the server all of it would be copied.
+    static func rule(against peer: SocketAddress, _ peers: PeerRules, _ ports: some RelayPorts) -> PeerRule? {
+        switch peers.check(peer) {
         case .allowed: nil
         case .denied(let rule): rule
         case .ownRelayAddress(let rule): ports.isOpen(port: peer.port, of: peer.address.family) ? nil : rule

@@ -30,7 +30,7 @@ extension Server {
         if count > 0 { try takeMemory(count &* MemoryCost.permission, turn) }
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) {
-            permit(peer.address, turn, of: index, now: context.now)
+            permit(peer.address, of: index, now: context.now)
         }
         return .done
     }
@@ -78,9 +78,9 @@ extension Server {
 
     /// Installs or refreshes a permission that the rules allow; returns its index.
     @discardableResult
-    mutating func permit(_ address: IPAddress, _ turn: TURNPolicy, of index: Int, now: Instant) -> Int32 {
+    mutating func permit(_ address: IPAddress, of index: Int, now: Instant) -> Int32 {
         let expires = now.adding(seconds: Self.permissionSeconds)
-        let permission = table.permit(address, isOurs: turn.peers.isOurs(address), until: expires, of: index)
+        let permission = table.permit(address, isOurs: peers.isOurs(address), until: expires, of: index)
         wheel.arm(index, at: min(expires, wheel.deadline(of: index) ?? expires))
         return permission
     }
