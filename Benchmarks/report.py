@@ -179,6 +179,10 @@ def noise(found):
     if spreads:
         lines.append(f"spread of a figure over its rounds: median {statistics.median(spreads):.0f} %, most "
                      f"{max(spreads):.0f} %")
+    limited = [f"{w} ({s})" for w in found for s in found[w] if (median(found, w, s, "load") or 0) > 0.95]
+    if limited:
+        lines.append("the load took its whole processor, so the rate is the load's own (CPU for each stays true): "
+                     + ", ".join(limited))
     lines.append("noisy: " + "; ".join(doubts) + ". Compare nothing but ratios, or run it again on a quiet machine."
                  if doubts else "quiet: nothing of this makes the ratios doubtful.")
     return lines

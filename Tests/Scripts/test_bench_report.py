@@ -78,6 +78,12 @@ class TestReport(unittest.TestCase):
         for reason in ("other programs", "host took", "same work"):
             self.assertIn(reason, last)
 
+    def test_says_where_the_load_was_the_limit(self):
+        found = {"saturated": {"stund": rounds("load", 0.99), "coturn": rounds("load", 0.5)}}
+        lines = "\n".join(report.noise(found))
+        self.assertIn("saturated (stund)", lines)
+        self.assertNotIn("coturn", lines)
+
 
 if __name__ == "__main__":
     unittest.main()
