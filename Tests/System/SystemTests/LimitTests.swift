@@ -57,9 +57,15 @@ struct LimitTests {
                 lifetime: nil
             ) { program in
                 try await waitUntilBound(program, ports, namespace: namespace)
-                try await body(
-                    Running(program: program, ports: ports, settingsFile: command.settingsFile, namespace: namespace)
+                let server = Running(
+                    program: program,
+                    ports: ports,
+                    settingsFile: command.settingsFile,
+                    namespace: namespace
                 )
+                // Ports are bound before commands are answered.
+                try await waitUntil("commands are answered") { try await server.command("status").contains("runs as") }
+                try await body(server)
             }
         }
     }
