@@ -12,6 +12,8 @@ public struct Counters: Sendable {
     public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
     /// Allocate requests that were sent to another server: while draining, and by load.
     public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
+    /// Requests that were refused for want of something (508), in the order of `shortageNames`.
+    public private(set) var shortages = InlineArray<7, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
     public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
@@ -31,6 +33,11 @@ public struct Counters: Sendable {
     /// Why clients are sent to another server, in the order of `redirected`.
     public static var redirectCauses: [String] { ["draining", "load"] }
 
+    /// What there was too little of, in the order of `shortages`.
+    public static var shortageNames: [String] {
+        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels"]
+    }
+
     private static let methods: [4 of (Method, String)] = [
         (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
         (.channelBind, "channel-bind"),
@@ -48,6 +55,18 @@ public struct Counters: Sendable {
         for index in Self.errorCodes.indices where Self.errorCodes[index] == error.code { refused[index] &+= 1 }
     }
     mutating func countRedirected(_ cause: Redirection.Cause) { redirected[cause == .draining ? 0 : 1] &+= 1 }
+    mutating func countShortage(_ refusal: Refusal) {
+        switch refusal {
+        case .serverAllocations: shortages[0] &+= 1
+        case .memory: shortages[1] &+= 1
+        case .relayPort(.noneFree): shortages[2] &+= 1
+        case .relayPort(.openFiles): shortages[3] &+= 1
+        case .relayPort(.system): shortages[4] &+= 1
+        case .permissionLimit: shortages[5] &+= 1
+        case .channelLimit: shortages[6] &+= 1
+        default: break
+        }
+    }
     mutating func countTURN(_ method: Method) {
         for index in Self.methods.indices where Self.methods[index].0 == method { granted[index] &+= 1 }
     }
@@ -59,6 +78,7 @@ public struct Counters: Sendable {
         for index in granted.indices { granted[index] &+= other.granted[index] }
         for index in refused.indices { refused[index] &+= other.refused[index] }
         for index in redirected.indices { redirected[index] &+= other.redirected[index] }
+        for index in shortages.indices { shortages[index] &+= other.shortages[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
         handedOver &+= other.handedOver
         answeredForOthers &+= other.answeredForOthers
@@ -82,6 +102,7 @@ public struct Counters: Sendable {
         list.append(("relayed-bytes-to-clients", traffic.bytesToClient))
         for index in refused.indices { list.append(("errors-\(Self.errorCodes[index])", refused[index])) }
         for index in redirected.indices { list.append(("redirects-\(Self.redirectCauses[index])", redirected[index])) }
+        for index in shortages.indices { list.append(("shortages-\(Self.shortageNames[index])", shortages[index])) }
         for reason in DropReason.allCases { list.append(("drops-\(reason.name)", dropped[reason.rawValue])) }
         return list
     }

@@ -52,6 +52,8 @@ public enum Refusal: Equatable, Sendable {
     case monthlyBytes(UInt64)
     /// 508: the server has as many allocations as it may have.
     case serverAllocations(Int)
+    /// 508: it would take more memory than all allocations may take, in bytes.
+    case memory(Int)
     /// 508: no relay socket could be opened.
     case relayPort(RelayPortError)
     /// 300: another server takes new allocations in our stead.
@@ -73,7 +75,7 @@ public enum Refusal: Equatable, Sendable {
         case .peerFamily: .peerAddressFamilyMismatch
         case .peer, .client: .forbidden
         case .userAllocations, .monthlyBytes: .allocationQuotaReached
-        case .permissionLimit, .channelLimit, .serverAllocations, .relayPort, .draining: .insufficientCapacity
+        case .permissionLimit, .channelLimit, .serverAllocations, .memory, .relayPort, .draining: .insufficientCapacity
         case .redirected: .tryAlternate
         }
     }

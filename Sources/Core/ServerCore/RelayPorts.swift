@@ -47,7 +47,9 @@ public enum RelayPortError: Error, Equatable, Sendable {
     case unknownToken
     /// This server relays no packets of this family.
     case familyMissing(IPAddress.Family)
-    /// The system refused, with its error number: no descriptors left, say.
+    /// The process may have no more files open than so many, and a socket is one.
+    case openFiles(Int)
+    /// The system refused, with its error number.
     case system(Int32)
 }
 

@@ -89,6 +89,8 @@ public struct Quotas: Sendable, Equatable {
     public var userAllocations = Int.max
     /// Allocations of all users at a time.
     public var totalAllocations = Int.max
+    /// Bytes that all allocations may take with their permissions and channels (`MemoryCost`).
+    public var memory = Int.max
     /// Bytes of application data of one user, both directions together; nil means no limit.
     public var userBytes: Rate?
     /// Bytes of application data of all users; nil means no limit.

@@ -3,6 +3,7 @@
 
 #include <linux/errqueue.h>
 #include <netinet/udp.h>
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 
@@ -170,4 +171,19 @@ int clinux_processor_count(void) {
     if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
     int count = CPU_COUNT(&set);
     return count < 1 ? 1 : count;
+}
+
+int clinux_pin_thread(int index) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return -errno;
+    int count = CPU_COUNT(&set);
+    if (count < 1) return -EINVAL;
+    int left = index % count, processor = 0;
+    for (; processor < CPU_SETSIZE; processor++) {
+        if (CPU_ISSET(processor, &set) && left-- == 0) break;
+    }
+    if (processor == CPU_SETSIZE) return -EINVAL;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? processor : -errno;
 }

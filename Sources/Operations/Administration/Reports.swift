@@ -46,14 +46,60 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         public var secrets: Int
         /// How many allocations there are now.
         public var sessions: Int
+        /// What they take of the host's memory.
+        public var memory: Memory?
 
         /// Makes the facts.
-        public init(addresses: [Address], realms: [String], users: Int, secrets: Int, sessions: Int) {
+        public init(
+            addresses: [Address],
+            realms: [String],
+            users: Int,
+            secrets: Int,
+            sessions: Int,
+            memory: Memory? = nil
+        ) {
+            self.memory = memory
             self.addresses = addresses
             self.realms = realms
             self.users = users
             self.secrets = secrets
             self.sessions = sessions
+        }
+    }
+
+    /// What allocations take of the host's memory with what belongs to them.
+    public struct Memory: Codable, Hashable, Sendable {
+        /// The bytes that they take now.
+        public var used: Int
+        /// The bytes that they may take; nil when there is no limit.
+        public var limit: Int?
+
+        /// Joins the parts.
+        public init(used: Int, limit: Int?) {
+            self.used = used
+            self.limit = limit
+        }
+
+        /// What they take, as text.
+        public var usedText: String { HumanText.bytes(UInt64(clamping: used)) }
+        /// What they may take, as text; nil when there is no limit.
+        public var limitText: String? { limit.map { HumanText.bytes(UInt64(clamping: $0)) } }
+    }
+
+    /// The files, sockets among them, that the process has open.
+    public struct Files: Codable, Hashable, Sendable {
+        /// How many are open.
+        public var open: Int
+        /// How many may be.
+        public var limit: Int
+        /// How many relay sockets may be among them.
+        public var relaySockets: Int
+
+        /// Joins the parts.
+        public init(open: Int, limit: Int, relaySockets: Int) {
+            self.open = open
+            self.limit = limit
+            self.relaySockets = relaySockets
         }
     }
 
@@ -83,15 +129,21 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         public var name: String
         /// When a sleeping worker wakes up: `adaptive`, `low-latency` or `low-power`.
         public var wakeUps: String
+        /// The processor of each worker; nil when the system moves them.
+        public var processors: [Int]?
 
         /// Joins the parts.
-        public init(name: String, wakeUps: String) {
+        public init(name: String, wakeUps: String, processors: [Int]? = nil) {
             self.name = name
             self.wakeUps = wakeUps
+            self.processors = processors
         }
 
         /// All of it in a line.
-        public var sentence: String { "\(name), \(wakeUps) wake-ups" }
+        public var sentence: String {
+            let places = processors.map { ", on processors \($0.map(String.init).joined(separator: " "))" } ?? ""
+            return "\(name), \(wakeUps) wake-ups\(places)"
+        }
     }
 
     /// The version of the program.
@@ -110,6 +162,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var workers: Int
     /// How they ask the system for packets.
     public var engine: Engine
+    /// The files that are open; nil on a host that does not tell.
+    public var files: Files?
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
     public var consoleURL: String?
     /// What the relay has; nil when it is off.
@@ -133,6 +187,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         listeners: [String],
         workers: Int,
         engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
+        files: Files? = nil,
         consoleURL: String? = nil,
         relay: Relay? = nil,
         fleetStore: FleetStore? = nil,
@@ -148,6 +203,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.workers = workers
         self.engine = engine
+        self.files = files
         self.consoleURL = consoleURL
         self.relay = relay
         self.fleetStore = fleetStore

@@ -191,17 +191,51 @@ extension SettingSyntax<Int?> {
             ),
             parse: { (text) throws(InvalidValue) in
                 guard text != "unlimited" else { return nil }
-                let factors: [Character: Int] = [
-                    "k": 1000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000,
-                ]
-                let factor = text.last.flatMap { factors[Character($0.lowercased())] }
-                let digits = factor == nil ? text : String(text.dropLast())
-                let value = try parseInteger(digits, in: 0...largestAmount / (factor ?? 1)) * (factor ?? 1)
+                let value = try parseBytes(text)
                 return value == 0 ? nil : value
             },
             format: { $0.map { "\($0)" } ?? "unlimited" }
         )
     }
+}
+
+extension SettingSyntax<MemoryLimit> {
+    /// A limit in bytes, or a part of what there is.
+    static var memoryLimit: Self {
+        Self(
+            kind: .text(
+                """
+                auto, or unlimited (or 0), or a whole number of bytes; k, M, G or T behind it stand for thousands, millions, \
+                10^9 and 10^12
+                """,
+                mayBeEmpty: false
+            ),
+            parse: { (text) throws(InvalidValue) in
+                switch text {
+                case "auto": return .auto
+                case "unlimited": return .unlimited
+                default:
+                    let value = try parseBytes(text)
+                    return value == 0 ? .unlimited : .bytes(value)
+                }
+            },
+            format: {
+                switch $0 {
+                case .auto: "auto"
+                case .unlimited: "unlimited"
+                case .bytes(let count): "\(count)"
+                }
+            }
+        )
+    }
+}
+
+/// Reads a number of bytes with k, M, G or T behind it.
+private func parseBytes(_ text: String) throws(InvalidValue) -> Int {
+    let factors: [Character: Int] = ["k": 1000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000]
+    let factor = text.last.flatMap { factors[Character($0.lowercased())] }
+    let digits = factor == nil ? text : String(text.dropLast())
+    return try parseInteger(digits, in: 0...largestAmount / (factor ?? 1)) * (factor ?? 1)
 }
 
 /// 10^15: far above any host, and far enough below 2^63 that sums and products with seconds fit.

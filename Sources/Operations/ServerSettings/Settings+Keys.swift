@@ -69,6 +69,17 @@ extension Settings {
             help: "How many threads handle packets; auto means one for each core, at most 32."
         ),
         SettingKey(
+            "pin-workers",
+            \.pinWorkers,
+            .onOff,
+            example: "on",
+            needsRestart: true,
+            help: """
+                Whether each worker stays on a processor of its own, of those that the server may use. It spares a busy \
+                server some moves between processors, and costs where other programs need the same ones.
+                """
+        ),
+        SettingKey(
             "engine",
             \.engine,
             .choice(),

@@ -243,6 +243,17 @@ extension Settings {
             help: "How many allocations there may be in all. The number of relay-ports is a limit of its own."
         ),
         SettingKey(
+            "memory-limit",
+            \.memoryLimit,
+            .memoryLimit,
+            example: "512M",
+            help: """
+                How much memory allocations may take with their permissions and channels, that of the kernel's sockets \
+                among it: about 5 kB for each. auto means half of what the host has, or of what the container may use. An \
+                allocation, permission or channel that would need more is refused with error 508; those that are there go on.
+                """
+        ),
+        SettingKey(
             "redirect-at",
             \.redirectAt,
             .offOrPercent,

@@ -60,6 +60,8 @@ public struct Settings: Sendable, Equatable {
     public var lanPeers = false
     /// How many allocations there may be in all; nil means no limit but the relay ports.
     public var maxAllocations: Int?
+    /// How much memory allocations may take with what belongs to them.
+    public var memoryLimit = MemoryLimit.auto
     /// At how many percent of the allocations that there may be new ones go to another server; nil means never.
     public var redirectAt: Int?
     /// How many allocations one user may have; nil means no limit.
@@ -100,6 +102,8 @@ public struct Settings: Sendable, Equatable {
     public var statisticsRows = 100
     /// The number of worker threads; nil means one for each core.
     public var workers: Int?
+    /// Whether each worker stays on a processor of its own.
+    public var pinWorkers = false
     /// How workers ask the kernel for packets.
     public var engine = EngineChoice.auto
     /// When a sleeping worker wakes up.

@@ -149,6 +149,16 @@ extension SecretSetting {
     }
 }
 
+/// How much memory allocations may take.
+public enum MemoryLimit: Sendable, Equatable {
+    /// A part of what the host has.
+    case auto
+    /// As much as they want.
+    case unlimited
+    /// So many bytes.
+    case bytes(Int)
+}
+
 /// `text` after OpaqueString; `what` is named in the complaint, such as `the realm of the user "x"`.
 func prepared(_ text: String, _ what: String, atMost limit: Int) throws(InvalidValue) -> String {
     let result: String

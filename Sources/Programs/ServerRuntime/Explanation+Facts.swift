@@ -29,6 +29,8 @@ struct ExplanationFacts: Sendable {
     var allowPeers: [IPPrefix] = []
     /// How the server drains; nil when it does not.
     var drain: DrainReport?
+    /// The bytes that allocations take.
+    var memoryUsed = 0
 }
 
 extension Explanation {
@@ -44,6 +46,7 @@ extension Explanation {
                 Finding("server", drain.sentence, cure: "`stund drain --cancel` takes the drain back.")
             )
         }
+        findings += facts.shortOfMemory
         findings += address.map(facts.findings(of:)) ?? facts.findings(ofUser: subject)
         self.init(
             subject: subject,
@@ -73,6 +76,16 @@ extension Explanation.Refusal {
 // MARK: A user
 
 extension ExplanationFacts {
+    /// What there is to say while no further allocation fits under memory-limit; empty otherwise.
+    fileprivate var shortOfMemory: [Explanation.Finding] {
+        guard let limit = policy.turn?.quotas.memory, limit < .max,
+            memoryUsed > limit - MemoryCost.allocation - MemoryCost.relaySocket
+        else { return [] }
+        let text = Refusal.memory(limit).text(RefusalContext())
+        let used = HumanText.bytes(UInt64(clamping: memoryUsed))
+        return [.init("server", "\(text.cause): \(used) are taken, and no new one fits", cure: text.cure)]
+    }
+
     func findings(ofUser name: String) -> [Explanation.Finding] {
         guard let turn = policy.turn else { return [] }
         let context = RefusalContext(turn)

@@ -112,6 +112,8 @@ extension RelayPortError {
     fileprivate var advice: String {
         switch self {
         case .noneFree: "all are in use; widen relay-ports."
+        case .openFiles(let limit):
+            "the limit of \(limit) open files has no room for it; raise LimitNOFILE or `ulimit -n`."
         case .system(let code):
             "the system refused (error \(code)); look at the address in `ip address`, and at `ulimit -n`."
         case .familyMissing, .unknownToken: "restart the server to read the relay addresses again."

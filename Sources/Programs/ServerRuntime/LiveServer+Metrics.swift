@@ -21,13 +21,15 @@ extension LiveServer {
                 MetricFacts.Relay(
                     users: relay.credentials.users.count,
                     secrets: relay.credentials.secrets.count { !$0.isRetired },
-                    ports: relay.table.usage().map { ($0.address.local.family, $0.free, $0.total) }
+                    ports: relay.table.usage().map { ($0.address.local.family, $0.free, $0.total) },
+                    memory: ServerStatus.Memory(used: relay.ledger.memory.used, limit: memoryLimit)
                 )
             },
             logEntries: log.entryCounts,
             peers: FleetFacts(cluster.link.findings).servers,
             store: fleetStore?.figures,
             process: ProcessFigures.now(),
+            fileLimit: files.limit,
             isDraining: isDraining
         ).families
     }
@@ -40,6 +42,7 @@ struct MetricFacts {
         var users = 0
         var secrets = 0
         var ports: [(family: IPAddress.Family, free: Int, total: Int)] = []
+        var memory = ServerStatus.Memory(used: 0, limit: nil)
     }
 
     var version: String
@@ -56,15 +59,17 @@ struct MetricFacts {
     var store: (isReached: Bool, members: Int, allocations: Int)?
     /// nil on a host that does not tell.
     var process: ProcessFigures?
+    /// How many files may be open; 0 when the system does not tell.
+    var fileLimit = 0
     /// Whether new allocations are refused.
     var isDraining = false
 
     /// The families in the order of `docs/metrics.md`.
-    var families: [MetricFamily] { messages + relaying + state + cluster + fleetStore + processFamilies }
+    var families: [MetricFamily] { messages + relaying + limits + state + cluster + fleetStore + processFamilies }
 }
 
 extension MetricFacts {
-    private typealias Sample = MetricFamily.Sample
+    typealias Sample = MetricFamily.Sample
 
     private var messages: [MetricFamily] {
         let counters = totals.counters
@@ -283,42 +288,7 @@ extension MetricFacts {
         }
     }
 
-    private var processFamilies: [MetricFamily] {
-        var families = [
-            Self.gauge(
-                "process_start_time_seconds",
-                unit: "seconds",
-                "When the process started, in Unix seconds.",
-                startTime
-            )
-        ]
-        guard let process else { return families }
-        families += [
-            MetricFamily(
-                "process_cpu_seconds",
-                .counter,
-                unit: "seconds",
-                help: "Seconds of CPU time in user and system mode.",
-                samples: [Sample(process.cpuSeconds, suffix: "_total")]
-            ),
-            Self.gauge(
-                "process_resident_memory_bytes",
-                unit: "bytes",
-                "Bytes of memory in RAM.",
-                process.residentBytes
-            ),
-            Self.gauge(
-                "process_virtual_memory_bytes",
-                unit: "bytes",
-                "Bytes of address space.",
-                process.virtualBytes
-            ),
-            Self.gauge("process_open_fds", "Open files and sockets.", Double(process.openFiles)),
-        ]
-        return families
-    }
-
-    private static func counter(
+    static func counter(
         _ name: String,
         unit: String? = nil,
         _ help: String,
@@ -334,7 +304,7 @@ extension MetricFacts {
         )
     }
 
-    private static func gauge(
+    static func gauge(
         _ name: String,
         _ help: String,
         _ label: String,
@@ -344,7 +314,7 @@ extension MetricFacts {
         return MetricFamily(name, .gauge, help: help, samples: samples)
     }
 
-    private static func gauge(_ name: String, unit: String? = nil, _ help: String, _ value: Double) -> MetricFamily {
+    static func gauge(_ name: String, unit: String? = nil, _ help: String, _ value: Double) -> MetricFamily {
         MetricFamily(name, .gauge, unit: unit, help: help, samples: [Sample(value)])
     }
 }

@@ -51,8 +51,15 @@ extension LiveServer {
             realms: credentials.realms.map(\.name),
             users: credentials.users.count,
             secrets: credentials.secrets.count { !$0.isRetired },
-            sessions: sessions
+            sessions: sessions,
+            memory: ServerStatus.Memory(used: relay.ledger.memory.used, limit: memoryLimit)
         )
+    }
+
+    /// The bytes that allocations may take; nil when there is no limit.
+    var memoryLimit: Int? {
+        let limit = policy.withLock { $0.turn?.quotas.memory } ?? .max
+        return limit == .max ? nil : limit
     }
 
     /// The allocations that the query means.
@@ -100,7 +107,8 @@ extension LiveServer {
             unixSeconds: UInt64(clamping: RelayService.unixSeconds),
             refusals: teller.refusals,
             allowPeers: loaded.withLock { $0.settings.allowPeers },
-            drain: isDraining ? drainReport : nil
+            drain: isDraining ? drainReport : nil,
+            memoryUsed: relay?.ledger.memory.used ?? 0
         )
     }
 

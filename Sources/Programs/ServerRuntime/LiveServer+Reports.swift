@@ -27,7 +27,8 @@ extension LiveServer {
             stateFolder: URL(fileURLWithPath: paths.stateFolder).path,
             listeners: listening,
             workers: pool.count,
-            engine: engine.status,
+            engine: engine.status(on: pool.processors),
+            files: fileStatus,
             consoleURL: consoleURL.withLock { $0 },
             relay: relayStatus(sessions: total.sessions),
             fleetStore: fleetStore?.status,
@@ -36,6 +37,11 @@ extension LiveServer {
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
                 + (relay?.credentials.warnings ?? []) + pending + (fleetStore?.status.trouble.map { [$0] } ?? [])
         )
+    }
+
+    private var fileStatus: ServerStatus.Files? {
+        guard files.limit > 0, let open = ProcessFigures.now()?.openFiles else { return nil }
+        return ServerStatus.Files(open: open, limit: files.limit, relaySockets: files.room)
     }
 
     /// The log messages that the query means, oldest first.

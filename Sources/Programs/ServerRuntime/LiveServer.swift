@@ -22,6 +22,8 @@ public final class LiveServer: RunningServer {
     let plan: ListenPlan
     /// How the workers ask the system for packets.
     let engine: WorkerEngine
+    /// How many files there may be open, and relay sockets among them.
+    let files: FilePlan
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -74,20 +76,21 @@ public final class LiveServer: RunningServer {
         pump = LogPump(into: log, clock: SystemClock.realtime)
         do throws(StartError) {
             // First, since listening sockets count too.
-            let files = FileLimit.raise()
+            let fileLimit = FileLimit.raise()
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
+            files = FilePlan(settings, plan, limit: fileLimit)
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
             readSockets = (sets.first ?? []).filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
-            relay = try RelayService(settings, database: paths.database)
+            relay = try RelayService(settings, database: paths.database, files: files)
             try RelayTable.probe(relay?.plan.addresses ?? [])
             var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
             if let relay { policy.turn = relay.policy(settings, relay.credentials, listening: plan) }
             self.policy = Mutex(policy)
             startWarnings =
                 Self.warnings(of: sets.first ?? [], settings: settings)
-                + Self.warnings(ofFileLimit: files, for: relay?.plan, settings: settings)
+                + Self.limitWarnings(settings, files, relay?.plan)
             let shared = WorkerPool.Shared(relay, settings, teller: teller, pump: pump, log: log, engine: engine)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
@@ -244,16 +247,25 @@ public final class LiveServer: RunningServer {
         }
     }
 
-    /// Each allocation takes a socket, and a few dozen files are the server's own.
-    private static func warnings(ofFileLimit limit: Int, for plan: RelayPlan?, settings: Settings) -> [String] {
-        guard let plan, limit < settings.relayPorts.count * plan.addresses.count + 64 else { return [] }
-        return [
-            """
-            the limit of open files is \(limit), so there can be fewer allocations than relay-ports has room for \
-            (\(settings.relayPorts.count) a relay address): raise it (`ulimit -n`, or LimitNOFILE of systemd), or nothing if \
-            so many never come
-            """
-        ]
+    /// What there can be fewer of than the settings ask for, on this host.
+    static func limitWarnings(_ settings: Settings, _ files: FilePlan, _ relay: RelayPlan?) -> [String] {
+        let memory = HostMemory.ceiling(settings.memoryLimit)
+        var warnings = [files.warning(of: relay, settings), FilePlan.memoryWarning(relay, settings, ceiling: memory)]
+        let processors = Processors.count
+        if settings.pinWorkers, settings.workerCount > processors {
+            warnings.append(
+                "pin-workers: \(settings.workerCount) workers share \(processors) processors, so that some wait for others; "
+                    + "set workers to \(processors), or to auto"
+            )
+        }
+        return warnings.compactMap(\.self)
+    }
+
+    /// The same, before anything is opened: with the limit of open files that a server started from here would have.
+    public static func limitWarnings(_ settings: Settings) throws(StartError) -> [String] {
+        let plan = try ListenPlan(settings, host: HostAddresses.all())
+        let relay = settings.turn ? RelayPlan(settings, outgoing: HostAddresses.outgoing) : nil
+        return limitWarnings(settings, FilePlan(settings, plan, limit: FileLimit.raise()), relay)
     }
 
     private static func warnings(of set: [Listeners.Listener], settings: Settings) -> [String] {

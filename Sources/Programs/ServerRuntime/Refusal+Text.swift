@@ -1,5 +1,6 @@
 // Long: one row for each cause; parts of the switch would each need a case that never happens.
 import Addresses
+import Administration
 import Glibc
 import Observability
 import STUNAuthentication
@@ -122,6 +123,12 @@ extension Refusal {
                 "the server has \(limit) allocations, all that max-allocations allows",
                 cure: "Raise max-allocations, or spread the load over more servers."
             )
+        case .memory(let limit):
+            RefusalText(
+                "the server's allocations take \(HumanText.bytes(UInt64(clamping: limit))) with what belongs to them, all that "
+                    + "memory-limit allows",
+                cure: "Raise memory-limit if the host has more memory to spare, or spread the load over more servers."
+            )
         case .relayPort(let error): error.text
         case .redirected(let redirection): redirection.text
         case .draining:
@@ -151,7 +158,7 @@ extension Refusal {
         case .authentication(let refusal) where refusal.isPartOfEverySession: .debug
         case .authentication(let refusal) where refusal.errorCode == .unauthenticated: .notice
         case .userAllocations, .monthlyBytes: .notice
-        case .serverAllocations, .relayPort(.noneFree), .relayPort(.system): .failure
+        case .serverAllocations, .memory, .relayPort(.noneFree), .relayPort(.openFiles), .relayPort(.system): .failure
         default: .info
         }
     }
@@ -202,6 +209,12 @@ extension RelayPortError {
             RefusalText(
                 "no port of relay-ports is free: all are taken, or rest for a moment after their last use",
                 cure: "Widen relay-ports, and open the new ones in the firewall."
+            )
+        case .openFiles(let limit):
+            RefusalText(
+                "the server may have \(limit) files open, and there is no room for another relay socket among them",
+                cure:
+                    "Raise LimitNOFILE of the service, or `ulimit -n`, and restart; or spread the load over more servers."
             )
         case .unknownToken:
             RefusalText(

@@ -40,11 +40,11 @@ final class RelayService: Sendable {
     /// Opens the store of users; nil when TURN is off.
     ///
     /// - Throws: Why the store cannot be opened or read, or that no address of this host can relay.
-    init?(_ settings: Settings, database: String) throws(StartError) {
+    init?(_ settings: Settings, database: String, files: FilePlan? = nil) throws(StartError) {
         guard settings.turn else { return nil }
         plan = RelayPlan(settings, outgoing: HostAddresses.outgoing)
         guard !plan.addresses.isEmpty else { throw .noRelayAddress }
-        table = RelayTable(plan.addresses, ports: settings.relayPorts)
+        table = RelayTable(plan.addresses, ports: settings.relayPorts, files: files)
         do throws(AccountStoreError) {
             store = try AccountStore(path: database)
             // With a fleet's users and secrets a secret of this server alone would only make credentials that no other

@@ -1,4 +1,5 @@
 import Addresses
+import Glibc
 import PacketEngine
 import ServerCore
 import Synchronization
@@ -17,6 +18,10 @@ final class RelayTable: Sendable {
     /// A bit for each port of IPv4 and of IPv6 that an allocation has: read on the packet path without the lock.
     private let openV4 = PortBits()
     private let openV6 = PortBits()
+    /// How many sockets there may be, so that the limit of open files leaves room for what else the server opens.
+    private let room: Int
+    /// The limit of open files.
+    private let fileLimit: Int
 
     fileprivate struct State {
         var pools: [Pool]
@@ -28,10 +33,14 @@ final class RelayTable: Sendable {
         var ports: RelayPortPool
         /// The open sockets of reserved ports.
         var waiting: [UInt16: SocketHandle] = [:]
+        /// How many sockets are open, those that wait among them.
+        var openCount = 0
     }
 
     /// A table for at most one relay address of each family.
-    init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>) {
+    init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>, files: FilePlan? = nil) {
+        room = files?.room ?? .max
+        fileLimit = files?.limit ?? 0
         let pools = addresses.map { Pool(address: $0, ports: RelayPortPool(ports: ports, rest: Self.rest)) }
         state = Mutex(State(pools: pools))
     }
@@ -66,7 +75,7 @@ final class RelayTable: Sendable {
 
     /// Opens a socket.
     func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> Opened {
-        let result = state.withLock { state in Self.open(request, now: now, in: &state) }
+        let result = state.withLock { state in open(request, now: now, in: &state) }
         let opened = try result.get()
         bits(opened.address.address.family).insert(opened.address.port)
         return opened
@@ -83,6 +92,7 @@ final class RelayTable: Sendable {
             for index in state.pools.indices
             where state.pools[index].address.local.family == socket.local.address.family {
                 state.pools[index].ports.release(socket.local.port, now: now)
+                state.pools[index].openCount -= 1
             }
         }
     }
@@ -104,7 +114,7 @@ final class RelayTable: Sendable {
 
     private func bits(_ family: IPAddress.Family) -> PortBits { family == .v4 ? openV4 : openV6 }
 
-    private static func open(
+    private func open(
         _ request: RelayPortRequest,
         now: Instant,
         in state: inout State
@@ -125,8 +135,11 @@ final class RelayTable: Sendable {
         guard let index = state.pools.firstIndex(where: { $0.address.local.family == family }) else {
             return .failure(.familyMissing(family))
         }
+        let needed = kind == .evenReservingNext ? 2 : 1
+        let openCount = state.pools.reduce(0) { $0 + $1.openCount }
+        guard openCount + needed <= room else { return .failure(.openFiles(fileLimit)) }
         if kind == .evenReservingNext, state.pools[index].isFullyReserved { return .failure(.noneFree) }
-        for _ in 0..<tries {
+        for _ in 0..<Self.tries {
             guard let port = state.pools[index].ports.take(kind, now: now, using: &state.random) else {
                 return .failure(.noneFree)
             }
@@ -137,7 +150,8 @@ final class RelayTable: Sendable {
                 // Another program has this port: the next one may be free.
                 guard error.isAddressInUse else {
                     state.pools[index].ports.release(port, now: now)
-                    return .failure(.system(error.code))
+                    let isLimit = error.code == EMFILE
+                    return .failure(isLimit ? .openFiles(FileLimit.current) : .system(error.code))
                 }
                 state.pools[index].ports.markUnusable(port, now: now)
             }
@@ -164,12 +178,14 @@ extension RelayTable.Pool {
     ) throws(SocketError) -> RelayTable.Opened? {
         let socket = try RelaySocket.open(local(port))
         guard kind == .evenReservingNext else {
+            openCount += 1
             return RelayTable.Opened(socket: socket, address: external(port), token: nil)
         }
         do throws(SocketError) {
             let next = try RelaySocket.open(local(port + 1))
             if let token = ports.reserve(port + 1, now: now, using: &random) {
                 waiting[port + 1] = next
+                openCount += 2
                 return RelayTable.Opened(socket: socket, address: external(port), token: token)
             }
             RelaySocket.close(next)
@@ -195,7 +211,9 @@ extension RelayTable.Pool {
     /// Closes the sockets of tokens that nobody has used in time.
     fileprivate mutating func closeUnclaimed(now: Instant) {
         while let port = ports.popExpiredReservation(now: now) {
-            if let socket = waiting.removeValue(forKey: port) { RelaySocket.close(socket) }
+            guard let socket = waiting.removeValue(forKey: port) else { continue }
+            RelaySocket.close(socket)
+            openCount -= 1
         }
     }
 }

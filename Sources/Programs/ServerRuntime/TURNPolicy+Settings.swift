@@ -35,10 +35,12 @@ extension TURNPolicy {
         acceptsRFC5766Channels = settings.rfc5766Channels
         quotas.userAllocations = settings.userAllocations ?? .max
         quotas.totalAllocations = settings.maxAllocations ?? .max
+        quotas.memory = HostMemory.ceiling(settings.memoryLimit)
         quotas.userBytes = settings.userBandwidth.map(Rate.init(bytesPerSecond:))
         quotas.totalBytes = settings.totalBandwidth.map(Rate.init(bytesPerSecond:))
         quotas.userBytesPerMonth = settings.userMonthlyBytes.map { UInt64(clamping: $0) } ?? .max
-        capacity = min(settings.maxAllocations ?? .max, settings.relayPorts.count)
+        let inMemory = quotas.memory / (MemoryCost.allocation + MemoryCost.relaySocket)
+        capacity = min(settings.maxAllocations ?? .max, settings.relayPorts.count, inMemory)
         redirectLoad = settings.redirectAt.map { UInt16(clamping: $0 * 10) }
         relayV4 = relays.address(.v4)
         relayV6 = relays.address(.v6)

@@ -8,11 +8,14 @@ struct WorkerEngine: Sendable {
     let backend: EventLoop.Backend
     /// When a worker wakes up.
     let mode: WakeModeration.Mode
+    /// Whether each worker stays on a processor of its own.
+    let pinsWorkers: Bool
 
     /// What the settings want.
     ///
     /// - Throws: Why there is no io_uring, when the settings want it.
     init(_ settings: Settings) throws(StartError) {
+        pinsWorkers = settings.pinWorkers
         mode =
             switch settings.wakeUps {
             case .adaptive: .adaptive
@@ -30,5 +33,13 @@ struct WorkerEngine: Sendable {
     }
 
     /// What status and version page tell.
-    var status: ServerStatus.Engine { ServerStatus.Engine(name: backend.rawValue, wakeUps: mode.rawValue) }
+    ///
+    /// - `processors`: that of each worker, empty when the system moves them.
+    func status(on processors: [Int] = []) -> ServerStatus.Engine {
+        ServerStatus.Engine(
+            name: backend.rawValue,
+            wakeUps: mode.rawValue,
+            processors: processors.isEmpty ? nil : processors
+        )
+    }
 }

@@ -16,6 +16,7 @@ final class WorkerPool: Sendable {
     /// What the workers wait for before they serve.
     private let gate = DispatchGroup()
     private let isOpen = Mutex(false)
+    private let pinned = Pinned()
 
     /// What all workers share.
     struct Shared {
@@ -63,7 +64,8 @@ final class WorkerPool: Sendable {
             )
             if let failure = start(index, server, set, shared) {
                 stop()
-                throw .system("\(failure)")
+                // The probe before the start found a ring, but there is none for all workers.
+                throw shared.engine.backend == .ioUring ? .engine("\(failure)") : .system("\(failure)")
             }
         }
     }
@@ -85,11 +87,12 @@ final class WorkerPool: Sendable {
         let failure = Failure()
         let mailbox = mailboxes[index]
         let handover = Handover(listeners)
-        let (threads, gate, engine) = (threads, gate, shared.engine)
+        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
             Thread.current.name = "worker-\(index)"
+            if engine.pinsWorkers { Self.pin(index, pinned, log) }
             do throws(SocketError) {
                 var worker = try Worker(
                     server: server,
@@ -113,6 +116,27 @@ final class WorkerPool: Sendable {
         thread.start()
         started.wait()
         return failure.error.withLock { $0 }
+    }
+
+    /// Keeps the calling worker on a processor of its own; it works without that too.
+    private static func pin(_ index: Int, _ pinned: Pinned, _ log: EventLog) {
+        do throws(SocketError) {
+            let processor = try Processors.pin(index)
+            pinned.list.withLock { $0.append(processor) }
+        } catch {
+            log.log(
+                .startWarning,
+                "pin-workers: the system keeps worker \(index) on no processor of its own (\(error)); it runs on any",
+                at: SystemClock.realtime()
+            )
+        }
+    }
+
+    /// The processors that workers are kept on, in the order of the workers; empty when the system moves them.
+    var processors: [Int] { pinned.list.withLock { $0 } }
+
+    private final class Pinned: Sendable {
+        let list = Mutex<[Int]>([])
     }
 
     /// The sockets on their way into a thread, which alone holds them then: they close when its worker ends, and not when

@@ -117,6 +117,14 @@ struct RelayLoadCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How late a datagram may be, at random, up to 1000.", valueName: "milliseconds"))
     var jitter: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "How many sockets all peers share, which then only receive (default: one each).",
+            valueName: "count"
+        )
+    )
+    var peers: Int?
+
     @Flag(help: "Peers send too.")
     var duplex = false
 
@@ -148,6 +156,7 @@ struct RelayLoadCommand: ParsableCommand {
         plan.window = window
         plan.rate = rtp ? 50 : pps
         plan.jitter = UInt64((jitter ?? (rtp ? 4 : 0)) * 1e6)
+        plan.peerSockets = peers
         plan.isDuplex = duplex
         plan.train = trains
         plan.spins = spin

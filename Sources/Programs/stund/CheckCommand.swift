@@ -18,7 +18,9 @@ struct CheckCommand: AsyncParsableCommand {
             let loaded = try Settings.load(from: options.sources())
             let listeners = try LiveServer.preview(loaded.settings)
             let obstacles = LiveServer.obstacles(loaded.settings)
-            print(CheckReport(loaded, paths, listeners: listeners, obstacles: obstacles).text, terminator: "")
+            let limits = try LiveServer.limitWarnings(loaded.settings)
+            let report = CheckReport(loaded, paths, listeners: listeners, limits: limits, obstacles: obstacles)
+            print(report.text, terminator: "")
             if !obstacles.isEmpty { throw ExitCode(ExitStatus.osError.rawValue) }
         } catch let code as ExitCode {
             throw code
@@ -32,7 +34,13 @@ struct CheckCommand: AsyncParsableCommand {
 struct CheckReport {
     let text: String
 
-    init(_ loaded: LoadedSettings, _ paths: StatePaths, listeners: [String], obstacles: [String] = []) {
+    init(
+        _ loaded: LoadedSettings,
+        _ paths: StatePaths,
+        listeners: [String],
+        limits: [String] = [],
+        obstacles: [String] = []
+    ) {
         let rows = Settings.keys.map { key in
             let value = key.text(in: loaded.settings)
             return (
@@ -55,9 +63,9 @@ struct CheckReport {
         for (index, listener) in listeners.enumerated() {
             lines.append((index == 0 ? "would listen on " : "                ") + listener)
         }
-        let warnings = loaded.warnings + obstacles
+        let warnings = loaded.warnings + limits + obstacles
         for warning in warnings { lines.append("warning: \(warning)") }
-        lines.append(Self.verdict(warnings: loaded.warnings, obstacles: obstacles))
+        lines.append(Self.verdict(warnings: loaded.warnings + limits, obstacles: obstacles))
         text = lines.joined(separator: "\n") + "\n"
     }
 

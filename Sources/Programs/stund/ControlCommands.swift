@@ -291,6 +291,11 @@ struct StatusText {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }
         if let drain = status.drain { lines.insert(drain.sentence, at: 1) }
+        if let files = status.files {
+            lines.append(
+                "files          \(files.open) of \(files.limit) open, room for \(files.relaySockets) relay sockets"
+            )
+        }
         if let url = status.consoleURL { lines.append("console        \(url)") }
         if let relay = status.relay { lines += Self.lines(of: relay) }
         if let store = status.fleetStore {
@@ -325,5 +330,7 @@ struct StatusText {
             "accounts       \(HumanText.count(relay.users, "user")), \(HumanText.count(relay.secrets, "secret"))",
             "sessions       \(relay.sessions)",
         ]
+            + (relay.memory.map { ["memory         \($0.usedText) of \($0.limitText ?? "unlimited") for allocations"] }
+                ?? [])
     }
 }

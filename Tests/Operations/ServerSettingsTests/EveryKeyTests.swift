@@ -95,6 +95,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
                 ("0", "is too low"), ("257", "is too high"), ("all", "is not a whole number in decimal digits"),
             ]
         ),
+        .onOff("pin-workers"),
         KeyCase(
             "engine",
             right: [("auto", "auto"), ("epoll", "epoll"), ("io_uring", "io_uring")],
@@ -276,7 +277,7 @@ struct EveryKeyTests {
         let promised = [
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
-            "workers": "auto", "engine": "auto", "wake-ups": "adaptive",
+            "workers": "auto", "pin-workers": "off", "engine": "auto", "wake-ups": "adaptive",
             "socket-buffer": "4194304", "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
@@ -289,7 +290,8 @@ struct EveryKeyTests {
             "turn-users": "", "turn-secrets": "", "retired-turn-secrets": "", "nonce-lifetime": "3600",
             "nonce-key": "", "redis": "", "redis-password": "", "redis-coturn-users": "off", "relay-address": "",
             "external-ip": "", "relay-ports": "49152-65535", "allow-peers": "",
-            "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "user-allocations": "4096",
+            "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "memory-limit": "auto",
+            "user-allocations": "4096",
             "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "redirect-at": "off",
             "drain-time": "30",

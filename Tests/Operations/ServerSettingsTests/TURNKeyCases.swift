@@ -107,6 +107,17 @@ extension KeyCase {
         .integer("nonce-lifetime", 10...3600), .integer("permissions-per-allocation", 1...4096),
         .integer("channels-per-allocation", 1...4096), .integer("drain-time", 0...86400),
         KeyCase(
+            "memory-limit",
+            right: [
+                ("auto", "auto"), ("0", "unlimited"), ("unlimited", "unlimited"), ("512M", "512000000"),
+                ("4096", "4096"),
+            ],
+            wrong: [
+                ("half", "is not a whole number in decimal digits"), ("-1", "is too low"), ("1001T", "is too high"),
+                ("''", "is empty"),
+            ]
+        ),
+        KeyCase(
             "redirect-at",
             right: [("off", "off"), ("0", "off"), ("1", "1"), ("100", "100")],
             wrong: [

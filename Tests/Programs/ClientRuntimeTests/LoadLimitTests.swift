@@ -64,6 +64,9 @@ struct LoadLimitTests {
         ("--window", { $0.window = 65 }), ("--size", { $0.sizes = [27] }), ("--size", { $0.sizes = [160, 1401] }),
         ("--sizes", { $0.sizes = [] }), ("--pps", { $0.rate = 0 }), ("--pps", { $0.rate = .nan }),
         ("--trains", { $0.train = 65 }), ("--at-once", { $0.atOnce = 0 }),
+        ("--peers", { $0.peerSockets = 0 }), ("--peers", { $0.peerSockets = 101 }),
+        ("--peers", { ($0.peerSockets, $0.isDuplex) = (1, true) }),
+        ("--peers", { ($0.peerSockets, $0.train) = (1, 4) }),
         ("--trains", { ($0.train, $0.sizes) = (4, [60, 160]) }), ("--window", { ($0.train, $0.window) = (16, 8) }),
     ]
 

@@ -14,7 +14,7 @@ struct MetricsTests {
         workers: 2,
         totals: PoolTotals([]),
         sources: 0,
-        relay: nil,
+        relay: MetricFacts.Relay(memory: ServerStatus.Memory(used: 0, limit: 5)),
         logEntries: LogLevel.allCases.map { ($0, 0) },
         peers: (1...2).map { last in
             FleetReport.Server(
@@ -42,7 +42,8 @@ struct MetricsTests {
         func count(_ name: String) -> Int { families.first { $0.name == name }?.samples.count ?? 0 }
         #expect(count("stund_requests") == 3 && count("stund_answers") == 3 && count("stund_turn_granted") == 4)
         #expect(count("stund_errors") == 15 && count("stund_drops") == 25 && count("stund_log_entries") == 10)
-        #expect(count("stund_handed_over") == 2)
+        #expect(count("stund_handed_over") == 2 && count("stund_shortages") == 7)
+        #expect(count("stund_memory_used_bytes") == 1 && count("stund_memory_limit_bytes") == 1)
         #expect(count("stund_relay_ports") == 2 && count("stund_relay_ports_free") == 2)
         #expect(count("stund_request_duration_seconds") == 16)
         let counters = families.filter { $0.kind == .counter && $0.name != "process_cpu_seconds" }

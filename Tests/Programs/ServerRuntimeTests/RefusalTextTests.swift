@@ -157,12 +157,14 @@ private let refusals: [Example<Refusal>] = [
     Example(.userAllocations(10), "10 allocations", "user-allocations"),
     Example(.monthlyBytes(5000), "5000 bytes", "user-monthly-bytes"),
     Example(.serverAllocations(77), "77", "max-allocations"),
+    Example(.memory(512_000_000), "512 MB", "memory-limit"),
     Example(.draining, "no other server", "stund drain --cancel"),
     Example(.redirected(Redirection(server: server, cause: .draining)), "192.0.2.7:3478", "ALTERNATE-SERVER"),
     Example(.redirected(Redirection(server: server, cause: .load(857))), "85 %", "ALTERNATE-SERVER"),
     Example(.relayPort(.noneFree), "relay-ports"),
     Example(.relayPort(.unknownToken), "RESERVATION-TOKEN", "30 seconds"),
     Example(.relayPort(.familyMissing(.v6)), "IPv6", "relay-address"),
+    Example(.relayPort(.openFiles(1024)), "1024 files", "LimitNOFILE"),
     Example(.relayPort(.system(24)), "Too many open files", "LimitNOFILE"),
 ]
 
@@ -202,7 +204,7 @@ private enum RefusalCase: CaseIterable {
     case authentication, tooShort, malformed, missing, conflict, unknownMethod, unknownAttribute, noAllocation
     case allocationExists, otherUser, transport, addressFamily, peerFamily, peer, client, channelNumber, channelTaken
     case peerTaken, permissionLimit, channelLimit, userAllocations, monthlyBytes, serverAllocations
-    case noneFree, unknownToken, familyMissing, system, redirected, draining
+    case memory, openFiles, noneFree, unknownToken, familyMissing, system, redirected, draining
 
     init(_ refusal: Refusal) {
         self =
@@ -230,6 +232,8 @@ private enum RefusalCase: CaseIterable {
             case .userAllocations: .userAllocations
             case .monthlyBytes: .monthlyBytes
             case .serverAllocations: .serverAllocations
+            case .memory: .memory
+            case .relayPort(.openFiles): .openFiles
             case .relayPort(.noneFree): .noneFree
             case .relayPort(.unknownToken): .unknownToken
             case .relayPort(.familyMissing): .familyMissing

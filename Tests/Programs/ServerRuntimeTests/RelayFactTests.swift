@@ -38,7 +38,8 @@ struct RelayFactTests {
             (.authentication(.staleNonce(bySeconds: 1)), .debug, .requestRefused),
             (.userAllocations(3), .notice, .requestRefused), (.noAllocation, .info, .requestRefused),
             (.relayPort(.noneFree), .failure, .noPortLeft), (.relayPort(.system(24)), .failure, .noPortLeft),
-            (.serverAllocations(3), .failure, .noPortLeft), (.relayPort(.unknownToken), .info, .requestRefused),
+            (.serverAllocations(3), .failure, .noPortLeft), (.memory(3), .failure, .noPortLeft),
+            (.relayPort(.openFiles(3)), .failure, .noPortLeft), (.relayPort(.unknownToken), .info, .requestRefused),
         ]
     )
     func levels(refusal: Refusal, level: LogLevel, code: MessageCode) throws {

@@ -9,12 +9,12 @@ import Testing
 struct WorkerEngineTests {
     @Test("auto is epoll, and each word of the settings is what it says")
     func choice() throws {
-        #expect(try WorkerEngine(Settings()).status.sentence == "epoll, adaptive wake-ups")
+        #expect(try WorkerEngine(Settings()).status().sentence == "epoll, adaptive wake-ups")
         for (word, mode) in [(WakeUpMode.adaptive, "adaptive"), (.lowLatency, "low-latency"), (.lowPower, "low-power")]
         {
             var settings = Settings()
             (settings.engine, settings.wakeUps) = (.epoll, word)
-            #expect(try WorkerEngine(settings).status.wakeUps == mode)
+            #expect(try WorkerEngine(settings).status().wakeUps == mode)
         }
     }
 
@@ -23,7 +23,7 @@ struct WorkerEngineTests {
         var settings = Settings()
         settings.engine = .ioUring
         do throws(StartError) {
-            #expect(try WorkerEngine(settings).status.name == "io_uring")
+            #expect(try WorkerEngine(settings).status().name == "io_uring")
             #expect(EventLoop.refusalOfRing() == nil)
         } catch {
             #expect(EventLoop.refusalOfRing().map(error.description.contains) == true)

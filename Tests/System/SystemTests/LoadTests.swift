@@ -76,6 +76,19 @@ struct LoadTests {
         }
     }
 
+    @Test("relay: peers that share sockets get what is theirs", .timeLimit(.minutes(2)), arguments: [1, 3])
+    func sharedPeers(sockets: Int) async throws {
+        try await withRelay { server, ports in
+            for pacing in [["--pps", "50"], ["--window", "4"]] {
+                let mode =
+                    ["relay", "--sessions", "10", "--peers", "\(sockets)", "--time", "1", "--warm", "0.1"] + pacing
+                let found = try await load(mode + Self.credential, ports, server)
+                #expect(found["ready"] == 10 && found["to_peer_pps"] > 0 && found["to_client_pps"] == 0)
+                #expect(found["bad"] == 0 && found["peer_sockets"] == Double(sockets))
+            }
+        }
+    }
+
     @Test(
         "flood: what strangers send is answered as it should be, and the server lives",
         .timeLimit(.minutes(2)),

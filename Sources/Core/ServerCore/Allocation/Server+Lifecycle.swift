@@ -79,7 +79,10 @@ extension Server {
         guard let family, let other = table.allocations[index].relay(family.other), other.expires > now else {
             return end(index, reason, now: now, ports: &ports)
         }
-        if let relay = table.removeRelay(family, of: index) { ports.close(relay, now: now) }
+        if let relay = table.removeRelay(family, of: index) {
+            ports.close(relay, now: now)
+            ledger.memory.give(MemoryCost.relaySocket)
+        }
         rearm(index, now: now)
     }
 
@@ -92,13 +95,14 @@ extension Server {
         }
         table.allocations[index].account.removeAllocation()
         ledger.total.removeAllocation()
+        ledger.memory.give(memory(of: index))
         wheel.cancel(index)
         table.remove(index)
     }
 
     /// Sets the timer of an allocation to what of it expires next.
     mutating func rearm(_ index: Int, now: Instant) {
-        wheel.arm(index, at: table.sweep(index, now: now))
+        wheel.arm(index, at: sweep(index, now: now))
     }
 
     /// Tells the account and the statistics what was relayed since the last time.

@@ -42,6 +42,8 @@ public struct AccountUsage: Sendable, Equatable {
 public final class AccountLedger: Sendable {
     /// The account of all users together.
     public let total = Account()
+    /// What all allocations take of the host's memory.
+    public let memory = MemoryBudget()
     private let sharers = Atomic<Int>(1)
     private let capacity: Int
     private let book: Mutex<AccountBook>

@@ -34,7 +34,7 @@ extension Server {
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
         // 11. What a token stands for is here and nowhere else.
         if request.reservationToken == nil { try redirect(context, turn) }
-        let account = try admit(identity, turn, now: context.now)
+        let account = try admit(identity, turn, memory: wanted.memory, now: context.now)
         // Open, or give back what was counted.
         do throws(Refusal) {
             let relays = try openRelays(wanted, now: context.now, ports: &ports)
@@ -43,13 +43,13 @@ extension Server {
                 ports.close(relay.id, now: context.now)
                 throw .unknownAttribute(.dontFragment)
             }
+            if relays.missing != nil { ledger.memory.give(MemoryCost.relaySocket) }
             let seconds = lifetime(requested, identity, turn, now: context.now)
             return .allocated(
                 install(relays, context, message.transactionID, identity, turn, account, lifetime: seconds)
             )
         } catch {
-            account.removeAllocation()
-            ledger.total.removeAllocation()
+            giveBack(account, memory: wanted.memory)
             throw error
         }
     }
@@ -62,7 +62,12 @@ extension Server {
     }
 
     /// 10. Counts the allocation for the user and for all, before anything is opened.
-    private func admit(_ identity: AuthenticatedRequest, _ turn: TURNPolicy, now: Instant) throws(Refusal) -> Account {
+    private func admit(
+        _ identity: AuthenticatedRequest,
+        _ turn: TURNPolicy,
+        memory: Int,
+        now: Instant
+    ) throws(Refusal) -> Account {
         let month = AccountMonth(unixSeconds: unixSeconds(at: now))
         let account = ledger.account(for: AccountKey(identity.account), month: month)
         guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
@@ -75,7 +80,19 @@ extension Server {
             account.removeAllocation()
             throw .serverAllocations(turn.quotas.totalAllocations)
         }
+        do throws(Refusal) {
+            try takeMemory(memory, turn)
+        } catch {
+            giveBack(account, memory: 0)
+            throw error
+        }
         return account
+    }
+
+    private func giveBack(_ account: Account, memory: Int) {
+        ledger.memory.give(memory)
+        account.removeAllocation()
+        ledger.total.removeAllocation()
     }
 
     /// The sockets that were opened for an allocation.
@@ -170,6 +187,9 @@ struct RelayWish {
         default: additional != nil
         }
     }
+
+    /// What the allocation takes with its sockets.
+    var memory: Int { MemoryCost.allocation &+ (additional == nil ? 1 : 2) &* MemoryCost.relaySocket }
 
     init(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
         let evenPort = try message.read(request.evenPort, as: EvenPort.self)

@@ -24,7 +24,7 @@ extension Server {
         }
         let peer = rules.nameForClient(named)
         guard rules.acceptsChannel(number) else { throw .channelNumber(number) }
-        _ = table.sweep(index, now: context.now)
+        sweep(index, now: context.now)
         if let channel = table.channel(number, of: index), table.channels[channel].peer != peer {
             throw .channelTaken(number, by: table.channels[channel].peer)
         }
@@ -37,11 +37,13 @@ extension Server {
         if existing == nil, table.allocations[index].channelCount >= turn.channelsPerAllocation {
             throw .channelLimit(turn.channelsPerAllocation)
         }
-        if table.permission(for: peer.address, of: index) == nil,
-            table.allocations[index].permissionCount >= turn.permissionsPerAllocation
-        {
+        let isPermitted = table.permission(for: peer.address, of: index) != nil
+        if !isPermitted, table.allocations[index].permissionCount >= turn.permissionsPerAllocation {
             throw .permissionLimit(turn.permissionsPerAllocation)
         }
+        // A refresh takes none.
+        let memory = (isPermitted ? 0 : MemoryCost.permission) &+ (existing != nil ? 0 : MemoryCost.channel)
+        if memory > 0 { try takeMemory(memory, turn) }
         let permission = permit(peer.address, turn, of: index, now: context.now)
         let expires = context.now.adding(seconds: Self.channelSeconds)
         table.bind(number, to: peer, permission: permission, until: expires, of: index)

@@ -14,7 +14,7 @@ extension Server {
         _ turn: TURNPolicy
     ) throws(Refusal) -> TURNOutcome {
         let index = try ownAllocation(context, identity)
-        _ = table.sweep(index, now: context.now)
+        sweep(index, now: context.now)
         let start = message.dialect.headerLength
         // Look at all of them first: one that is malformed, of a wrong family, or forbidden refuses the request.
         var offset = start
@@ -26,7 +26,8 @@ extension Server {
         }
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) { try checkAddress(of: peer, turn) }
-        try checkRoom(message, before: identity.end, index, limit: turn.permissionsPerAllocation)
+        let count = try newPermissions(message, before: identity.end, index, limit: turn.permissionsPerAllocation)
+        if count > 0 { try takeMemory(count &* MemoryCost.permission, turn) }
         offset = start
         while let peer = try nextPeer(message, before: identity.end, &offset) {
             permit(peer.address, turn, of: index, now: context.now)
@@ -34,16 +35,23 @@ extension Server {
         return .done
     }
 
-    /// Whether there is room for the different addresses that have no permission yet; looks no further than the limit.
-    private func checkRoom(_ message: borrowing Message, before end: Int, _ index: Int, limit: Int) throws(Refusal) {
-        var room = limit &- table.allocations[index].permissionCount
+    /// How many different addresses have no permission yet; throws when there is no room for them, and looks no further.
+    private func newPermissions(
+        _ message: borrowing Message,
+        before end: Int,
+        _ index: Int,
+        limit: Int
+    ) throws(Refusal) -> Int {
+        let room = limit &- table.allocations[index].permissionCount
+        var count = 0
         var offset = message.dialect.headerLength
         while let peer = try nextPeer(message, before: end, &offset) {
             if table.permission(for: peer.address, of: index) != nil { continue }
             if try isRepeated(peer.address, message, before: offset) { continue }
-            guard room > 0 else { throw .permissionLimit(limit) }
-            room &-= 1
+            guard count < room else { throw .permissionLimit(limit) }
+            count &+= 1
         }
+        return count
     }
 
     /// Whether an address, whose last occurrence ends at byte `end`, stands further in front too.

@@ -228,6 +228,7 @@ extension Server {
     /// Remembers and counts a refusal; the normal first 401 is a hit of its source and no error.
     private mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
         counters.countRefused(refusal.errorCode)
+        counters.countShortage(refusal)
         if case .redirected(let redirection) = refusal { counters.countRedirected(redirection.cause) }
         guard refusal != .authentication(.noIntegrity) else {
             sources.count(.noChange, .cookie, from: context.flow, now: context.now)

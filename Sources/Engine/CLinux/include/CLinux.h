@@ -78,4 +78,8 @@ enum { CLINUX_ORIGIN_LOCAL = 1, CLINUX_ORIGIN_ICMP = 2, CLINUX_ORIGIN_ICMP6 = 3 
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);
 
+// Keeps the calling thread on the index-th of the processors that it may use now, beginning anew behind the last; returns
+// the processor's number, or minus errno.
+int clinux_pin_thread(int index);
+
 #endif

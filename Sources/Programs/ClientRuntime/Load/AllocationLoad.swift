@@ -32,7 +32,7 @@ public struct AllocationLoad: ~Copyable {
     public init(_ plan: Plan, _ target: LoadTarget, _ credential: LoadCredential) throws(LoadFailure) {
         try target.check()
         try plan.check()
-        let pool = try SessionPool(plan.count, target, credential, hasPeers: false, trains: false)
+        let pool = try SessionPool(plan.count, target, credential, peerSockets: 0, trains: false)
         self.plan = plan
         self.target = target
         self.pool = pool

@@ -49,6 +49,7 @@ extension RelayLoad {
         report.set("pps_per_flow", plan.rate ?? 0, places: 0)
         report.set("jitter_ms", Double(plan.jitter) / 1e6, places: 1)
         report.set("window", plan.rate == nil ? plan.window : 0)
+        report.set("peer_sockets", plan.peerSockets ?? plan.sessions)
         report.set("duplex", plan.isDuplex ? 1 : 0)
         report.set("gso", plan.train > 0 ? 1 : 0)
         report.set("train", plan.train)

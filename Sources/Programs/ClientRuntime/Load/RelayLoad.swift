@@ -57,13 +57,15 @@ public struct RelayLoad: ~Copyable {
     public init(_ plan: RelayLoadPlan, _ target: LoadTarget, _ credential: LoadCredential) throws(LoadFailure) {
         try target.check()
         try plan.check()
-        let pool = try SessionPool(plan.sessions, target, credential, hasPeers: true, trains: plan.train > 0)
+        let peerSockets = plan.peerSockets ?? plan.sessions
+        let pool = try SessionPool(plan.sessions, target, credential, peerSockets: peerSockets, trains: plan.train > 0)
         self.pool = pool
         self.plan = plan
         self.target = target
         sizes = SizeMix(sizes: plan.sizes)
         flows = [Flow](repeating: Flow(), count: 2 * plan.sessions)
-        touched.reserveCapacity(PrecisePoll.capacity)
+        // One socket that many share has as many flows at once as the batch has room for.
+        touched.reserveCapacity(PrecisePoll.capacity + peerSockets * ConnectedBatch.capacity)
     }
 
     /// Loads the server and tells what was found.
@@ -107,7 +109,7 @@ public struct RelayLoad: ~Copyable {
             guard pool.clients[session].state == .ready, let relayed = pool.clients[session].relayed else { continue }
             try target.checkReach(of: relayed.address, "the relayed address \(relayed)")
             do throws(SocketError) {
-                try pool.peers[session].connect(to: relayed)
+                if plan.peerSockets == nil { try pool.peers[session].connect(to: relayed) }
                 if plan.train > 0 {
                     try pool.peers[session].receiveTrains()
                     try pool.sockets[session].receiveTrains()
@@ -212,14 +214,31 @@ public struct RelayLoad: ~Copyable {
             // The peer's socket has the token of the flow that ends there, and so has the client's.
             let flow = Int(truncatingIfNeeded: pool.poll.token(index))
             guard flow < flows.count else { continue }
-            let socket = flow & 1 == 0 ? pool.peers[flow >> 1] : pool.sockets[flow >> 1]
+            let isToPeer = flow & 1 == 0
+            let socket = isToPeer ? pool.peers[flow >> 1] : pool.sockets[flow >> 1]
             let count = pool.batch.receive(from: socket)
             guard count > 0 else { continue }
             let now = SystemClock.monotonic()
             reads.calls &+= 1
-            for slot in 0..<count { take(slot, of: flow, at: now) }
-            if flow & 1 == 0 || plan.isDuplex { touched.append(flow) }
+            guard isToPeer, plan.peerSockets != nil else {
+                for slot in 0..<count { take(slot, of: flow, at: now) }
+                if isToPeer || plan.isDuplex { touched.append(flow) }
+                continue
+            }
+            for slot in 0..<count { takeShared(slot, at: now) }
         }
+    }
+
+    /// Takes a datagram that came to a socket of many peers: only it tells of which flow it is.
+    private mutating func takeShared(_ slot: Int, at now: UInt64) {
+        let flow = Int(LoadPayload(pool.batch.received(slot))?.flow ?? .max)
+        guard flow & 1 == 0, flow < flows.count else {
+            reads.datagrams &+= 1
+            wrong &+= 1
+            return
+        }
+        take(slot, of: flow, at: now)
+        touched.append(flow)
     }
 
     /// Takes a buffer apart, which holds one datagram or a train.

@@ -10,6 +10,8 @@ public struct RelayLoadPlan: Sendable {
     public var rate: Double?
     /// By how many nanoseconds a datagram may be late, at random.
     public var jitter: UInt64 = 0
+    /// How many sockets the peers of all sessions share; nil for one each.
+    public var peerSockets: Int?
     /// Whether peers send too.
     public var isDuplex = false
     /// How many datagrams go together as one train; 0 for none.
@@ -38,6 +40,12 @@ public struct RelayLoadPlan: Sendable {
         for size in sizes { try LoadFailure.check(size, in: LoadPayload.shortest...1400, "--size") }
         if let rate { try LoadFailure.check(rate, in: 0.1...100_000, "--pps") }
         try LoadFailure.check(train, in: 0...64, "--trains")
+        if let peerSockets {
+            try LoadFailure.check(peerSockets, in: 1...sessions, "--peers")
+            guard !isDuplex, train == 0 else {
+                throw LoadFailure(.usage, "--peers: peers that share sockets only receive, and no trains")
+            }
+        }
         guard train == 0 || sizes.count == 1 else {
             throw LoadFailure(.usage, "--trains needs one --size: a train's datagrams are equally long")
         }

@@ -32,7 +32,7 @@ struct SessionPool: ~Copyable {
     private(set) var clients: [AllocationClient]
     /// The socket of each client.
     let sockets: [ConnectedSocket]
-    /// The socket of each client's peer; empty without peers.
+    /// The sockets of the clients' peers, one each or fewer that they share; empty without peers.
     let peers: [ConnectedSocket]
     private let open: OpenSockets
     var poll: PrecisePoll
@@ -51,14 +51,10 @@ struct SessionPool: ~Copyable {
         _ count: Int,
         _ target: LoadTarget,
         _ credential: LoadCredential,
-        hasPeers: Bool,
+        peerSockets: Int,
         trains: Bool
     ) throws(LoadFailure) {
-        let files = FileLimit.raise()
-        let needed = count * (hasPeers ? 2 : 1) + 20
-        guard files == 0 || files >= needed else {
-            throw LoadFailure(.system, "\(count) sessions need \(needed) files, but the limit is \(files): `ulimit -n`")
-        }
+        try Self.checkFiles(count, peerSockets)
         var poll = try PrecisePoll.make()
         let open = OpenSockets()
         var sockets: [ConnectedSocket] = []
@@ -73,12 +69,14 @@ struct SessionPool: ~Copyable {
             sockets.append(socket)
             try poll.add(socket, token: UInt64(2 * index + 1))
             var channel: AllocationClient.Channel?
-            if hasPeers {
+            if index < peerSockets {
                 let peer = try ports.open()
                 open.list.append(peer)
                 peers.append(peer)
                 try poll.add(peer, token: UInt64(2 * index))
-                channel = .init(number: Self.channel(of: index), peer: peer.local)
+            }
+            if !peers.isEmpty {
+                channel = .init(number: Self.channel(of: index), peer: peers[index % peerSockets].local)
             }
             let number = UInt32(truncatingIfNeeded: index)
             clients.append(AllocationClient(number: number, salt: salt, channel: channel, rules: Self.rules))
@@ -92,6 +90,18 @@ struct SessionPool: ~Copyable {
         self.poll = poll
         batch = ConnectedBatch(readsTrains: trains)
         begun = [UInt64](repeating: 0, count: count)
+    }
+
+    /// Throws when the system has not enough files for so many sockets.
+    private static func checkFiles(_ count: Int, _ peerSockets: Int) throws(LoadFailure) {
+        let files = FileLimit.raise()
+        let needed = count + peerSockets + 20
+        guard files == 0 || files >= needed else {
+            throw LoadFailure(
+                .system,
+                "\(count) sessions need \(needed) files, but the limit is \(files): `ulimit -n`, or share peers (--peers 1)"
+            )
+        }
     }
 
     /// The channel of a client: one of 0x4000 to 0x4FFE, so that not all have the same (RFC 8656 section 12).

@@ -76,6 +76,7 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_process"), values: [String(status.pid)]),
             Fact(term: texts("info_workers"), values: [String(status.workers)]),
             Fact(term: texts("info_engine"), values: [status.engine.sentence]),
+            Fact(term: texts("info_files"), values: [files(status, texts)]),
             Fact(term: texts("info_listeners"), values: status.listeners),
             Fact(term: texts("info_console"), values: [status.consoleURL ?? texts("info_console_closed")]),
             Fact(term: texts("info_file"), values: [status.settingsFile]),
@@ -97,10 +98,21 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_discovery"), values: [texts(discovery)]),
             Fact(term: texts("info_turn"), values: [state(status.relay != nil)]),
             Fact(term: texts("info_relays"), values: relays ?? [texts("info_none")]),
+            Fact(term: texts("info_memory"), values: [memory(status, texts)]),
             Fact(term: "IPv6", values: [state(hasIPv6)]),
             Fact(term: texts("info_encryption"), values: [texts("info_encryption_none")]),
             Fact(term: texts("info_login"), values: [state(administrator.asksForLogin)]),
         ]
+    }
+
+    private func files(_ status: ServerStatus, _ texts: Texts) -> String {
+        guard let files = status.files else { return texts("info_none") }
+        return texts("info_files_of", "\(files.open)", "\(files.limit)", "\(files.relaySockets)")
+    }
+
+    private func memory(_ status: ServerStatus, _ texts: Texts) -> String {
+        guard let memory = status.relay?.memory else { return texts("info_none") }
+        return texts("info_memory_of", memory.usedText, memory.limitText ?? texts("info_unlimited"))
     }
 
     /// What the program was built with.
