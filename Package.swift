@@ -250,6 +250,7 @@ let package = Package(
             name: "packet-cost",
             dependencies: ["Addresses", "STUNCodec", "STUNAuthentication", "ServerCore", "ClientCore"],
             path: "Benchmarks/PacketCost",
+            exclude: ["instructions.txt"],
             swiftSettings: lifetimes
         ),
         // Tests, in the same wings.

@@ -27,7 +27,7 @@ extension DatagramBatch {
             let firstVector = vectors
             var datagrams = 1
             next = addVectors(&vectors, first)
-            if joinsTrains {
+            if joinsTrains, trainPause == 0 {
                 var last = first
                 var bytes = unsafe sendQueue.entries[first].length
                 while next >= 0, datagrams < Self.longestTrain, joins(next, behind: last, first: first) {
@@ -115,8 +115,9 @@ extension DatagramBatch {
         _ descriptor: Int32,
         _ code: Int32
     ) {
-        // EIO: the network card lacks what trains need (udp(7)). No more of them, since finding out costs a call.
-        if code == EIO { joinsTrains = false }
+        // EIO: the way there lacks what trains need (udp(7)): a network card's checksums, or it is a tunnel. Other ways may
+        // have it, and this one is asked again later, since finding out costs a call.
+        if code == EIO { trainPause = Self.trainPauseFlushes }
         let hasNoRoom = code == EAGAIN || code == ENOBUFS || code == ENOMEM
         let train = unsafe sendQueue.messages[message]
         var vector = unsafe sendQueue.headers[message].header.msg_iov - sendQueue.vectors

@@ -5,6 +5,16 @@ import CLinux
 import Glibc
 
 extension DatagramBatch {
+    /// What the system refused to send.
+    public struct Failures: Sendable {
+        /// How many datagrams.
+        public internal(set) var count = 0
+        /// How many of them by sockets of `RelaySocket.open`.
+        public internal(set) var byRelaySockets = 0
+        /// The last one; of a relay socket only where all were.
+        public internal(set) var last: Failure?
+    }
+
     /// A datagram that the system refused to send.
     public struct Failure: Sendable {
         /// Where it should have gone.
@@ -47,6 +57,7 @@ extension DatagramBatch {
             tag: Int32(truncatingIfNeeded: tag),
             source: source,
             dontFragment: dontFragment,
+            hasErrorQueue: socket.hasErrorQueue,
             trafficClass: copiesTrafficClass ? trafficClass(of: slot) : 0
         )
         let new = sendQueue.append(entry, to: socket.descriptor)
@@ -70,12 +81,12 @@ extension DatagramBatch {
     /// Sends everything that is queued and empties the batch: each socket's datagrams in the order in which they were
     /// queued, by as few calls as it takes. (By a ring, one that an ICMP error of an earlier datagram hit comes later.)
     ///
-    /// Returns how many datagrams the system refused, and the last of them. Nothing waits: a datagram for which the
-    /// socket has no room is refused.
-    public mutating func flush() -> (count: Int, last: Failure?) {
+    /// Returns what the system refused. Nothing waits: a datagram for which the socket has no room is refused.
+    public mutating func flush() -> Failures {
         sendQueued()
         restart()
-        defer { failures = (0, nil) }
+        if trainPause > 0 { trainPause &-= 1 }
+        defer { failures = Failures() }
         return failures
     }
 
@@ -120,8 +131,9 @@ extension DatagramBatch {
         for index in 0..<ring.countRefused() {
             let refused = ring.refused(index)
             guard refused.message < sendQueue.messageCount else { continue }
-            let descriptor = unsafe sendQueue.messages[refused.message].descriptor
-            if PendingError.retries(refused.code) > 0 { ring.noteError(of: descriptor) }
+            let message = unsafe sendQueue.messages[refused.message]
+            let descriptor = message.descriptor
+            if pendingErrors(refused.code, of: message) > 0 { ring.noteError(of: descriptor) }
             send(refused.message..<(refused.message &+ 1), descriptor)
         }
     }
@@ -148,7 +160,7 @@ extension DatagramBatch {
                 sendApart(next, descriptor, EMSGSIZE)
                 next &+= 1
                 retries = 0
-            case let code where retries < PendingError.retries(code):
+            case let code where retries < pendingErrors(code, of: message):
                 retries &+= 1
             case let code:
                 // The first message of the rest is the one that failed; the others are tried again.
@@ -163,8 +175,17 @@ extension DatagramBatch {
         }
     }
 
+    /// How often a call for a message is made again after an error, since it may be that of an earlier datagram.
+    func pendingErrors(_ code: Int32, of message: SendQueue.Message) -> Int {
+        unsafe sendQueue.entries[Int(message.first)].hasErrorQueue ? PendingError.retries(code) : 0
+    }
+
     mutating func note(_ code: Int32, of entry: Int) {
         failures.count &+= 1
+        if unsafe sendQueue.entries[entry].hasErrorQueue {
+            failures.byRelaySockets &+= 1
+            guard failures.byRelaySockets == failures.count else { return }
+        }
         let destination = unsafe SystemAddress.load(sendQueue.names + entry)
         failures.last = unsafe Failure(destination: destination, tag: Int(sendQueue.entries[entry].tag), code: code)
     }

@@ -131,6 +131,7 @@ extension DatagramBatch {
             header: UInt8(truncatingIfNeeded: header),
             trailer: UInt8(truncatingIfNeeded: max(0, end &- partEnd)),
             dontFragment: dontFragment,
+            hasErrorQueue: socket.hasErrorQueue,
             trafficClass: copiesTrafficClass ? trafficClass(of: part.slot) : 0
         )
         let new = sendQueue.append(entry, to: socket.descriptor)

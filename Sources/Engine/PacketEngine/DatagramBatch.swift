@@ -50,9 +50,12 @@ public struct DatagramBatch: ~Copyable {
     let received: UnsafeMutablePointer<clinux_mmsghdr>
     var sendQueue: SendQueue
     /// Whether equally long datagrams to one destination are sent as a train; off once the system refused one for good.
-    var joinsTrains: Bool
+    let joinsTrains: Bool
+    /// In how many flushes from now on no trains are sent.
+    var trainPause = 0
+    static let trainPauseFlushes = 4096
     /// What could not be sent since the last `flush`.
-    var failures: (count: Int, last: Failure?) = (0, nil)
+    var failures = Failures()
     /// What a part of a train that is lent has around it.
     let surroundings: UnsafeMutableRawPointer
     /// A train that is taken apart.

@@ -114,6 +114,17 @@ public struct EventLoop: ~Copyable {
         /// Whether nothing more comes to the socket until it is watched again by `receive`.
         public internal(set) var hasEnded = false
 
+        /// An event of a socket that is watched and may have something to read.
+        public init(readable token: UInt64) { self.init(token: token, isReadable: true, hasError: false) }
+
+        init(token: UInt64, isReadable: Bool, hasError: Bool, arrivals: Range<Int> = 0..<0, hasEnded: Bool = false) {
+            self.token = token
+            self.isReadable = isReadable
+            self.hasError = hasError
+            self.arrivals = arrivals
+            self.hasEnded = hasEnded
+        }
+
         /// Whether datagrams that have come with this event are not read yet.
         public var hasArrivals: Bool { !arrivals.isEmpty }
     }

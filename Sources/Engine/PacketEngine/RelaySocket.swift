@@ -24,7 +24,7 @@ public enum RelaySocket {
             throw error
         }
         let bound = local.port == 0 ? SystemAddress.local(of: descriptor) ?? local : local
-        return SocketHandle(local: bound, isWildcard: local.address.isUnspecified, descriptor: descriptor)
+        return SocketHandle(local: bound, isWildcard: local.address.isUnspecified, descriptor: descriptor, hasErrorQueue: true)
     }
 
     /// Closes a socket; an event loop stops watching it by itself.

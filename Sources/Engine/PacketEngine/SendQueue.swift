@@ -38,6 +38,8 @@ struct SendQueue: ~Copyable {
         /// How much of its name counts.
         var nameLength: UInt8 = 0
         var dontFragment = false
+        /// `SocketHandle.hasErrorQueue`
+        var hasErrorQueue = false
         /// The TOS byte or traffic class to send with; 0 is what the system sends by itself.
         var trafficClass: UInt8 = 0
 

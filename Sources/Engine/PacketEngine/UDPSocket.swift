@@ -13,6 +13,8 @@ public struct SocketHandle: Sendable {
     /// Whether it is bound to all addresses of its family, so that each datagram must tell which one it came to.
     public let isWildcard: Bool
     let descriptor: Int32
+    /// Whether it is told of ICMP errors, so that a call may fail for what an earlier one did (`PendingError`).
+    var hasErrorQueue = false
 }
 
 /// A bound UDP socket; closed when the last reference goes.

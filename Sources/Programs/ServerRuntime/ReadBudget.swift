@@ -1,5 +1,41 @@
 import PacketEngine
 
+/// Weighs listeners against relay sockets: at saturation neither direction starves the other.
+struct ListenerShare {
+    /// How many datagrams of a listener are read in a turn at least.
+    private static let burst = 256
+    /// With so many of relay sockets a listener is read in between.
+    private static let due = 1024
+    /// What a listener has in any case after others have had theirs.
+    private static let least = 128
+
+    /// Datagrams read from relay sockets since a listener was read, and from listeners since then.
+    private var relayed = 0
+    private var listened = 0
+
+    /// How many datagrams of the next listener may be read: as many as relay sockets had, for all listeners together.
+    var allowance: Int { relayed == 0 ? Self.burst : max(Self.least, max(Self.burst, relayed) - listened) }
+
+    /// Whether listeners should be read before more relay sockets are.
+    var isDue: Bool { listened == 0 && relayed >= Self.due }
+
+    /// Begins a turn, or what relay sockets have after listeners had theirs.
+    mutating func begin() {
+        guard listened > 0 else { return }
+        relayed = 0
+        listened = 0
+    }
+
+    /// Counts what a relay socket had.
+    mutating func countRelayed(_ datagrams: Int) {
+        begin()
+        relayed &+= datagrams
+    }
+
+    /// Counts what a listener had; one that had nothing was read all the same.
+    mutating func countListened(_ datagrams: Int) { listened &+= max(1, datagrams) }
+}
+
 /// How many datagrams of a socket are read in a turn.
 ///
 /// Slots are what is asked for, and a slot may be a train of many datagrams: after one that was, fewer are asked for.

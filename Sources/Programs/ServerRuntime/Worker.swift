@@ -11,8 +11,6 @@ import ServerCore
 /// The packet path allocates nothing, locks nothing and formats nothing: what must be told goes into the event ring,
 /// whose reader formats it.
 struct Worker: ~Copyable {
-    /// How many datagrams of a listener are read in a turn at least; more when relay sockets had more.
-    private static let listenerBurst = 256
     /// How many datagrams of one relay socket are read in a turn, and how many of trains, which cost less each; they may be
     /// more when a socket has its first ones.
     private static let relayBurst = (slots: 16, datagrams: 64)
@@ -34,9 +32,7 @@ struct Worker: ~Copyable {
     private var nextHousekeeping: UInt64 = 0
     /// The clock, read once a turn.
     private var now = Instant.start
-    /// Datagrams read from relay sockets since a listener was read: it may then read as many, so that at saturation
-    /// neither direction starves the other.
-    private var relayedSinceListener = 0
+    private var share = ListenerShare()
     private var budget = ReadBudget()
     private var requestTimes = RequestTimes()
     private var moderation: WakeModeration
@@ -103,10 +99,11 @@ struct Worker: ~Copyable {
         turnDatagrams = 0
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
-        var index = 0
-        while index < loop.readyCount {
-            serve(loop.ready(index), now: now)
-            index &+= 1
+        share.begin()
+        // What a flush finds meanwhile is for the next turn, or a flood could make this one last for ever.
+        for index in 0..<loop.readyCount {
+            serve(loop.ready(index))
+            if share.isDue { serveListeners() }
         }
         if nextAdvance <= now.nanoseconds { advance() }
         flush()
@@ -138,7 +135,7 @@ struct Worker: ~Copyable {
         events.endBatch()
     }
 
-    private mutating func serve(_ ready: EventLoop.Ready, now: Instant) {
+    private mutating func serve(_ ready: EventLoop.Ready) {
         // One broken socket must not end the service of the others; the log says which and why.
         do throws(SocketError) {
             if ready.token == Self.mailboxToken {
@@ -153,10 +150,18 @@ struct Worker: ~Copyable {
         }
     }
 
+    /// Reads the listeners in a turn in which very many relay sockets have something: epoll tells of 256 sockets at a time,
+    /// and a listener would have one turn of many.
+    private mutating func serveListeners() {
+        for index in listeners.indices where listeners[index].isRead {
+            serve(EventLoop.Ready(readable: UInt64(index)))
+        }
+    }
+
     /// Reads and handles what waits at a listener, within bounds.
     private mutating func serveListener(_ index: Int, now: Instant) throws(SocketError) {
-        budget.begin(max(Self.listenerBurst, relayedSinceListener))
-        relayedSinceListener = 0
+        budget.begin(share.allowance)
+        share.countListened(0)
         while budget.slots > 0 {
             if batch.freeSlots < DatagramBatch.capacity { flush() }
             let wanted = budget.slots
@@ -181,6 +186,7 @@ struct Worker: ~Copyable {
                 )
             }
             budget.spend(count, in: slots.count)
+            share.countListened(count)
             clientDatagrams &+= count
             turnDatagrams &+= count
             guard slots.count == wanted else { return }
@@ -226,7 +232,7 @@ struct Worker: ~Copyable {
                     }
                 }
                 burst.spend(count, in: slots.count)
-                relayedSinceListener &+= count
+                share.countRelayed(count)
                 turnDatagrams &+= count
             } while rest.hasArrivals
             relays.trainLengths[index] = burst.each
@@ -255,8 +261,8 @@ struct Worker: ~Copyable {
         let failed = batch.flush()
         if clientDatagrams > 0 { countTimes() }
         relays.closeEnded(now: now)
-        guard let last = failed.last else { return }
-        failures.count(failed.count, last, telling: &events)
+        guard failed.count > 0 else { return }
+        failures.count(failed, telling: &events)
     }
 }
 
@@ -280,12 +286,10 @@ struct SendFailures {
     /// Those by relay sockets: a peer without a route, say.
     private(set) var relays: UInt64 = 0
 
-    mutating func count(_ count: Int, _ last: DatagramBatch.Failure, telling events: inout WorkerEvents) {
-        guard last.tag != Self.relayTag else {
-            relays &+= UInt64(count)
-            return
-        }
-        listeners &+= UInt64(count)
+    mutating func count(_ failed: DatagramBatch.Failures, telling events: inout WorkerEvents) {
+        relays &+= UInt64(failed.byRelaySockets)
+        listeners &+= UInt64(failed.count - failed.byRelaySockets)
+        guard let last = failed.last, last.tag != Self.relayTag else { return }
         let isSecondPort = SocketRole(rawValue: UInt8(truncatingIfNeeded: last.tag))?.isOnAlternatePort == true
         events.sendFailed(last.code, to: last.destination, bySecondPort: isSecondPort)
     }
