@@ -128,7 +128,7 @@ extension DatagramBatch {
             vector = end
             var result = hasNoRoom ? -Int(code) : sendOne(message, descriptor)
             var retries = 0
-            while result < 0, retries < PendingError.retries(Int32(-result)) {
+            while result < 0, retries < pendingErrors(Int32(-result), of: train) {
                 result = sendOne(message, descriptor)
                 retries &+= 1
             }

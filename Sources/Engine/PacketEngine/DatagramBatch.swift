@@ -49,7 +49,7 @@ public struct DatagramBatch: ~Copyable {
     let vectors: UnsafeMutablePointer<iovec>
     let received: UnsafeMutablePointer<clinux_mmsghdr>
     var sendQueue: SendQueue
-    /// Whether equally long datagrams to one destination are sent as a train; off once the system refused one for good.
+    /// Whether equally long datagrams to one destination are sent as a train.
     let joinsTrains: Bool
     /// In how many flushes from now on no trains are sent.
     var trainPause = 0

@@ -24,7 +24,12 @@ public enum RelaySocket {
             throw error
         }
         let bound = local.port == 0 ? SystemAddress.local(of: descriptor) ?? local : local
-        return SocketHandle(local: bound, isWildcard: local.address.isUnspecified, descriptor: descriptor, hasErrorQueue: true)
+        return SocketHandle(
+            local: bound,
+            isWildcard: local.address.isUnspecified,
+            descriptor: descriptor,
+            hasErrorQueue: true
+        )
     }
 
     /// Closes a socket; an event loop stops watching it by itself.

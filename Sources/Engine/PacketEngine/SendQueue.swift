@@ -38,7 +38,7 @@ struct SendQueue: ~Copyable {
         /// How much of its name counts.
         var nameLength: UInt8 = 0
         var dontFragment = false
-        /// `SocketHandle.hasErrorQueue`
+        /// Whether its socket is told of ICMP errors.
         var hasErrorQueue = false
         /// The TOS byte or traffic class to send with; 0 is what the system sends by itself.
         var trafficClass: UInt8 = 0

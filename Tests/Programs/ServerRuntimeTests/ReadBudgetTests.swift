@@ -50,3 +50,44 @@ struct ReadBudgetTests {
         #expect(burst.slots == 16)
     }
 }
+
+@Suite("ListenerShare: listeners have as much of a worker as relay sockets")
+struct ListenerShareTests {
+    @Test("without relayed datagrams each listener is read alike; with them all listeners together have as many")
+    func allowance() {
+        var share = ListenerShare()
+        #expect(share.allowance == 256)
+        share.countRelayed(10)
+        #expect(share.allowance == 256)
+        share.countRelayed(590)
+        #expect(share.allowance == 600)
+        share.countListened(400)
+        #expect(share.allowance == 200)
+        share.countListened(150)
+        #expect(share.allowance == 128, "but the last one is not left out")
+    }
+
+    @Test("what relay sockets had counts until a listener was read, also over several turns")
+    func turns() {
+        var share = ListenerShare()
+        share.countRelayed(700)
+        share.begin()
+        #expect(share.allowance == 700)
+        share.countListened(0)
+        share.begin()
+        #expect(share.allowance == 256)
+    }
+
+    @Test("listeners are due once relay sockets had very much, and once only")
+    func due() {
+        var share = ListenerShare()
+        share.countRelayed(1023)
+        #expect(!share.isDue)
+        share.countRelayed(1)
+        #expect(share.isDue)
+        share.countListened(0)
+        #expect(!share.isDue)
+        share.countRelayed(1024)
+        #expect(share.isDue)
+    }
+}
