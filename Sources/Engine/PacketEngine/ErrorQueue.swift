@@ -10,7 +10,7 @@ import Glibc
 /// for report in ErrorQueue(of: socket) { ... }
 /// ```
 /// One system call a report, and one or two to find that no more waits. Bounded: what is left shows at the next
-/// `EventLoop.wait`.
+/// `EventLoop.wait`, but for a socket of `receive` on io_uring, which is told of once.
 public struct ErrorQueue: Sequence, IteratorProtocol {
     /// An ICMP error.
     public struct ICMPError: Sendable, Equatable {

@@ -107,7 +107,7 @@ public struct EventLoop: ~Copyable {
         public let isReadable: Bool
         /// Whether an error waits, for a relay socket in its `ErrorQueue`.
         ///
-        /// It shows until it is read.
+        /// It shows until it is read; on io_uring once.
         public let hasError: Bool
         /// The datagrams that have come with this event and are not read yet; `DatagramBatch.receive` takes them.
         var arrivals: Range<Int> = 0..<0
@@ -148,7 +148,9 @@ public struct EventLoop: ~Copyable {
 
     /// Waits until something is ready or the time is up; `readyCount` tells then how many things are, and `ready` which.
     ///
-    /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded. A signal ends it early.
+    /// Level-triggered: what is not read shows again, so work per socket and turn can be bounded. (On io_uring that is so for
+    /// sockets of `watch`. Datagrams that came with an event must be taken or discarded once it has been asked for.) A signal
+    /// ends the wait early.
     /// - `timeoutNanoseconds`: nil for no end. It is rounded up to milliseconds: who waits for a moment finds it passed.
     /// - `gathering`: waits for more than one datagram; only where `canGather`.
     @discardableResult

@@ -32,7 +32,7 @@ public enum RelaySocket {
         )
     }
 
-    /// Closes a socket; an event loop stops watching it by itself.
+    /// Closes a socket; epoll stops watching it by itself, and on io_uring it is unwatched first (`EventLoop.Watcher`).
     public static func close(_ socket: SocketHandle) {
         _ = Glibc.close(socket.descriptor)
     }

@@ -24,7 +24,7 @@ struct WorkerEngine: Sendable {
             }
         switch settings.engine {
         case .auto, .epoll:
-            // epoll was the cheaper one in every run that compared them (docs/decisions/0014-io-uring.md).
+            // io_uring was not the cheaper one of the two (docs/decisions/0014-io-uring.md).
             backend = .epoll
         case .ioUring:
             if let refusal = EventLoop.refusalOfRing() { throw .engine(refusal) }
