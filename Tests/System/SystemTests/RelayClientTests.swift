@@ -112,10 +112,23 @@ struct RelayClientTests {
     private static let places = Places(8)
 
     /// Runs the client to its end, beside the peer that it needs.
+    ///
+    /// It draws a channel's number without looking which ones it has, and draws 0x7FFF too: once in some thousand times it
+    /// is refused with 400, rightly, and then runs once more.
     nonisolated(nonsending) static func run(
         _ mode: Mode,
         _ ports: Ports,
         namespace: String? = nil
+    ) async throws -> Program.State {
+        let end = try await runOnce(mode, ports, namespace: namespace)
+        guard end.output.contains("channel bind: error 400") else { return end }
+        return try await runOnce(mode, ports, namespace: namespace)
+    }
+
+    private nonisolated(nonsending) static func runOnce(
+        _ mode: Mode,
+        _ ports: Ports,
+        namespace: String?
     ) async throws -> Program.State {
         var command = ["stdbuf", "-oL", "turnutils_uclient", "-p", "\(ports.first)"]
         // With a secret, the client makes the password from it and the user name.
