@@ -98,6 +98,7 @@ extension DatagramBatch {
 
     /// Sends what is queued, and leaves the slots as they are.
     mutating func sendQueued() {
+        queuedCount &+= sendQueue.count
         if let ring {
             sendByRing(ring)
         } else {

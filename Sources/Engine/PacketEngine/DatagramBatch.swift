@@ -56,6 +56,8 @@ public struct DatagramBatch: ~Copyable {
     static let trainPauseFlushes = 4096
     /// What could not be sent since the last `flush`.
     var failures = Failures()
+    /// How many datagrams were queued, in all; it may wrap around.
+    public internal(set) var queuedCount = 0
     /// What a part of a train that is lent has around it.
     let surroundings: UnsafeMutableRawPointer
     /// A train that is taken apart.

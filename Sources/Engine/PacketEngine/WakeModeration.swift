@@ -2,7 +2,8 @@
 ///
 /// At the rates of ordinary calls nearly every datagram wakes a sleeping worker, which costs more than all that is done with
 /// it. Waiting some hundred microseconds makes it one wake-up for several. It pays only where datagrams come one by one and
-/// yet often, so that is measured all the time: the first datagram after a quiet time never waits.
+/// yet often, so that is measured all the time: the first datagram after a quiet time never waits. Datagrams of strangers that
+/// are dropped do not count, so that a flood of them makes no call wait.
 public struct WakeModeration: Sendable {
     /// How a worker wakes up.
     public enum Mode: String, Sendable, CaseIterable {
@@ -37,13 +38,13 @@ public struct WakeModeration: Sendable {
     public init(_ mode: Mode) {
         rule =
             switch mode {
-            case .adaptive: Rule(wait: 400_000, rate: 2_000)
+            case .adaptive: Rule(wait: 400_000, rate: 4_000)
             case .lowLatency: nil
             case .lowPower: Rule(wait: 1_000_000, rate: 500)
             }
     }
 
-    /// Counts a wake-up and how many datagrams it found; `now` in nanoseconds of a clock that never goes back.
+    /// Counts a wake-up and how many datagrams it found that led to something; `now` in nanoseconds of a clock that never goes back.
     public mutating func woke(for count: Int, now: UInt64) {
         guard let rule else { return }
         datagrams &+= UInt64(max(0, count))

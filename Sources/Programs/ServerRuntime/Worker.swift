@@ -97,6 +97,7 @@ struct Worker: ~Copyable {
         try loop.wait(timeoutNanoseconds: timeout, gathering: gathering)
         now = Instant(nanoseconds: SystemClock.monotonic())
         turnDatagrams = 0
+        let queued = batch.queuedCount
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         share.begin()
@@ -109,7 +110,7 @@ struct Worker: ~Copyable {
         flush()
         tellEffects()
         events.endBatch()
-        moderation.woke(for: turnDatagrams, now: now.nanoseconds)
+        moderation.woke(for: batch.queuedCount &- queued, now: now.nanoseconds)
         guard let gathering else { return }
         gatheringDelay.count(turnDatagrams, waited: min(now.nanoseconds &- waitBegan, gathering.nanoseconds))
     }
