@@ -2,8 +2,8 @@
 ///
 /// At the rates of ordinary calls nearly every datagram wakes a sleeping worker, which costs more than all that is done with
 /// it. Waiting some hundred microseconds makes it one wake-up for several. It pays only where datagrams come one by one and
-/// yet often, so that is measured all the time: the first datagram after a quiet time never waits. Datagrams of strangers that
-/// are dropped do not count, so that a flood of them makes no call wait.
+/// yet often, so that is measured all the time: the first datagram after a quiet time never waits. Who asks
+/// counts what is worth it: datagrams of strangers would else make calls wait.
 public struct WakeModeration: Sendable {
     /// How a worker wakes up.
     public enum Mode: String, Sendable, CaseIterable {

@@ -10,7 +10,7 @@ public enum LogFormat: String, Sendable, CaseIterable {
 
 /// How workers ask the kernel for packets.
 public enum EngineChoice: String, Sendable, CaseIterable {
-    /// What was cheaper when it was measured: epoll.
+    /// What costs less at the rates of calls: epoll.
     case auto
     /// epoll, recvmmsg and sendmmsg: on every Linux.
     case epoll

@@ -86,8 +86,8 @@ extension Settings {
             example: "epoll",
             needsRestart: true,
             help: """
-                How workers ask the kernel for packets: auto means the one that was cheaper when it was measured, which is \
-                epoll. stund status and the version page tell which one is used.
+                How workers ask the kernel for packets: auto means the one that costs less at the rates of calls by our \
+                measurements, which is epoll. stund status and the version page tell which one is used.
                 """
         ),
         SettingKey(

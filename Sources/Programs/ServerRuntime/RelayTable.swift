@@ -25,7 +25,7 @@ final class RelayTable: Sendable {
 
     fileprivate struct State {
         var pools: [Pool]
-        var random = SystemRandomNumberGenerator()
+        var random = KernelRandom()
     }
 
     fileprivate struct Pool {
@@ -174,7 +174,7 @@ extension RelayTable.Pool {
         _ port: UInt16,
         _ kind: RelayPortKind,
         now: Instant,
-        using random: inout SystemRandomNumberGenerator
+        using random: inout KernelRandom
     ) throws(SocketError) -> RelayTable.Opened? {
         let socket = try RelaySocket.open(local(port))
         guard kind == .evenReservingNext else {

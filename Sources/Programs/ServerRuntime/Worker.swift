@@ -97,7 +97,7 @@ struct Worker: ~Copyable {
         try loop.wait(timeoutNanoseconds: timeout, gathering: gathering)
         now = Instant(nanoseconds: SystemClock.monotonic())
         turnDatagrams = 0
-        let queued = batch.queuedCount
+        let (queued, relayed) = (batch.queuedCount, relayedCount)
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         share.begin()
@@ -110,9 +110,16 @@ struct Worker: ~Copyable {
         flush()
         tellEffects()
         events.endBatch()
-        moderation.woke(for: batch.queuedCount &- queued, now: now.nanoseconds)
+        // While there are allocations their packets alone count: strangers' requests that are answered make no call wait.
+        let useful = server.sessionCount > 0 ? relayedCount &- relayed : batch.queuedCount &- queued
+        moderation.woke(for: useful, now: now.nanoseconds)
         guard let gathering else { return }
         gatheringDelay.count(turnDatagrams, waited: min(now.nanoseconds &- waitBegan, gathering.nanoseconds))
+    }
+
+    /// How many datagrams were relayed, in all; it may wrap around.
+    private var relayedCount: Int {
+        Int(truncatingIfNeeded: server.counters.traffic.packetsToPeers &+ server.counters.traffic.packetsToClient)
     }
 
     /// When time demands something next.

@@ -24,7 +24,7 @@ struct WorkerEngine: Sendable {
             }
         switch settings.engine {
         case .auto, .epoll:
-            // io_uring was not the cheaper one of the two (docs/decisions/0014-io-uring.md).
+            // The cheaper one at the rates of calls (docs/decisions/0014-io-uring.md).
             backend = .epoll
         case .ioUring:
             if let refusal = EventLoop.refusalOfRing() { throw .engine(refusal) }

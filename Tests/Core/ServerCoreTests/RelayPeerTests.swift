@@ -221,6 +221,20 @@ struct RuleReloadTests {
         #expect(turn.sendIndication(to: admin.port(8081)).isToPeer)
     }
 
+    @Test("row 14: whether a channel needs an allocation at its peer's port is decided anew, both ways")
+    func ownRelayAddress() throws {
+        let turn = TURNHarness()
+        try #require(turn.allocate([.lifetime(3600)]).isSuccess)
+        let bob = try #require(turn.allocate(by: .bob).relayed.first)
+        #expect(turn.bind(0x4000, to: bob).isSuccess)
+        #expect(turn.refresh(0, by: .bob).isSuccess)
+        #expect(turn.channelData(0x4000).verdict == .drop(.peerForbidden), "no allocation has the port")
+        turn.server.policy.turn?.peers = TURNHarness.rules(allow: ["\(IPAddress.relay)/32"])
+        #expect(turn.channelData(0x4000).isToPeer, "the address is open now, whoever has the port")
+        turn.server.policy.turn?.peers = TURNHarness.rules()
+        #expect(turn.channelData(0x4000).verdict == .drop(.peerForbidden))
+    }
+
     @Test("TURN switched off by a reload stops relaying at once, both ways")
     func turnOff() throws {
         let turn = TURNHarness()

@@ -110,7 +110,7 @@ struct LimitTests {
         "A start with hardly any files ends with a sentence, and never by a signal",
         .enabled(if: Partners.has("prlimit"), "needs prlimit"),
         .timeLimit(.minutes(3)),
-        arguments: ["epoll", "io_uring"]
+        arguments: engines
     )
     func startWithoutFiles(engine: String) async throws {
         for limit in [24, 32, 40, 48, 64] {

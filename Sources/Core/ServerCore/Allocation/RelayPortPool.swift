@@ -186,12 +186,14 @@ extension RelayPortPool {
 
     /// Frees the ports that have rested, and tries again those that were another program's.
     private mutating func endRests(now: Instant) {
-        for (queue, duration) in [
-            (RelayPortQueues.Name.restingEven, rest), (.restingOdd, rest), (.unusable, Self.unusable),
-        ] {
-            while let port = queues.first(queue), now.nanoseconds(since: queues.entered(port)) >= duration {
-                set(port, to: .free)
-            }
+        endRest(.restingEven, after: rest, now: now)
+        endRest(.restingOdd, after: rest, now: now)
+        endRest(.unusable, after: Self.unusable, now: now)
+    }
+
+    private mutating func endRest(_ queue: RelayPortQueues.Name, after duration: UInt64, now: Instant) {
+        while let port = queues.first(queue), now.nanoseconds(since: queues.entered(port)) >= duration {
+            set(port, to: .free)
         }
     }
 

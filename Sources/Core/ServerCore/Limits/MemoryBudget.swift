@@ -54,10 +54,10 @@ extension Server {
 
     /// What an allocation takes now with all that belongs to it.
     func memory(of index: Int) -> Int {
-        let allocation = table.allocations[index]
-        let sockets = (allocation.v4 == nil ? 0 : 1) &+ (allocation.v6 == nil ? 0 : 1)
+        let sockets = (table.allocations[index].v4 == nil ? 0 : 1) &+ (table.allocations[index].v6 == nil ? 0 : 1)
         return MemoryCost.allocation &+ sockets &* MemoryCost.relaySocket
-            &+ allocation.permissionCount &* MemoryCost.permission &+ allocation.channelCount &* MemoryCost.channel
+            &+ table.allocations[index].permissionCount &* MemoryCost.permission
+            &+ table.allocations[index].channelCount &* MemoryCost.channel
     }
 
     /// Removes what has expired of an allocation and gives back what it took; returns when something expires next.

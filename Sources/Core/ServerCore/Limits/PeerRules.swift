@@ -13,7 +13,9 @@ public import Addresses
 /// A prefix that allows IPv4 addresses says nothing about their IPv6 forms. A prefix that allows IPv6 addresses opens a
 /// tunnel only when it lies within the tunnel's range, and then a denied IPv4 address behind the tunnel only when it is at
 /// least as long as the rule that denies it (longer, for `deny-peers`).
-public struct PeerRules: Sendable {
+///
+/// A class, though it never changes: whoever copies a policy counts one reference, and not one for each of its maps.
+public final class PeerRules: Sendable {
     private enum Setting {
         case allow(length: Int)
         case deny(IPPrefix)
