@@ -99,17 +99,18 @@ public struct Server: Sendable {
             }
             return relayChannelData(&packet, from: flow, now: now, ports: ports)
         case .notSTUN:
-            if SealedDatagram.isMeant(packet.bytes) {
+            if SealedDatagram.isMeant(packet.bytes), !flow.transport.isConnected {
                 // No error of a client: another server may ask before this worker has heard of any.
                 guard let trust = cluster?.trust else { return drop(.clusterStranger) }
                 return receiveSealed(&packet, with: trust, from: flow, now: now)
             }
             return drop(.notSTUN, from: flow, now: now)
-        case .wrongLength:
+        case .wrongLength where !flow.transport.isConnected:
             hadWrongLength = true
             counters.countReceived(.classic)
             let request = BindingRequest(Message(salvaging: packet.bytes))
             return handleBinding(request, over: &packet, from: flow, now: now)
+        case .wrongLength: return drop(.notSTUN, from: flow, now: now)
         case .message(let dialect):
             counters.countReceived(dialect)
             return receive(dialect, &packet, from: flow, now: now, ports: &ports)
@@ -134,6 +135,9 @@ public struct Server: Sendable {
                 return relaySend(&packet, from: flow, now: now, ports: ports)
             default: break
             }
+        }
+        if dialect != .cookie, flow.transport.isConnected {
+            return receiveClassic(type, dialect, &packet, from: flow, now: now)
         }
         let request: BindingRequest
         do throws(MalformedMessage) {
@@ -197,6 +201,18 @@ public struct Server: Sendable {
     mutating func drop(_ reason: DropReason, from flow: ClientFlow, now: Instant) -> Verdict {
         sources.count(.error, from: flow.source, now: now)
         return drop(reason)
+    }
+
+    /// Takes a success answer to a stranger from its address's rate.
+    mutating func mayGrant(_ flow: ClientFlow, now: Instant) -> Bool {
+        isExempt(flow)
+            || bindingLimiter.take(flow.source.address, isConnected: flow.transport.isConnected, now: now)
+    }
+
+    /// Takes an error answer to a stranger from its address's rate.
+    mutating func mayRefuse(_ flow: ClientFlow, now: Instant) -> Bool {
+        isExempt(flow)
+            || challengeLimiter.take(flow.source.address, isConnected: flow.transport.isConnected, now: now)
     }
 
     /// Whether no rate limit holds for the source.

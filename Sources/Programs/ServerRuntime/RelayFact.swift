@@ -129,6 +129,7 @@ extension EndReason {
         case .expired: "not refreshed in time"
         case .deleted: "deleted by the client"
         case .disconnected: "ended by an operator"
+        case .connectionClosed: "ended with the client's connection"
         case .stopped: "ended as the server stopped"
         }
     }

@@ -96,7 +96,7 @@ enum ClientDatagram {
             source: batch.source(of: slot),
             destination: SocketAddress(asked, port: port.socket.local.port),
             role: port.role,
-            socket: UInt16(truncatingIfNeeded: index)
+            socket: UInt32(truncatingIfNeeded: index)
         )
     }
 

@@ -68,6 +68,16 @@ extension Server {
         return count
     }
 
+    /// Ends the allocation of a connection, or of a session over DTLS, that is closed: nothing can reach its client any more
+    /// (attacks row 39).
+    ///
+    /// What peers still send is refused at once. A datagram's 5-tuple has no such end.
+    public mutating func connectionClosed(_ flow: ClientFlow, now: Instant, ports: inout some RelayPorts) {
+        guard flow.transport.isConnected, let index = table.index(of: flow) else { return }
+        let isOver = table.allocations[index].expires <= now
+        end(index, isOver ? .expired : .connectionClosed, now: now, ports: &ports)
+    }
+
     /// Ends one half of a dual allocation, or all of it when that is the only one left, or no family is named.
     mutating func endRelay(
         _ family: IPAddress.Family?,

@@ -44,6 +44,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case deleted
     /// An operator ended it.
     case disconnected
+    /// The client's connection was closed, or its session over DTLS ended.
+    case connectionClosed
     /// The server stopped.
     case stopped
 }

@@ -192,7 +192,7 @@ extension Server {
         challenge: LongTermAuthenticator,
         over packet: inout Packet
     ) -> Verdict {
-        guard isExempt(context.flow) || challengeLimiter.take(context.flow.source.address, now: context.now) else {
+        guard mayRefuse(context.flow, now: context.now) else {
             return drop(.rateLimited, from: context.flow, now: context.now)
         }
         let nonceTime = unixSeconds(at: context.now)
