@@ -1,4 +1,4 @@
-import Addresses
+public import Addresses
 public import Administration
 import ClusterCore
 import Foundation

@@ -70,8 +70,9 @@ struct Worker: ~Copyable {
             try loop.watch(listener.socket.handle, token: UInt64(index))
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
+        let streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
         relays = RelaySockets(table, watchedBy: loop.watcher)
-        streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
+        self.streams = streams
         batch = DatagramBatch(for: loop)
         self.loop = loop
         self.server = server

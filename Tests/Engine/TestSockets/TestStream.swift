@@ -1,6 +1,7 @@
 // Unsafe: plain system calls, independent of the code under test.
 
 public import Addresses
+import CLinux
 import Glibc
 
 @testable import PacketEngine
@@ -14,7 +15,8 @@ public final class TestStream {
     /// Connects to a server.
     /// - `receiveBuffer`: how many bytes the system keeps for it while nothing is read; nil for the usual number.
     public init(connectingTo server: SocketAddress, receiveBuffer: Int32? = nil) throws {
-        descriptor = socket(server.address.family == .v4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(server.address.family == .v4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        self.descriptor = descriptor
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             unsafe setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -1,4 +1,5 @@
 import Addresses
+import Administration
 import Observability
 import PacketEngine
 import STUNCodec
@@ -53,7 +54,7 @@ struct LiveStreamTests {
             let (arrived, source) = try peer.receiveFrom()
             #expect(arrived == data && source == relayed)
             try peer.send(data, to: relayed)
-            #expect(try client.receive() == Wire.bytes(0x4001) + Wire.bytes(UInt16(length)) + data)
+            #expect(try client.receive() == Wire.bytes(UInt16(0x4001)) + Wire.bytes(UInt16(length)) + data)
         }
         #expect(await Self.sessions(of: host) == 1)
         try client.release()
@@ -71,11 +72,11 @@ struct LiveStreamTests {
         let parts = (0..<20).map { part in [UInt8](repeating: UInt8(part), count: part == 19 ? 77 : 1001) }
         try peer.sendTrain(parts.flatMap(\.self), of: 1001, to: relayed)
         for part in parts {
-            #expect(try client.receive() == Wire.bytes(0x4001) + Wire.bytes(UInt16(part.count)) + part)
+            #expect(try client.receive() == Wire.bytes(UInt16(0x4001)) + Wire.bytes(UInt16(part.count)) + part)
         }
         let frames = parts.flatMap { part in
             let padding = [UInt8](repeating: 0, count: (4 - part.count % 4) % 4)
-            return Wire.bytes(0x4001) + Wire.bytes(UInt16(part.count)) + part + padding
+            return Wire.bytes(UInt16(0x4001)) + Wire.bytes(UInt16(part.count)) + part + padding
         }
         try client.send(frames)
         for part in parts { #expect(try peer.receive() == part) }
@@ -173,7 +174,7 @@ struct LiveStreamTests {
         // What was kept is whole frames.
         var kept = 0
         while kept < 20 {
-            #expect(try slow.receive() == [0x40, 1] + Wire.bytes(1200) + data)
+            #expect(try slow.receive() == [0x40, 1] + Wire.bytes(UInt16(1200)) + data)
             kept += 1
         }
         #expect(await Self.sessions(of: host) == 2)

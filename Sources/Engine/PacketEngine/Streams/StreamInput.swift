@@ -26,19 +26,6 @@ public struct StreamInput: ~Copyable {
         taken = 0
     }
 
-    /// The room behind what there is; `fill` says how much of it was used.
-    @_lifetime(&self)
-    public mutating func room() -> MutableRawSpan {
-        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: capacity - count)
-        return unsafe _overrideLifetime(span, mutating: &self)
-    }
-
-    /// Says that so many bytes were written into the room.
-    public mutating func fill(_ bytes: Int) {
-        precondition(bytes >= 0 && bytes <= capacity - count, "no more than there was room for")
-        count += bytes
-    }
-
     /// What has not been taken yet; `mutating` lest it be copied.
     @_lifetime(&self)
     public mutating func rest() -> RawSpan {
@@ -50,5 +37,43 @@ public struct StreamInput: ~Copyable {
     public mutating func take(_ bytes: Int) {
         precondition(bytes >= 0 && bytes <= count - taken, "no more than there is")
         taken += bytes
+    }
+
+    /// Puts what has waited in a pool behind what there is.
+    public mutating func take(_ waiting: inout StreamBuffer, from buffers: inout StreamBuffers) {
+        var room = room()
+        let moved = buffers.take(&waiting, into: &room)
+        count += moved
+    }
+
+    /// Has the rest wait in a pool; false, and it is lost, where `limit` would be passed or the pool has no more.
+    public mutating func keepRest(
+        in buffers: inout StreamBuffers,
+        as waiting: inout StreamBuffer,
+        limit: Int
+    ) -> Bool {
+        buffers.append(rest(), to: &waiting, limit: limit)
+    }
+
+    /// Puts what has come to a stream behind what there is.
+    public mutating func read(from stream: StreamHandle) -> StreamOutcome {
+        var room = room()
+        let outcome = StreamSocket.read(stream, into: &room)
+        if case .bytes(let new) = outcome { count += new }
+        return outcome
+    }
+
+    /// Puts the first bytes that have come to a stream behind what there is, and leaves them where they are.
+    public mutating func peek(at stream: StreamHandle) -> StreamOutcome {
+        var room = room()
+        let outcome = StreamSocket.peek(stream, into: &room)
+        if case .bytes(let new) = outcome { count += new }
+        return outcome
+    }
+
+    @_lifetime(&self)
+    private mutating func room() -> MutableRawSpan {
+        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: capacity - count)
+        return unsafe _overrideLifetime(span, mutating: &self)
     }
 }

@@ -142,12 +142,9 @@ struct Streams: ~Copyable {
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
         guard connections[index].stage == .open || decide(index) else { return }
-        var room = input.room()
-        input.fill(buffers.take(&connections[index].input, into: &room))
-        room = input.room()
-        switch StreamSocket.read(connections[index].stream, into: &room) {
-        case .bytes(let count): input.fill(count)
-        case .blocked: break
+        input.take(&connections[index].input, from: &buffers)
+        switch input.read(from: connections[index].stream) {
+        case .bytes, .blocked: break
         case .ended: close(index, .byClient)
         case .failed: close(index, .broken)
         }
@@ -155,10 +152,8 @@ struct Streams: ~Copyable {
 
     /// Looks at the first byte, which tells what is spoken, and leaves it where it is.
     private mutating func decide(_ index: Int) -> Bool {
-        var room = input.room()
-        switch StreamSocket.peek(connections[index].stream, into: &room) {
-        case .bytes(let count):
-            input.fill(count)
+        switch input.peek(at: connections[index].stream) {
+        case .bytes:
             let first = input.rest().uint8(at: 0)
             input.removeAll()
             return decide(index, by: first)
@@ -206,9 +201,8 @@ struct Streams: ~Copyable {
     /// Keeps what of a frame has come until the rest does.
     mutating func endReading(_ index: Int, now: UInt64) {
         guard connections[index].isLive else { return }
-        let rest = input.rest()
-        guard rest.byteCount > 0 else { return }
-        guard buffers.append(rest, to: &connections[index].input, limit: StreamFramer.limit) else {
+        guard input.count > input.taken else { return }
+        guard input.keepRest(in: &buffers, as: &connections[index].input, limit: StreamFramer.limit) else {
             return close(index, .noMemory)
         }
         if connections[index].owesSince == 0 { connections[index].owesSince = now }
