@@ -13,7 +13,7 @@ public struct Counters: Sendable {
     /// Allocate requests that were sent to another server: while draining, and by load.
     public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Requests that were refused for want of something (508), in the order of `shortageNames`.
-    public private(set) var shortages = InlineArray<7, UInt64>(repeating: 0)
+    public private(set) var shortages = InlineArray<8, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
     public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
@@ -35,7 +35,7 @@ public struct Counters: Sendable {
 
     /// What there was too little of, in the order of `shortages`.
     public static var shortageNames: [String] {
-        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels"]
+        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections"]
     }
 
     private static let methods: [6 of (Method, String)] = [
@@ -64,6 +64,7 @@ public struct Counters: Sendable {
         case .relayPort(.system): shortages[4] &+= 1
         case .permissionLimit: shortages[5] &+= 1
         case .channelLimit: shortages[6] &+= 1
+        case .connectionLimit: shortages[7] &+= 1
         default: break
         }
     }

@@ -39,6 +39,10 @@ public struct Server: Sendable {
     var challengeLimiter: RateLimiter
     var table: AllocationTable
     var wheel = TimerWheel()
+    /// The TCP connections of allocations with peers.
+    var connections = PeerConnectionTable()
+    /// The number of the worker that owns this server, in the CONNECTION-ID of its connections.
+    var worker: UInt8
     var effects: [Effect] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
@@ -61,16 +65,19 @@ public struct Server: Sendable {
     /// - `seed`: must be random, so that nobody can foresee which addresses share a bucket.
     /// - `indicationSeed`: another random number, from which the transaction ids of Data indications are made.
     /// - `ledger`: the accounts of users, which all workers share.
+    /// - `worker`: which of the workers owns it: the high bits of every CONNECTION-ID.
     public init(
         policy: Policy,
         seed: UInt64,
         indicationSeed: UInt64 = 0,
-        ledger: AccountLedger = AccountLedger(capacity: 1024)
+        ledger: AccountLedger = AccountLedger(capacity: 1024),
+        worker: UInt8 = 0
     ) {
         self.policy = policy
         self.seed = seed
         transactionIDs = TransactionIDGenerator(indicationSeed, seed)
         self.ledger = ledger
+        self.worker = worker
         rules = RelayRules(policy.turn)
         peers = policy.turn?.peers ?? .none
         table = AllocationTable(seed: seed)

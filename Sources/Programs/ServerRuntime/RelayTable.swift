@@ -129,6 +129,8 @@ final class RelayTable: Sendable {
         let kind: RelayPortKind
         switch request {
         case .any(let wanted): (family, kind) = (wanted, .any)
+        // Not before the runtime relays TCP; no policy allows it until then.
+        case .tcp(let wanted): return .failure(.familyMissing(wanted))
         case .even(let wanted): (family, kind) = (wanted, .even)
         case .evenReservingNext(let wanted): (family, kind) = (wanted, .evenReservingNext)
         case .reserved(let token):

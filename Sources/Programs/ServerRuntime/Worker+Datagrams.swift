@@ -64,8 +64,8 @@ enum ClientDatagram {
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
-        case .toClient:
-            // The core never sends one client's datagram straight to another.
+        case .toClient, .connect, .bound, .attempt:
+            // The core never sends one client's datagram straight to another, and datagrams have no connections.
             failures.countMissingSocket()
         }
     }

@@ -91,7 +91,7 @@ extension ClientDatagram {
                 copiesTrafficClass: true,
                 tag: SendFailures.relayTag
             )
-        case .reply, .replyFrom, .handOver, .replyFor, .toClient:
+        case .reply, .replyFrom, .handOver, .replyFor, .toClient, .connect, .bound, .attempt:
             // Nobody answers data.
             failures.countMissingSocket()
         }

@@ -19,6 +19,7 @@ extension Server {
             }
             if table.allocations[index].isLive { rearm(index, now: now) }
         }
+        expireConnections(now: now)
         if table.count > 0, now >= nextReport {
             nextReport = now.adding(seconds: Self.reportSeconds)
             let month = AccountMonth(unixSeconds: unixMilliseconds / 1000)
@@ -31,7 +32,7 @@ extension Server {
     /// When `advance` has something to do next; nil when nothing waits.
     public var nextDeadline: Instant? {
         guard table.count > 0 else { return nil }
-        return min(wheel.nextDeadline ?? nextReport, nextReport)
+        return min(wheel.nextDeadline ?? nextReport, connections.nextDeadline ?? nextReport, nextReport)
     }
 
     /// Takes out what happened to allocations since the last call.
@@ -93,6 +94,7 @@ extension Server {
             return end(index, reason, now: now, ports: &ports)
         }
         if let relay = table.removeRelay(family, of: index) {
+            endConnections(family, of: index)
             ports.close(relay, now: now)
             ledger.memory.give(MemoryCost.relaySocket)
         }
@@ -106,6 +108,7 @@ extension Server {
         for family in IPAddress.Family.allCases {
             if let relay = table.allocations[index].relay(family) { ports.close(relay.id, now: now) }
         }
+        endConnections(nil, of: index)
         table.allocations[index].account.removeAllocation()
         ledger.total.removeAllocation()
         ledger.memory.give(memory(of: index))
@@ -149,7 +152,9 @@ extension Server {
             age: now.nanoseconds(since: allocation.began) / 1_000_000_000,
             expiresIn: allocation.expires.nanoseconds(since: now) / 1_000_000_000,
             permissionCount: allocation.permissionCount,
-            channelCount: allocation.channelCount
+            channelCount: allocation.channelCount,
+            relaysTCP: allocation.relaysTCP,
+            connectionCount: allocation.connectionCount
         )
     }
 
@@ -194,6 +199,7 @@ extension Server {
                 table.channels[next].needsAllocation = decision.needsAllocation
                 next = table.channels[next].next
             }
+            endForbiddenConnections(of: index)
         }
     }
 }

@@ -18,6 +18,17 @@ public struct ConnectionID: Attribute, Hashable {
         rawValue = UInt32(worker) << 24 | random & 0xFF_FFFF
     }
 
+    /// The one that a ConnectionBind request asks for; nil for every other message.
+    ///
+    /// Says nothing of who asks: only to which worker the connection must be given, which then decides.
+    public init?(ofBindRequest frame: RawSpan) {
+        guard Demultiplexer.classify(frame) == .message(.cookie),
+            let message = try? Message(parsing: frame, as: .cookie),
+            message.type == MessageType(.connectionBind, .request), let id = message[ConnectionID.self]
+        else { return nil }
+        self = id
+    }
+
     /// The number of the worker that has the connection.
     @inlinable public var worker: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 24) }
 
