@@ -62,7 +62,9 @@ public struct ClientHello: Equatable, Sendable {
         var hello = ClientHello()
         var cursor = HelloFields.Cursor(offset: fields.extensions.lowerBound, end: fields.extensions.upperBound)
         while cursor.offset < cursor.end {
-            guard let type = cursor.number(2, in: message), let body = cursor.vector(2, in: message) else { return .notTLS }
+            guard let type = cursor.number(2, in: message), let body = cursor.vector(2, in: message) else {
+                return .notTLS
+            }
             switch type {
             case 0: guard hello.readName(message, body) else { return .notTLS }
             case 16: guard hello.readProtocols(message, body) else { return .notTLS }

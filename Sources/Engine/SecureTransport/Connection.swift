@@ -103,7 +103,12 @@ struct Connection: ~Copyable, @unchecked Sendable {
         unsafe plaintext.withUnsafeMutableBytes { plaintext in
             guard offset < plaintext.count else { return .waits }
             var count = 0
-            let result = unsafe SSL_read_ex(ssl, plaintext.baseAddress?.advanced(by: offset), plaintext.count &- offset, &count)
+            let result = unsafe SSL_read_ex(
+                ssl,
+                plaintext.baseAddress?.advanced(by: offset),
+                plaintext.count &- offset,
+                &count
+            )
             return result == 1 ? .done(count) : explain(result)
         }
     }
@@ -132,6 +137,8 @@ struct Connection: ~Copyable, @unchecked Sendable {
             let code = ERR_peek_error()
             ERR_clear_error()
             if unsafe wire.pointee.has_overflowed { return .failed(SessionFailure(.unreadOutput)) }
+            // A DTLS record that is too short for its cipher is dropped without a word (RFC 6347 section 4.1.2.7).
+            if code == 0, unsafe wire.pointee.has_datagrams { return .waits }
             if ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED {
                 return .failed(SessionFailure(.certificate(unsafe SSL_get_verify_result(ssl))))
             }

@@ -113,8 +113,10 @@ public struct DatagramCookie: Sendable {
         // The first four bytes may be the time.
         let start = fields.random.lowerBound
         return HelloID(
-            high: (datagram.number(at: start &+ 4, bytes: 4) ?? 0) << 32 | (datagram.number(at: start &+ 8, bytes: 4) ?? 0),
-            low: (datagram.number(at: start &+ 12, bytes: 4) ?? 0) << 32 | (datagram.number(at: start &+ 16, bytes: 4) ?? 0)
+            high: (datagram.number(at: start &+ 4, bytes: 4) ?? 0) << 32
+                | (datagram.number(at: start &+ 8, bytes: 4) ?? 0),
+            low: (datagram.number(at: start &+ 12, bytes: 4) ?? 0) << 32
+                | (datagram.number(at: start &+ 16, bytes: 4) ?? 0)
         )
     }
 }

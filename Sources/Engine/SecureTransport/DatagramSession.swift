@@ -165,23 +165,21 @@ public struct DatagramSession: ~Copyable, Sendable {
         _ plaintext: inout MutableRawSpan,
         _ step: inout Step
     ) -> SecureSession.State {
-        if state == .handshaking {
-            switch connection.shakeHands() {
-            case .done: break
-            case .waits: return .handshaking
+        // A record that is dropped may end OpenSSL's reading before it has come to the datagram that was given.
+        for _ in 0..<4 {
+            let progress = connection.isOpen ? connection.read(&plaintext, from: 0) : connection.shakeHands()
+            switch progress {
+            case .done(let count) where count > 0:
+                step.received = count
+                step.isUnfinished = connection.hasPending || connection.inputLeft > 0
+                return .open
+            case .done: continue
+            case .waits: if connection.inputLeft == 0 { return connection.isOpen ? .open : .handshaking }
             case .closed: return .closed
             case .failed(let reason): return .failed(reason)
             }
         }
-        switch connection.read(&plaintext, from: 0) {
-        case .done(let count):
-            step.received = count
-            step.isUnfinished = connection.hasPending || connection.inputLeft > 0
-            return .open
-        case .waits: return .open
-        case .closed: return .closed
-        case .failed(let reason): return .failed(reason)
-        }
+        return connection.isOpen ? .open : .handshaking
     }
 }
 

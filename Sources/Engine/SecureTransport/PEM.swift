@@ -66,7 +66,10 @@ enum PEM {
 
     private static func withBIO<Result>(_ bytes: [UInt8], _ use: (OpaquePointer?) -> Result) -> Result {
         unsafe bytes.withUnsafeBytes { bytes in
-            let bio = unsafe BIO_new_mem_buf(bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1), Int32(clamping: bytes.count))
+            let bio = unsafe BIO_new_mem_buf(
+                bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1),
+                Int32(clamping: bytes.count)
+            )
             defer { unsafe BIO_free(bio) }
             return unsafe use(bio)
         }

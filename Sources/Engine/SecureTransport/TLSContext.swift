@@ -129,10 +129,13 @@ public final class TLSContext: Sendable {
         try require(unsafe SSL_CTX_set_num_tickets(pointer, 1) == 1)
     }
 
-    /// With forward secrecy and authenticated encryption only. The last one is for RFC 7350 section 3 and RFC 8489 section 6.2.3, which
-    /// ask for it; who can do any other never gets it.
+    /// With forward secrecy and authenticated encryption only.
+    ///
+    /// The last one is for RFC 7350 section 3 and RFC 8489 section 6.2.3, which ask for it; who can do any other never gets it.
     private static let ciphers =
-        "ECDHE+AESGCM:ECDHE+CHACHA20:DHE-RSA-AES128-GCM-SHA256:!aNULL:!PSK"
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:DHE-RSA-AES128-GCM-SHA256"
     /// AES with 128 bits first: what is relayed is mostly encrypted already.
     private static let suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 

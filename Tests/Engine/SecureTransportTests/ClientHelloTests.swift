@@ -8,7 +8,10 @@ import WireFixtures
 struct ClientHelloTests {
     private func read(_ bytes: [UInt8]) -> ClientHello.Reading { unsafe ClientHello.read(bytes.span.bytes) }
 
-    private func hello(_ name: String? = "turn.example.org", _ protocols: [String] = ["stun.turn", "h2"]) throws -> [UInt8] {
+    private func hello(
+        _ name: String? = "turn.example.org",
+        _ protocols: [String] = ["stun.turn", "h2"]
+    ) throws -> [UInt8] {
         try StreamPeer.client(TestContext.client(protocols: protocols), name: name).takeOutbox()
     }
 
@@ -23,7 +26,9 @@ struct ClientHelloTests {
 
     @Test("server name and protocols are found, and their absence")
     func found() throws {
-        #expect(try read(hello()) == .found(ClientHello(serverName: "turn.example.org", protocols: ["stun.turn", "h2"])))
+        #expect(
+            try read(hello()) == .found(ClientHello(serverName: "turn.example.org", protocols: ["stun.turn", "h2"]))
+        )
         #expect(try read(hello("TURN.Example.org", [])) == .found(ClientHello(serverName: "turn.example.org")))
         #expect(try read(hello(nil, [])) == .found(ClientHello()))
     }

@@ -13,7 +13,11 @@ final class DatagramPeer {
 
     init(_ session: consuming DatagramSession) { self.session = session }
 
-    static func client(_ context: TLSContext, name: String? = nil, firstWait: UInt64 = 1_000_000_000) throws -> DatagramPeer {
+    static func client(
+        _ context: TLSContext,
+        name: String? = nil,
+        firstWait: UInt64 = 1_000_000_000
+    ) throws -> DatagramPeer {
         let peer = DatagramPeer(try DatagramSession(client: context, name: name, firstWait: firstWait))
         peer.take([])
         return peer
@@ -105,7 +109,8 @@ struct TestDoor {
     }
 
     /// Has a client prove its address and gives the server's session of it.
-    func letIn(_ client: DatagramPeer, _ context: TLSContext, firstWait: UInt64 = 1_000_000_000) throws -> DatagramPeer? {
+    func letIn(_ client: DatagramPeer, _ context: TLSContext, firstWait: UInt64 = 1_000_000_000) throws -> DatagramPeer?
+    {
         let (first, answer) = judge(client.takeOutbox().first ?? [])
         guard first == .answer(count: answer.count) else { return nil }
         client.take(answer)

@@ -15,7 +15,10 @@ struct HostileStreamTests {
         #expect(server.inbox == [UInt8](text: "hello") && client.inbox == [UInt8](text: "answer"))
     }
 
-    @Test("a stream that stops at any byte leaves a session that waits, and has sent no plaintext", arguments: [TLSVersion.v12, .v13])
+    @Test(
+        "a stream that stops at any byte leaves a session that waits, and has sent no plaintext",
+        arguments: [TLSVersion.v12, .v13]
+    )
     func halfHandshakes(version: TLSVersion) throws {
         let context = try TestContext.server()
         let client = try StreamPeer.client(TestContext.client(version))
@@ -30,7 +33,10 @@ struct HostileStreamTests {
     @Test("what is no TLS fails in words, and answers with an alert at most")
     func noTLS() throws {
         let context = try TestContext.server()
-        for text in ["GET / HTTP/1.1\r\n\r\n", "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n"] {
+        for text in [
+            "GET / HTTP/1.1\r\n\r\n", "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            "CONNECT a:443 HTTP/1.1\r\n\r\n",
+        ] {
             let server = try StreamPeer.server(context)
             server.take([UInt8](text: text))
             #expect(server.failure?.hasPrefix("it does not speak TLS") == true)
@@ -52,7 +58,10 @@ struct HostileStreamTests {
             } else {
                 var changed = hello
                 for _ in 0..<Int.random(in: 1...6, using: &generator) {
-                    changed[Int.random(in: 0..<changed.count, using: &generator)] = .random(in: 0...255, using: &generator)
+                    changed[Int.random(in: 0..<changed.count, using: &generator)] = .random(
+                        in: 0...255,
+                        using: &generator
+                    )
                 }
                 server.take(changed + generator.bytes(100))
             }
@@ -86,7 +95,9 @@ struct HostileStreamTests {
         #expect(open.failure != nil)
     }
 
-    @Test("a hello that claims more than 16,384 bytes is refused when its ninth byte has come, also when it comes in pieces")
+    @Test(
+        "a hello that claims more than 16,384 bytes is refused when its ninth byte has come, also when it comes in pieces"
+    )
     func longHello() throws {
         let context = try TestContext.server()
         for pieces in [1, 3, 100] {
@@ -109,7 +120,9 @@ struct HostileStreamTests {
         let client = try StreamPeer.client(TestContext.client())
         var hello = client.takeOutbox()
         // The client's key is for a group that this server does not take (X448), so it asks for another (RFC 8446 section 4.1.4).
-        for (pattern, offset) in [([0, 10, 0, 8, 0, 6, 0, 29], 7), ([0, 51, 0, 38, 0, 36, 0, 29], 7)] as [([UInt8], Int)] {
+        for (pattern, offset) in [([0, 10, 0, 8, 0, 6, 0, 29], 7), ([0, 51, 0, 38, 0, 36, 0, 29], 7)]
+            as [([UInt8], Int)]
+        {
             let place = try #require(hello.indices.first { Array(hello[$0...].prefix(8)) == pattern })
             hello[place + offset] = 30
         }

@@ -91,7 +91,10 @@ struct OpenSSLClientTests {
     @Test("DTLS 1.2: cookie, handshake, text both ways, end")
     func datagrams() throws {
         let socket = try LoopbackSocket(stream: false)
-        let client = try OpenSSLClient(port: socket.port, ["-dtls1_2", "-alpn", "stun.turn", "-servername", "turn.example.org"])
+        let client = try OpenSSLClient(
+            port: socket.port,
+            ["-dtls1_2", "-alpn", "stun.turn", "-servername", "turn.example.org"]
+        )
         client.type("hello")
         let context = try TestContext.datagramServer(.rsa)
         var door = TestDoor()

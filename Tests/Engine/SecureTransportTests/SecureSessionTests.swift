@@ -32,7 +32,9 @@ struct SecureSessionTests {
         }
     }
 
-    @Test("the server's order decides the ALPN protocol; without a common one the session goes on without; the name is known")
+    @Test(
+        "the server's order decides the ALPN protocol; without a common one the session goes on without; the name is known"
+    )
     func protocols() throws {
         let (server, client) = try pair(offering: ["h2", "stun.nat-discovery", "stun.turn"], name: "turn.example.org")
         StreamPeer.pump(server, client)

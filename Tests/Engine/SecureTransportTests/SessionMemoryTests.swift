@@ -21,6 +21,7 @@ struct SessionMemoryTests {
             return server
         }
         var kept = try (0..<50).map { _ in try make() }
+        ProcessMemory.giveBack()
         let before = ProcessMemory.resident()
         for _ in 0..<Self.count { kept.append(try make()) }
         let each = (ProcessMemory.resident() - before) / Self.count
@@ -44,6 +45,7 @@ struct SessionMemoryTests {
             return server
         }
         var kept = try (0..<50).map { _ in try make() }
+        ProcessMemory.giveBack()
         let before = ProcessMemory.resident()
         for _ in 0..<Self.count { kept.append(try make()) }
         let each = (ProcessMemory.resident() - before) / Self.count

@@ -44,7 +44,11 @@ final class StreamPeer {
         var isUnfinished = true
         while isUnfinished {
             let step = call { session, plaintext, output in
-                unsafe session.receive(bytes.span.bytes.extracting(offset..<bytes.count), into: &plaintext, sending: &output)
+                unsafe session.receive(
+                    bytes.span.bytes.extracting(offset..<bytes.count),
+                    into: &plaintext,
+                    sending: &output
+                )
             }
             offset += step.taken
             isUnfinished = step.isUnfinished

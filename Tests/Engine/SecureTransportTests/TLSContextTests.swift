@@ -30,7 +30,9 @@ struct TLSContextTests {
         #expect(refusal(chain: good.chain, key: other.key) == "the private key does not belong to the certificate")
         #expect(refusal(chain: good.chain, key: TestCertificate.rsa.key).hasPrefix("the private key does not belong"))
         #expect(
-            refusal(chain: other.chain + good.chain, key: good.key).hasPrefix("the private key belongs to certificate 2")
+            refusal(chain: other.chain + good.chain, key: good.key).hasPrefix(
+                "the private key belongs to certificate 2"
+            )
         )
         #expect(refusal(chain: good.chain, key: good.encryptedKey).hasPrefix("the private key is encrypted"))
     }
@@ -44,7 +46,10 @@ struct TLSContextTests {
             refusal(chain: good.chain, key: good.key, now: end + 1)
                 == "the certificate of turn.example.org has expired: renew it"
         )
-        #expect(refusal(chain: TestCertificate.weak.chain, key: TestCertificate.weak.key) == "OpenSSL does not take it: ee key too small")
+        #expect(
+            refusal(chain: TestCertificate.weak.chain, key: TestCertificate.weak.key)
+                == "OpenSSL does not take it: ee key too small"
+        )
         #expect(refusal(chain: good.chain, key: good.key, protocols: [""]).hasPrefix("`` is no ALPN protocol"))
     }
 
