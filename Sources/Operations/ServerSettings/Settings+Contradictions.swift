@@ -30,14 +30,6 @@ extension Settings {
                 )
             }
         }
-        if tlsKey != nil, tlsCertificate == nil {
-            return problem(
-                between: "tls-key",
-                and: "tls-certificate",
-                origins,
-                "tls-key is set and tls-certificate is not: name the file with the certificate"
-            )
-        }
         return turnContradiction(origins: origins)
     }
 

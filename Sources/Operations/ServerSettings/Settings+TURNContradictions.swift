@@ -149,6 +149,9 @@ extension Settings {
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
         }
+        if tlsKey != nil, tlsCertificate == nil {
+            warnings.append("tls-key has no effect without tls-certificate: name the file with the certificate")
+        }
         return warnings + redisWarnings
     }
 

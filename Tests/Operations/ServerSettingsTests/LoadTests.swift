@@ -92,11 +92,6 @@ struct LoadTests {
                 "second-address has the IPv4 address 192.0.2.1, and address has no IPv4 address to go with it"
             )
         )
-        #expect(
-            try load("tls-key: key.pem\n").complaint
-                == "stund.yaml:1: tls-key is set and tls-certificate is not: name the file with the certificate "
-                + "(tls-certificate is the default)"
-        )
         #expect(try load("second-address: 127.0.0.2\n").settings?.secondAddress == [IPAddress(v4: 0x7F00_0002)])
     }
 

@@ -154,7 +154,7 @@ struct LiveStreamTests {
     @Test("a client that does not read loses data, not its allocation, and holds up nobody")
     func unread() async throws {
         let host = try ServerUnderTest(Self.settings)
-        let slow = try RelayClient(over: TestStream(connectingTo: host.address(), receiveBuffer: 4096))
+        let slow = try RelayClient(over: TestStream(connectingTo: host.address(), buffers: 4096))
         let relayed = try slow.allocate()
         let peer = try TestClient(bindingTo: .loopback(0))
         #expect(try slow.permit(peer.local).isSuccess)
@@ -185,7 +185,7 @@ struct LiveStreamTests {
     }
 
     private static func log(of host: ServerUnderTest) async throws -> String {
-        try await host.server.log(LogQuery()).entries.map(\.text).joined(separator: "\n")
+        try await host.server.log(LogQuery()).lines.joined(separator: "\n")
     }
 
     /// Waits until something holds, at most 10 s.
