@@ -28,7 +28,7 @@ enum ClientFrame {
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             ClientDatagram.sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
-        case .replyFrom, .replyFor, .handOver, .toClient:
+        case .replyFrom, .replyFor, .handOver, .toClient, .connect, .bound, .attempt:
             // A stream's answers leave by the stream.
             failures.countMissingSocket()
         }
