@@ -2,10 +2,13 @@
 #include "CLinux.h"
 
 #include <linux/errqueue.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct clinux_mmsghdr) == sizeof(struct mmsghdr), "same size as the kernel's");
 _Static_assert(offsetof(struct clinux_mmsghdr, length) == offsetof(struct mmsghdr, msg_len), "same layout");
@@ -16,6 +19,7 @@ _Static_assert(
 );
 _Static_assert(sizeof(struct in_pktinfo) <= sizeof(struct in6_pktinfo), "so there is for IPv4");
 _Static_assert(CLINUX_UDP_GRO == UDP_GRO, "same number as the system's");
+_Static_assert(CLINUX_TCP_NOTSENT_LOWAT == TCP_NOTSENT_LOWAT, "same number as the system's");
 _Static_assert(
     CLINUX_ORIGIN_LOCAL == SO_EE_ORIGIN_LOCAL && CLINUX_ORIGIN_ICMP == SO_EE_ORIGIN_ICMP &&
         CLINUX_ORIGIN_ICMP6 == SO_EE_ORIGIN_ICMP6,
@@ -164,6 +168,18 @@ int clinux_next_error(int fd, struct clinux_queued_error *out) {
         out->code = (int32_t)error.ee_errno;
     }
     return 1;
+}
+
+int clinux_accept(int fd, struct sockaddr_in6 *from) {
+    memset(from, 0, sizeof *from);
+    socklen_t length = sizeof *from;
+    return accept4(fd, (struct sockaddr *)from, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
+
+ssize_t clinux_splice(int from, int to, size_t count) {
+    return splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
 int clinux_processor_count(void) {

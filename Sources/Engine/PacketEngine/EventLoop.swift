@@ -18,6 +18,7 @@ public struct EventLoop: ~Copyable {
         case ioUring = "io_uring"
     }
 
+    /// The epoll instance: of all sockets, or beside a ring of streams alone.
     private let descriptor: Int32
     private let events: UnsafeMutablePointer<epoll_event>
     private var found = 0
@@ -25,10 +26,14 @@ public struct EventLoop: ~Copyable {
 
     /// Opens an epoll instance or an io_uring.
     public init(_ backend: Backend = .epoll) throws(SocketError) {
-        let opened = backend == .ioUring ? try PacketRing() : nil
-        let epoll = backend == .epoll ? epoll_create1(Int32(EPOLL_CLOEXEC)) : -1
-        guard opened != nil || epoll >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
-        ring = opened
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
+        do throws(SocketError) {
+            ring = backend == .ioUring ? try PacketRing(streams: epoll) : nil
+        } catch {
+            close(epoll)
+            throw error
+        }
         descriptor = epoll
         unsafe events = .allocate(capacity: Self.capacity)
         unsafe events.initialize(repeating: epoll_event(), count: Self.capacity)
@@ -36,7 +41,7 @@ public struct EventLoop: ~Copyable {
 
     deinit {
         unsafe events.deallocate()
-        if descriptor >= 0 { close(descriptor) }
+        close(descriptor)
     }
 
     /// What the system is asked by.
@@ -50,7 +55,7 @@ public struct EventLoop: ~Copyable {
 
     /// Adds sockets to a loop.
     public struct Watcher {
-        fileprivate let descriptor: Int32
+        let descriptor: Int32
         fileprivate let ring: PacketRing?
 
         /// Watches a socket that is read when `wait` says so; `token`, of 60 bits at most, is what `ready` says of it.
@@ -109,6 +114,10 @@ public struct EventLoop: ~Copyable {
         ///
         /// It shows until it is read; on io_uring once.
         public let hasError: Bool
+        /// Whether a stream that is watched for it has room to write, or is connected now.
+        public internal(set) var isWritable = false
+        /// Whether nothing can be sent or received by a stream any more, or both ends have said that they send no more.
+        public internal(set) var hasHungUp = false
         /// The datagrams that have come with this event and are not read yet; `DatagramBatch.receive` takes them.
         var arrivals: Range<Int> = 0..<0
         /// Whether nothing more comes to the socket until it is watched again by `receive`.
@@ -161,6 +170,7 @@ public struct EventLoop: ~Copyable {
         if let ring {
             let code = ring.wait(timeoutNanoseconds, gathering: gathering)
             guard code == 0 else { throw SocketError("io_uring_enter", "event loop", code: -code) }
+            if ring.streamsAreReady { try takeStreams(for: ring) }
             return ring.eventCount
         }
         found = 0
@@ -174,16 +184,32 @@ public struct EventLoop: ~Copyable {
         return found
     }
 
+    /// Lists what streams have, when the ring has told that some have something.
+    private func takeStreams(for ring: PacketRing) throws(SocketError) {
+        let count = unsafe epoll_wait(descriptor, events, Int32(Self.capacity), 0)
+        guard count >= 0 || errno == EINTR else { throw SocketError("epoll_wait", "event loop", code: errno) }
+        ring.beginStreams()
+        for index in 0..<max(0, Int(count)) { ring.appendStream(found(index)) }
+    }
+
     /// The `index`-th of what is ready.
     public func ready(_ index: Int) -> Ready {
         if let ring { return ring.event(index) }
         precondition(index >= 0 && index < Self.capacity, "only what wait returned can be asked for")
+        return found(index)
+    }
+
+    private func found(_ index: Int) -> Ready {
         let event = unsafe events[index]
-        return Ready(
+        let told = unsafe event.events
+        var ready = Ready(
             token: unsafe event.data.u64,
-            isReadable: unsafe event.events & EPOLLIN.rawValue != 0,
-            hasError: unsafe event.events & EPOLLERR.rawValue != 0
+            isReadable: told & EPOLLIN.rawValue != 0,
+            hasError: told & EPOLLERR.rawValue != 0
         )
+        ready.isWritable = told & EPOLLOUT.rawValue != 0
+        ready.hasHungUp = told & EPOLLHUP.rawValue != 0
+        return ready
     }
 
     /// Throws away what has come with an event, whose socket is gone.
@@ -194,7 +220,7 @@ extension EventLoop {
     /// Why this system does not let us use io_uring, for people; nil when it does.
     public static func refusalOfRing() -> String? {
         do throws(SocketError) {
-            _ = try PacketRing()
+            _ = try EventLoop(.ioUring)
             return nil
         } catch {
             return switch error.code {

@@ -47,6 +47,8 @@ final class PacketRing {
         let descriptor: Int32
         let token: UInt64
         var isArmed: Bool
+        /// Whether it is the epoll instance of the streams, which has events of its own.
+        var isOfStreams = false
     }
 
     struct Counts {
@@ -57,6 +59,8 @@ final class PacketRing {
         /// arrival may be added to it.
         var settled = 0
         var arrivals = 0
+        /// The events of streams, which are asked for again rather than kept.
+        var streams = 0..<0
         var refused = 0
         /// Tells what one flush sent from what the next one does.
         var round: UInt64 = 0
@@ -72,9 +76,12 @@ final class PacketRing {
     /// The token of each descriptor that is received from.
     var tokens: [UInt64?] = []
     var counts = Counts()
+    /// Whether some stream had something to tell since `beginStreams`.
+    private(set) var streamsAreReady = false
 
     /// Opens a ring for the calling thread, or says why the system does not let us.
-    init() throws(SocketError) {
+    /// - `streams`: an epoll instance that is polled like a socket.
+    init(streams: Int32) throws(SocketError) {
         var opened: OpaquePointer?
         let code = unsafe clinux_ring_open(&opened, Self.requests, UInt32(Self.completions))
         guard code == 0, let opened = unsafe opened else { throw SocketError("io_uring_setup", "worker", code: -code) }
@@ -93,6 +100,7 @@ final class PacketRing {
         let size = UInt32(Self.stride)
         let added = unsafe clinux_ring_add_buffers(ring, memory, UInt32(Self.bufferCount), Self.stride, size)
         guard added == 0 else { throw SocketError("io_uring_register", "buffers", code: -added) }
+        polled.append(Polled(descriptor: streams, token: 0, isArmed: false, isOfStreams: true))
     }
 
     deinit {
@@ -148,7 +156,7 @@ final class PacketRing {
         for index in polled.indices where !polled[index].isArmed { arm(index) }
         // What is there already is not waited for; but the kernel must be asked for what has come since.
         let hasCompletions = unsafe clinux_ring_has_completions(ring) != 0
-        let hasSome = hasCompletions || counts.events > 0
+        let hasSome = hasCompletions || counts.events > 0 || streamsAreReady
         var code = hasSome ? takeAll() : 0
         if !hasSome {
             let pause = UInt32(clamping: (gathering?.nanoseconds ?? 0) / 1000)
@@ -173,6 +181,8 @@ final class PacketRing {
 
     /// Forgets the events of the last turn, but for those that its last flush has found.
     private func keepUnserved() {
+        if counts.served < counts.streams.upperBound { dropStreams() }
+        counts.streams = 0..<0
         let left = counts.events &- counts.served
         // Their datagrams are the last ones that came.
         var first = counts.arrivals
@@ -198,6 +208,28 @@ final class PacketRing {
             receive(Int32(truncatingIfNeeded: descriptor), token: token)
         }
         for index in polled.indices { polled[index].isArmed = false }
+    }
+
+    // MARK: Streams
+
+    /// Begins the list of what streams have.
+    func beginStreams() {
+        streamsAreReady = false
+        counts.streams = counts.events..<counts.events
+    }
+
+    /// Lists what a stream has.
+    func appendStream(_ event: EventLoop.Ready) {
+        append(event)
+        counts.streams = counts.streams.lowerBound..<counts.events
+    }
+
+    /// Takes out the events of streams that nobody has asked for: they show again, or their streams are closed.
+    private func dropStreams() {
+        let first = max(counts.served, counts.streams.lowerBound)
+        let dropped = counts.streams.upperBound &- first
+        for index in counts.streams.upperBound..<counts.events { unsafe events[index &- dropped] = events[index] }
+        counts.events &-= dropped
     }
 
     private func arm(_ index: Int) {
@@ -262,6 +294,10 @@ final class PacketRing {
     private func becameReady(_ index: Int) {
         guard polled.indices.contains(index) else { return }
         polled[index].isArmed = false
+        guard !polled[index].isOfStreams else {
+            streamsAreReady = true
+            return
+        }
         // One that nobody has asked for yet says so already.
         for kept in counts.served..<max(counts.served, counts.settled)
         where unsafe events[kept].token == polled[index].token { return }

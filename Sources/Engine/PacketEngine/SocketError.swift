@@ -21,6 +21,9 @@ public struct SocketError: Error, CustomStringConvertible, Sendable {
     /// Whether this host has no such address family.
     public var isFamilyMissing: Bool { code == EAFNOSUPPORT || code == EPROTONOSUPPORT }
 
+    /// Whether this process or the host has no room for another open file, or for another socket's memory: later there may be.
+    public var isOutOfFiles: Bool { code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM }
+
     /// Whether this host does not have the address.
     public var isAddressMissing: Bool { code == EADDRNOTAVAIL }
 

@@ -16,6 +16,9 @@ public final class TestClient {
     public struct Failure: Error {
         /// The system's error number.
         public let code: Int32
+
+        /// A failure with this number.
+        public init(code: Int32) { self.code = code }
     }
 
     /// Connects to a server: the socket then hears only what comes from that address and port.

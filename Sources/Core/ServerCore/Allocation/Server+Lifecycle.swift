@@ -48,6 +48,9 @@ extension Server {
     /// How many allocations there are.
     public var sessionCount: Int { table.count }
 
+    /// Whether a 5-tuple has an allocation.
+    public func hasAllocation(_ flow: ClientFlow) -> Bool { table.index(of: flow) != nil }
+
     /// All sessions, with the peers of each.
     public func sessions(now: Instant) -> [SessionDetail] {
         table.allocations.indices.filter { table.allocations[$0].isLive }.map { detail($0, now: now) }

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 // The kernel's struct mmsghdr under a name that needs no feature macro; the layouts are compared at compile time.
 struct clinux_mmsghdr {
@@ -74,6 +75,20 @@ int clinux_next_error(int fd, struct clinux_queued_error *out);
 
 // The origins of an error that a socket's user is told.
 enum { CLINUX_ORIGIN_LOCAL = 1, CLINUX_ORIGIN_ICMP = 2, CLINUX_ORIGIN_ICMP6 = 3 };
+
+// Takes a connection that waits at a listening socket, as one that does not block and is closed on exec, with the address
+// that it came from. Returns its descriptor, or -1 with errno.
+int clinux_accept(int fd, struct sockaddr_in6 *from);
+
+// What <netinet/tcp.h> shows only in part.
+enum { CLINUX_TCP_NOTSENT_LOWAT = 25 };
+
+// A pipe for clinux_splice, `ends[0]` to read from. Returns 0, or -1 with errno.
+int clinux_pipe(int ends[2]);
+
+// Moves bytes between a pipe and a stream without copying them to the program. Returns how many, 0 when the stream has ended,
+// or -1 with errno. Never waits.
+ssize_t clinux_splice(int from, int to, size_t count);
 
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);
