@@ -28,8 +28,8 @@ enum ClientFrame {
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             ClientDatagram.sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
-        case .replyFrom, .replyFor, .handOver, .toClient:
-            // A stream's answers leave by the stream.
+        case .replyFrom, .replyFor, .handOver, .toClient, .connect, .bound, .attempt:
+            // A stream's answers leave by the stream. No policy relays TCP before the runtime does.
             failures.countMissingSocket()
         }
     }
