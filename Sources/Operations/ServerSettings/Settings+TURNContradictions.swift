@@ -12,7 +12,7 @@ extension Settings {
         // A port that was chosen without a thought of relays is left out of the default range, which is large enough.
         guard origins["relay-ports"] ?? .default != .default else { return nil }
         let listening = [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
-            + (tlsCertificate == nil ? [] : [("tls-port", tlsPort)]) + streamPorts.map { ("stream-ports", $0) }
+            + streamPorts.map { ("stream-ports", $0) }
         for (key, port) in listening where relayPorts.contains(port) {
             let range = "\(relayPorts.lowerBound)-\(relayPorts.upperBound)"
             return problem(
@@ -148,9 +148,6 @@ extension Settings {
             warnings.append(
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
-        }
-        if tlsKey != nil, tlsCertificate == nil {
-            warnings.append("tls-key has no effect without tls-certificate: name the file with the certificate")
         }
         return warnings + redisWarnings
     }

@@ -17,7 +17,7 @@ struct ListenPlan: Equatable {
         var isShortcut = false
     }
 
-    /// One TCP socket that every worker opens for itself; TLS comes to it too.
+    /// One TCP socket that every worker opens for itself.
     struct Stream: Equatable {
         let local: SocketAddress
         /// The setting that asks for it.
@@ -92,14 +92,9 @@ struct ListenPlan: Equatable {
 
     /// The TCP ports, each once, with the settings that ask for them.
     private static func streamPorts(_ settings: Settings) -> [(key: String, port: UInt16)] {
-        let hasTLS = settings.tlsCertificate != nil
-        let more = settings.streamPorts.map { (key: "stream-ports", port: $0) }
-        let wanted =
-            (settings.tcp ? [(key: "stun-port-1", port: settings.stunPort1)] : [])
-            + (hasTLS ? [(key: "tls-port", port: settings.tlsPort)] : []) + (settings.tcp || hasTLS ? more : [])
-        var ports: [(key: String, port: UInt16)] = []
-        for entry in wanted where !ports.contains(where: { $0.port == entry.port }) { ports.append(entry) }
-        return ports
+        guard settings.tcp else { return [] }
+        let more = settings.streamPorts.filter { $0 != settings.stunPort1 }
+        return [(key: "stun-port-1", port: settings.stunPort1)] + more.map { (key: "stream-ports", port: $0) }
     }
 
     /// Plans sockets for the addresses that this host has now, beside those on all addresses.
