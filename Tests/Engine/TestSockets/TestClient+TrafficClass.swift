@@ -1,6 +1,7 @@
 // Unsafe: plain system calls with control messages, independent of the code under test.
 
 import Addresses
+import CLinux
 import Glibc
 
 extension TestClient {
