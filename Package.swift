@@ -101,6 +101,18 @@ let package = Package(
             path: "Sources/Engine/PacketEngine",
             swiftSettings: lifetimes
         ),
+        // OpenSSL's libssl, and a BIO between it and the caller's buffers.
+        .target(
+            name: "CSecureTransport",
+            path: "Sources/Engine/CSecureTransport",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
+        ),
+        .target(
+            name: "SecureTransport",
+            dependencies: ["Addresses", "CSecureTransport"],
+            path: "Sources/Engine/SecureTransport",
+            swiftSettings: lifetimes
+        ),
         .target(
             name: "NameService",
             dependencies: ["Addresses", "CCares", "CLinux"],
@@ -310,6 +322,12 @@ let package = Package(
             name: "PacketEngineTests",
             dependencies: ["PacketEngine", "TestSockets", "Addresses"],
             path: "Tests/Engine/PacketEngineTests",
+            swiftSettings: lifetimes
+        ),
+        .testTarget(
+            name: "SecureTransportTests",
+            dependencies: ["SecureTransport", "WireFixtures"],
+            path: "Tests/Engine/SecureTransportTests",
             swiftSettings: lifetimes
         ),
         .testTarget(

@@ -82,4 +82,6 @@ struct Ports: RelayPorts {
     mutating func close(_ relay: RelayID, now: Instant) {}
 
     func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { false }
+
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool { false }
 }

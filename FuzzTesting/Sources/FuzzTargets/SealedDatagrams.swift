@@ -129,7 +129,7 @@ private enum Fleet {
                 let tenths = client.address.family == .v4 ? 34 : 58
                 let request = first.datagram.count
                 try Violation.unless(served.datagram.count * 10 <= request * tenths, "an answer that is too large")
-            case .handOver, .replyFrom, .toPeer, .toClient:
+            case .handOver, .replyFrom, .toPeer, .toClient, .connect, .bound, .attempt:
                 throw Violation(description: "\(served.verdict) to \(bytes)")
             }
         }

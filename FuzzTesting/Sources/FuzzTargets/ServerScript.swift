@@ -78,7 +78,8 @@ private struct Script {
         case .drop: return
         case .reply: break
         case .handOver, .replyFor: throw Violation(description: "something handed over without other servers")
-        case .toPeer, .toClient: throw Violation(description: "something relayed while TURN is off")
+        case .toPeer, .toClient, .connect, .bound, .attempt:
+            throw Violation(description: "something relayed while TURN is off")
         case .replyFrom(let role, let port):
             try Violation.unless(port ?? 1024 >= 1024, "an answer to port \(port ?? 0)")
             try Violation.unless(
@@ -203,4 +204,6 @@ struct NoRelayPorts: RelayPorts {
     mutating func close(_ relay: RelayID, now: Instant) {}
 
     func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { false }
+
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool { false }
 }

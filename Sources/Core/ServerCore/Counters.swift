@@ -6,14 +6,14 @@ public struct Counters: Sendable {
     public private(set) var received = InlineArray<3, UInt64>(repeating: 0)
     /// Success answers, by `Dialect.rawValue`.
     public private(set) var answered = InlineArray<3, UInt64>(repeating: 0)
-    /// Success answers of TURN: Allocate, Refresh, CreatePermission and ChannelBind in this order.
-    public private(set) var granted = InlineArray<4, UInt64>(repeating: 0)
+    /// Success answers of TURN: in the order of `grantedMethods`.
+    public private(set) var granted = InlineArray<6, UInt64>(repeating: 0)
     /// Error answers, in the order of `errorCodes`.
-    public private(set) var refused = InlineArray<15, UInt64>(repeating: 0)
+    public private(set) var refused = InlineArray<17, UInt64>(repeating: 0)
     /// Allocate requests that were sent to another server: while draining, and by load.
     public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Requests that were refused for want of something (508), in the order of `shortageNames`.
-    public private(set) var shortages = InlineArray<7, UInt64>(repeating: 0)
+    public private(set) var shortages = InlineArray<8, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
     public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
@@ -24,8 +24,8 @@ public struct Counters: Sendable {
     public internal(set) var traffic = Traffic()
 
     /// The error codes that this server sends, in the order of `refused`.
-    public static let errorCodes: [15 of UInt16] = [
-        300, 400, 401, 403, 420, 433, 437, 438, 440, 441, 442, 443, 446, 486, 508,
+    public static let errorCodes: [17 of UInt16] = [
+        300, 400, 401, 403, 420, 433, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508,
     ]
     /// The methods of TURN in the order of `granted`.
     public static var grantedMethods: [String] { methods.indices.map { methods[$0].1 } }
@@ -35,12 +35,12 @@ public struct Counters: Sendable {
 
     /// What there was too little of, in the order of `shortages`.
     public static var shortageNames: [String] {
-        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels"]
+        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections"]
     }
 
-    private static let methods: [4 of (Method, String)] = [
+    private static let methods: [6 of (Method, String)] = [
         (.allocate, "allocate"), (.refresh, "refresh"), (.createPermission, "create-permission"),
-        (.channelBind, "channel-bind"),
+        (.channelBind, "channel-bind"), (.connect, "connect"), (.connectionBind, "connection-bind"),
     ]
 
     /// All zero.
@@ -64,6 +64,7 @@ public struct Counters: Sendable {
         case .relayPort(.system): shortages[4] &+= 1
         case .permissionLimit: shortages[5] &+= 1
         case .channelLimit: shortages[6] &+= 1
+        case .connectionLimit: shortages[7] &+= 1
         default: break
         }
     }

@@ -43,6 +43,8 @@ public struct Endpoints: Sendable, Equatable {
     public var port2: UInt16 = 3479
     /// Whether requests to P2 are read; the server of 2002 only answered from it.
     public var readsPort2 = true
+    /// Whether all of the sockets take TCP connections too, so that clients can be told of the others over TCP.
+    public var takesTCP = false
 
     /// No second address, default ports.
     public init() {}

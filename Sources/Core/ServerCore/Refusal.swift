@@ -22,11 +22,23 @@ public enum Refusal: Equatable, Sendable {
     case unknownAttribute(AttributeType)
     /// 437: no allocation belongs to the client's address.
     case noAllocation
+    /// 437: the allocation relays TCP and a channel was asked for, or datagrams and a connection.
+    case otherTransport
     /// 437: the client's address has an allocation already.
     case allocationExists
     /// 441: the allocation is another user's.
     case otherUser
-    /// 442: a transport protocol, by its IANA number, that is not relayed; only UDP (17) is.
+    /// 400: TCP relaying was asked for over UDP or DTLS, which only clients on TCP or TLS can have.
+    case needsStream
+    /// 400: no connection with a peer waits under this CONNECTION-ID.
+    case unknownConnection
+    /// 446: the allocation has a connection with this peer, or is about to.
+    case connectionExists(SocketAddress)
+    /// 447: no TCP connection with the peer came about.
+    case connectFailed(SocketAddress)
+    /// 508: the allocation has as many TCP connections as it may have.
+    case connectionLimit(Int)
+    /// 442: a transport protocol, by its IANA number, that is not relayed: UDP (17) is, and TCP (6) where it is allowed.
     case transport(UInt8)
     /// 440: an address family, by its number in STUN, that this server does not relay.
     case addressFamily(UInt8)
@@ -65,17 +77,21 @@ public enum Refusal: Equatable, Sendable {
     public var errorCode: ErrorCode {
         switch self {
         case .authentication(let refusal): refusal.errorCode
-        case .tooShort, .malformed, .missing, .conflict, .unknownMethod, .channelNumber, .channelTaken, .peerTaken:
+        case .tooShort, .malformed, .missing, .conflict, .unknownMethod, .channelNumber, .channelTaken, .peerTaken,
+            .needsStream, .unknownConnection:
             .badRequest
         case .unknownAttribute: .unknownAttribute
-        case .noAllocation, .allocationExists: .allocationMismatch
+        case .noAllocation, .allocationExists, .otherTransport: .allocationMismatch
         case .otherUser: .wrongCredentials
         case .transport: .unsupportedTransport
         case .addressFamily, .relayPort(.familyMissing): .addressFamilyNotSupported
         case .peerFamily: .peerAddressFamilyMismatch
         case .peer, .client: .forbidden
         case .userAllocations, .monthlyBytes: .allocationQuotaReached
-        case .permissionLimit, .channelLimit, .serverAllocations, .memory, .relayPort, .draining: .insufficientCapacity
+        case .connectionExists: .connectionAlreadyExists
+        case .connectFailed: .connectionTimeoutOrFailure
+        case .permissionLimit, .channelLimit, .connectionLimit, .serverAllocations, .memory, .relayPort, .draining:
+            .insufficientCapacity
         case .redirected: .tryAlternate
         }
     }

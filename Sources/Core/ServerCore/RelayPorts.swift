@@ -18,6 +18,8 @@ public enum RelayPortRequest: Equatable, Sendable {
     case even(IPAddress.Family)
     /// An even port whose successor is kept for a later request: EVEN-PORT with its bit.
     case evenReservingNext(IPAddress.Family)
+    /// Any TCP port of a family, at which peers can connect from then on (RFC 6062 section 5.1).
+    case tcp(IPAddress.Family)
     /// The port that was kept for a RESERVATION-TOKEN.
     case reserved(token: UInt64)
 }
@@ -61,6 +63,8 @@ public protocol RelayPorts {
     mutating func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> OpenedRelay
     /// Closes a relay socket; its port rests before it is used again.
     mutating func close(_ relay: RelayID, now: Instant)
-    /// Whether some worker has a relay socket at this port of our own relay address.
+    /// Whether some worker has a relay socket for datagrams at this port of our own relay address.
     func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool
+    /// Whether some worker has a relay socket for TCP at this port of our own relay address.
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool
 }

@@ -39,6 +39,10 @@ public struct Server: Sendable {
     var challengeLimiter: RateLimiter
     var table: AllocationTable
     var wheel = TimerWheel()
+    /// The TCP connections of allocations with peers.
+    var connections = PeerConnectionTable()
+    /// The number of the worker that owns this server, in the CONNECTION-ID of its connections.
+    var worker: UInt8
     var effects: [Effect] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
@@ -61,16 +65,19 @@ public struct Server: Sendable {
     /// - `seed`: must be random, so that nobody can foresee which addresses share a bucket.
     /// - `indicationSeed`: another random number, from which the transaction ids of Data indications are made.
     /// - `ledger`: the accounts of users, which all workers share.
+    /// - `worker`: which of the workers owns it: the high bits of every CONNECTION-ID.
     public init(
         policy: Policy,
         seed: UInt64,
         indicationSeed: UInt64 = 0,
-        ledger: AccountLedger = AccountLedger(capacity: 1024)
+        ledger: AccountLedger = AccountLedger(capacity: 1024),
+        worker: UInt8 = 0
     ) {
         self.policy = policy
         self.seed = seed
         transactionIDs = TransactionIDGenerator(indicationSeed, seed)
         self.ledger = ledger
+        self.worker = worker
         rules = RelayRules(policy.turn)
         peers = policy.turn?.peers ?? .none
         table = AllocationTable(seed: seed)
@@ -99,17 +106,18 @@ public struct Server: Sendable {
             }
             return relayChannelData(&packet, from: flow, now: now, ports: ports)
         case .notSTUN:
-            if SealedDatagram.isMeant(packet.bytes) {
+            if SealedDatagram.isMeant(packet.bytes), !flow.transport.isConnected {
                 // No error of a client: another server may ask before this worker has heard of any.
                 guard let trust = cluster?.trust else { return drop(.clusterStranger) }
                 return receiveSealed(&packet, with: trust, from: flow, now: now)
             }
             return drop(.notSTUN, from: flow, now: now)
-        case .wrongLength:
+        case .wrongLength where !flow.transport.isConnected:
             hadWrongLength = true
             counters.countReceived(.classic)
             let request = BindingRequest(Message(salvaging: packet.bytes))
             return handleBinding(request, over: &packet, from: flow, now: now)
+        case .wrongLength: return drop(.notSTUN, from: flow, now: now)
         case .message(let dialect):
             counters.countReceived(dialect)
             return receive(dialect, &packet, from: flow, now: now, ports: &ports)
@@ -134,6 +142,9 @@ public struct Server: Sendable {
                 return relaySend(&packet, from: flow, now: now, ports: ports)
             default: break
             }
+        }
+        if dialect != .cookie, flow.transport.isConnected {
+            return receiveClassic(type, dialect, &packet, from: flow, now: now)
         }
         let request: BindingRequest
         do throws(MalformedMessage) {
@@ -197,6 +208,18 @@ public struct Server: Sendable {
     mutating func drop(_ reason: DropReason, from flow: ClientFlow, now: Instant) -> Verdict {
         sources.count(.error, from: flow.source, now: now)
         return drop(reason)
+    }
+
+    /// Takes a success answer to a stranger from its address's rate.
+    mutating func mayGrant(_ flow: ClientFlow, now: Instant) -> Bool {
+        isExempt(flow)
+            || bindingLimiter.take(flow.source.address, isConnected: flow.transport.isConnected, now: now)
+    }
+
+    /// Takes an error answer to a stranger from its address's rate.
+    mutating func mayRefuse(_ flow: ClientFlow, now: Instant) -> Bool {
+        isExempt(flow)
+            || challengeLimiter.take(flow.source.address, isConnected: flow.transport.isConnected, now: now)
     }
 
     /// Whether no rate limit holds for the source.

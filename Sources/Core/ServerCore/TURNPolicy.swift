@@ -16,6 +16,10 @@ public struct TURNPolicy: Sendable {
     public var permissionsPerAllocation = 128
     /// How many channels an allocation may have.
     public var channelsPerAllocation = 256
+    /// Whether TCP connections are relayed too (RFC 6062), for clients that come by TCP or TLS.
+    public var relaysTCP = false
+    /// How many TCP connections with peers an allocation may have.
+    public var connectionsPerAllocation = 64
     /// Whether channel numbers up to 0x7FFE are accepted, as RFC 5766 had them.
     public var acceptsRFC5766Channels = false
     /// What users may use.

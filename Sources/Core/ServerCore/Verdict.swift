@@ -1,4 +1,5 @@
 public import Addresses
+public import STUNCodec
 
 /// What becomes of a datagram: at most one datagram leaves for each that came.
 public enum Verdict: Equatable, Sendable {
@@ -18,6 +19,15 @@ public enum Verdict: Equatable, Sendable {
     case toPeer(SocketAddress, RelayID, dontFragment: Bool)
     /// The packet, now ChannelData or a Data indication, goes back along a client's 5-tuple.
     case toClient(ClientFlow)
+    /// A TCP connection to a peer is to be made from a relayed address (RFC 6062 section 5.2): what became of it is told by
+    /// `Server.peerConnected`, which writes the answer.
+    case connect(SocketAddress, RelayID, ConnectionID)
+    /// The packet, now the success answer to a ConnectionBind request, goes back; the client's connection that it came on is
+    /// joined with a peer's, and carries no message any more (RFC 6062 section 5.4).
+    case bound(ConnectionID)
+    /// The packet, now a ConnectionAttempt indication, goes to a client; the connection that was accepted has this number
+    /// (RFC 6062 section 5.3).
+    case attempt(ConnectionID, ClientFlow)
 }
 
 /// Why a datagram is not answered.
@@ -52,7 +62,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case rateLimited
     /// The answer would be larger in relation to the request than unauthenticated answers may be.
     case amplification
-    /// TURN: data without an allocation, or for one whose time is up.
+    /// TURN: data without an allocation, for one whose time is up, or datagrams for one that relays TCP.
     case noAllocation
     /// TURN: ChannelData on a number that is not bound.
     case noChannel

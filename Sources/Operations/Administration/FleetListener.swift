@@ -8,6 +8,8 @@ import Synchronization
 
 /// Answers the other servers of the fleet on TCP at the first STUN port, while there is a cluster key.
 ///
+/// Where clients connect to that port as well (`tcp`), the workers have it and pass on what begins like the fleet's.
+///
 /// Who is none of them is not listened to; who has not the key is not answered. Each connection has a thread, and there
 /// are few of them at a time.
 public final class FleetListener: Sendable {
@@ -35,6 +37,11 @@ public final class FleetListener: Sendable {
     init(_ administrator: Administrator, limits: FleetChannel.Limits) {
         self.administrator = administrator
         self.limits = limits
+        administrator.server.takeFleetConnections { [weak self] number, source in
+            let client = Descriptor(number)
+            guard fcntl(number, F_SETFL, O_NONBLOCK) == 0 else { return }
+            self?.begin(client, from: source)
+        }
         adopt()
         let changes = administrator.server.settingsChanges()
         let task = Task { [weak self] in
@@ -54,6 +61,7 @@ public final class FleetListener: Sendable {
             }
             return (Array(state.open.values), Array(state.connections.values))
         }
+        administrator.server.takeFleetConnections(by: nil)
         for opened in open { opened.stop.send() }
         for connection in connections { TCPSocket.shutDown(connection) }
     }
@@ -103,16 +111,21 @@ public final class FleetListener: Sendable {
             guard isReadable[1] else { continue }
             do throws(SystemError) {
                 let (client, source) = try TCPSocket.accepted(from: opened.socket)
-                guard enter(client, from: source) else { continue }
-                Thread {
-                    self.serve(client)
-                    self.leave(client)
-                }.start()
+                begin(client, from: source)
             } catch {
                 // The client is gone, or no descriptor is left: it stays in the queue, so wait a little.
                 if error.code != EAGAIN { _ = UnixSocket.waitToRead([opened.stop.readEnd], milliseconds: 100) }
             }
         }
+    }
+
+    /// Serves a client in a thread of its own, if it is served at all.
+    private func begin(_ client: Descriptor, from source: SocketAddress) {
+        guard administrator.server.fleetPlaces.key != nil, enter(client, from: source) else { return }
+        Thread {
+            self.serve(client)
+            self.leave(client)
+        }.start()
     }
 
     /// Whether a client is served; else it is closed at once.

@@ -1,3 +1,4 @@
+public import Addresses
 public import Observability
 public import ServerSettings
 
@@ -39,6 +40,9 @@ public protocol RunningServer: Sendable {
     func fleet() async throws -> FleetReport
     /// How this server and the others of the fleet reach each other.
     var fleetPlaces: FleetPlaces { get }
+    /// Has `handler` answer other servers that connect to a port which clients connect to as well; nil for nobody. It gets a
+    /// descriptor, which it closes, of a connection from `source` of which nothing has been read.
+    func takeFleetConnections(by handler: (@Sendable (_ descriptor: Int32, _ source: SocketAddress) -> Void)?)
     /// The settings that are in force, and where each came from.
     var settings: LoadedSettings { get }
     /// The settings that are put into force from now on.
@@ -54,4 +58,8 @@ extension RunningServer {
     public func fleet() async throws -> FleetReport { FleetReport(servers: [], hasKey: false) }
     /// A server alone.
     public var fleetPlaces: FleetPlaces { FleetPlaces() }
+    /// Nobody connects.
+    public func takeFleetConnections(
+        by handler: (@Sendable (_ descriptor: Int32, _ source: SocketAddress) -> Void)?
+    ) {}
 }

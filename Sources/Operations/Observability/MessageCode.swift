@@ -138,6 +138,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case otherServerResolvedAgain = 1150
     /// Other STUN servers have more addresses than are used.
     case otherServersLeftOut = 1151
+    /// A client's TCP connection has ended.
+    case connectionEnded = 1160
+    /// A client's TCP connection was refused.
+    case connectionRefused = 1161
 }
 
 extension MessageCode {

@@ -1,7 +1,14 @@
 /// Finds the name that somebody who mistyped meant.
 enum NearestName {
     /// The one of `names` that is nearest to `text`; nil when none is near enough to be meant.
+    ///
+    /// What all names begin with, `STUND_` of variables, says nothing about which one is meant.
     static func of(_ text: String, in names: [String]) -> String? {
+        let prefix = EnvironmentNames.prefix
+        guard !text.hasPrefix(prefix) || !names.allSatisfy({ $0.hasPrefix(prefix) }) else {
+            let rests = names.map { String($0.dropFirst(prefix.count)) }
+            return of(String(text.dropFirst(prefix.count)), in: rests).map { prefix + $0 }
+        }
         let wanted = normalized(text)
         guard (2...64).contains(wanted.count) else { return nil }
         let limit = max(1, min(3, wanted.count / 3))

@@ -70,6 +70,24 @@ extension SettingSyntax where Value: RawRepresentable & CaseIterable, Value.RawV
     }
 }
 
+extension SettingSyntax<[UInt16]> {
+    static var ports: Self {
+        Self(
+            kind: .list("up to 8 ports, separated by spaces"),
+            parse: { (text) throws(InvalidValue) in
+                var ports: [UInt16] = []
+                for item in try items(of: text, atMost: 8) {
+                    let port = UInt16(clamping: try parseInteger(item, in: 1...65535))
+                    guard !ports.contains(port) else { throw InvalidValue("is named twice", item: item) }
+                    ports.append(port)
+                }
+                return ports
+            },
+            format: { $0.map(String.init).joined(separator: " ") }
+        )
+    }
+}
+
 extension SettingSyntax<[IPAddress]> {
     static func addresses(allowsUnspecified: Bool) -> Self {
         Self(

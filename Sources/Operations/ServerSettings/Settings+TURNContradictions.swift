@@ -11,7 +11,9 @@ extension Settings {
     private func contradictionOfPorts(_ origins: [String: SettingOrigin]) -> SettingsError.Problem? {
         // A port that was chosen without a thought of relays is left out of the default range, which is large enough.
         guard origins["relay-ports"] ?? .default != .default else { return nil }
-        for (key, port) in [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)] where relayPorts.contains(port) {
+        let listening = [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
+            + (tlsCertificate == nil ? [] : [("tls-port", tlsPort)]) + streamPorts.map { ("stream-ports", $0) }
+        for (key, port) in listening where relayPorts.contains(port) {
             let range = "\(relayPorts.lowerBound)-\(relayPorts.upperBound)"
             return problem(
                 between: "relay-ports",
@@ -146,6 +148,9 @@ extension Settings {
             warnings.append(
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
+        }
+        if tlsKey != nil, tlsCertificate == nil {
+            warnings.append("tls-key has no effect without tls-certificate: name the file with the certificate")
         }
         return warnings + redisWarnings
     }

@@ -14,6 +14,22 @@ public struct Settings: Sendable, Equatable {
     public var address: [IPAddress] = []
     /// The second addresses (RFC 5780 section 6: "change IP"), at most one of each family; empty means none.
     public var secondAddress: [IPAddress] = []
+    /// Whether STUN and TURN are served by TCP too.
+    public var tcp = true
+    /// The file with the certificate for TLS and DTLS; nil means that neither is served.
+    public var tlsCertificate: String?
+    /// The file with its private key; nil means the same file.
+    public var tlsKey: String?
+    /// The port for TLS and DTLS.
+    public var tlsPort: UInt16 = 5349
+    /// More TCP ports.
+    public var streamPorts: [UInt16] = []
+    /// Whether DTLS is served when there is a certificate.
+    public var dtls = true
+    /// How many connections of clients there may be in all.
+    public var maxConnections = 10_000
+    /// How many connections one client may have.
+    public var connectionsPerClient = 512
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
     /// The key that the servers of a fleet trust each other by; nil when there is none.

@@ -17,10 +17,20 @@ struct ListenPlan: Equatable {
         var isShortcut = false
     }
 
+    /// One TCP socket that every worker opens for itself; TLS comes to it too.
+    struct Stream: Equatable {
+        let local: SocketAddress
+        /// The setting that asks for it.
+        let key: String
+        /// Whether the server starts without it when this host has no such address family.
+        let isOptional: Bool
+    }
+
     /// How many shortcuts there may be for a family, and in all: half of the usual limit of 1024 open files.
     private static let mostShortcuts = (ofFamily: 8, sockets: 512)
 
     private(set) var sockets: [Socket] = []
+    private(set) var streams: [Stream] = []
     private(set) var v4 = Endpoints()
     private(set) var v6 = Endpoints()
 
@@ -71,9 +81,25 @@ struct ListenPlan: Equatable {
                 )
             )
         }
+        for (key, port) in Self.streamPorts(settings) {
+            let local = SocketAddress(primary ?? .unspecified(family), port: port)
+            streams.append(Stream(local: local, key: key, isOptional: isOptional))
+        }
         if primary?.isUnspecified ?? true {
             addShortcuts(family, beside: second, endpoints, workers: settings.workerCount, host: host)
         }
+    }
+
+    /// The TCP ports, each once, with the settings that ask for them.
+    private static func streamPorts(_ settings: Settings) -> [(key: String, port: UInt16)] {
+        let hasTLS = settings.tlsCertificate != nil
+        let more = settings.streamPorts.map { (key: "stream-ports", port: $0) }
+        let wanted =
+            (settings.tcp ? [(key: "stun-port-1", port: settings.stunPort1)] : [])
+            + (hasTLS ? [(key: "tls-port", port: settings.tlsPort)] : []) + (settings.tcp || hasTLS ? more : [])
+        var ports: [(key: String, port: UInt16)] = []
+        for entry in wanted where !ports.contains(where: { $0.port == entry.port }) { ports.append(entry) }
+        return ports
     }
 
     /// Plans sockets for the addresses that this host has now, beside those on all addresses.

@@ -15,9 +15,15 @@ enum Listeners {
         let isShortcut: Bool
     }
 
+    /// What one worker listens at.
+    struct Group: Sendable {
+        var sockets: [Listener] = []
+        var streams: [TCPListener] = []
+    }
+
     /// Probes every address, then opens `workers` sets of sockets; a family that this host lacks is left out when it was
     /// not asked for.
-    static func open(_ plan: ListenPlan, workers: Int, bufferSize: Int) throws(StartError) -> [[Listener]] {
+    static func open(_ plan: ListenPlan, workers: Int, bufferSize: Int) throws(StartError) -> [Group] {
         var planned: [ListenPlan.Socket] = []
         for socket in plan.sockets {
             // The probe of all addresses has told already whether anybody holds the port of one of them.
@@ -33,9 +39,10 @@ enum Listeners {
                 throw refusal(socket, error)
             }
         }
-        var sets: [[Listener]] = []
+        let streams = try probe(plan.streams)
+        var sets: [Group] = []
         for _ in 0..<workers {
-            var set: [Listener] = []
+            var set = Group()
             for socket in planned {
                 do throws(SocketError) {
                     let opened = try UDPSocket(
@@ -45,7 +52,7 @@ enum Listeners {
                         isRead: socket.isRead,
                         receivesTrains: socket.isRead
                     )
-                    set.append(
+                    set.sockets.append(
                         Listener(
                             socket: opened,
                             role: socket.role,
@@ -59,9 +66,45 @@ enum Listeners {
                     throw refusal(socket, error)
                 }
             }
+            for stream in streams {
+                do throws(SocketError) {
+                    set.streams.append(try TCPListener(bindingTo: stream.local))
+                } catch {
+                    throw refusal(stream, error)
+                }
+            }
             sets.append(set)
         }
         return sets
+    }
+
+    /// The streams of a plan that this host can have.
+    private static func probe(_ streams: [ListenPlan.Stream]) throws(StartError) -> [ListenPlan.Stream] {
+        var found: [ListenPlan.Stream] = []
+        for stream in streams {
+            do throws(SocketError) {
+                try TCPListener.probe(stream.local)
+                found.append(stream)
+            } catch {
+                if stream.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
+                throw refusal(stream, error)
+            }
+        }
+        return found
+    }
+
+    private static func refusal(_ stream: ListenPlan.Stream, _ error: SocketError) -> StartError {
+        guard error.isAddressInUse else {
+            return .portNotOpened(.primaryPortNotOpened, "TCP port \(stream.local.port) not opened: \(error)")
+        }
+        let holder = PortHolder.describe(stream.local, tcp: true).map { "held by \($0)" } ?? "another socket holds it"
+        return .portNotOpened(
+            .primaryPortNotOpened,
+            """
+            TCP port \(stream.local.port) not opened: \(stream.local): \(holder); stop it, or set \(stream.key) to another port\
+            \(stream.key == "stun-port-1" ? ", or tcp to off" : "")
+            """
+        )
     }
 
     /// Fails when anybody holds the address.

@@ -1,4 +1,4 @@
-import Addresses
+public import Addresses
 public import Administration
 import ClusterCore
 import Foundation
@@ -35,10 +35,15 @@ extension LiveServer {
             instance: cluster.instance,
             key: key,
             others: FleetFacts(cluster.link.findings).others,
-            listening: plan.channelPlaces,
+            listening: plan.channelPlaces.filter { place in !plan.streams.contains { $0.local == place } },
             asking: plan.asking
         )
     }
+
+    /// Has `handler` answer the fleet's other servers that connect to a port which clients connect to as well.
+    public func takeFleetConnections(
+        by handler: (@Sendable (_ descriptor: Int32, _ source: SocketAddress) -> Void)?
+    ) { fleetDoor.open(to: handler) }
 
     /// The name that the host has for itself; the name service is not asked.
     static let hostName: String = {

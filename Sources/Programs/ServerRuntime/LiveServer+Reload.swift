@@ -44,6 +44,7 @@ extension LiveServer {
     private func adopt(_ new: LoadedSettings, now: Int64) {
         loaded.withLock { $0 = new }
         cluster.adopt(new.settings)
+        connections.adopt(new.settings)
         fleetStore?.refresh(realms: new.settings.realmNames)
         log.levelSwitch.level = LogLevel(new.settings.logLevel)
         log.history.capacity = new.settings.logRows

@@ -24,6 +24,10 @@ public final class LiveServer: RunningServer {
     let engine: WorkerEngine
     /// How many files there may be open, and relay sockets among them.
     let files: FilePlan
+    /// How many connections clients may have, and have.
+    let connections: ConnectionLimits
+    /// Where connections of the fleet's other servers go.
+    let fleetDoor = FleetDoor()
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -81,17 +85,29 @@ public final class LiveServer: RunningServer {
             plan = try ListenPlan(settings, host: HostAddresses.all())
             files = FilePlan(settings, plan, limit: fileLimit)
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
-            listening = (sets.first ?? []).filter { !$0.isShortcut }.map(\.text)
-            readSockets = (sets.first ?? []).filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
-            relay = try RelayService(settings, database: paths.database, files: files)
+            let own = sets.first ?? Listeners.Group()
+            listening = own.texts
+            readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
+            let budget = FileBudget(files)
+            connections = ConnectionLimits(settings, files: budget)
+            relay = try RelayService(settings, database: paths.database, files: budget)
             try RelayTable.probe(relay?.plan.addresses ?? [])
             var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
             if let relay { policy.turn = relay.policy(settings, relay.credentials, listening: plan) }
             self.policy = Mutex(policy)
             startWarnings =
-                Self.warnings(of: sets.first ?? [], settings: settings)
+                Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let shared = WorkerPool.Shared(relay, settings, teller: teller, pump: pump, log: log, engine: engine)
+            let streams = StreamsShared(limits: connections, fleet: fleetDoor)
+            let shared = WorkerPool.Shared(
+                relay,
+                settings,
+                teller: teller,
+                pump: pump,
+                log: log,
+                engine: engine,
+                streams: streams
+            )
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)
@@ -173,7 +189,7 @@ public final class LiveServer: RunningServer {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
         _ = try Policy(settings, plan: plan, workers: settings.workerCount)
         return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
-            + addressPairs(of: plan)
+            + plan.streams.map { "tcp \($0.local)" } + addressPairs(of: plan)
             + relaying(RelayPlan(settings, outgoing: HostAddresses.outgoing), settings).map { "relays \($0)" }
     }
 

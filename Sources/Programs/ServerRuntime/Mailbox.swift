@@ -38,6 +38,10 @@ struct WorkerReport: Sendable {
     let sendFailures: UInt64
     /// Datagrams for peers that the system refused to send.
     let relaySendFailures: UInt64
+    /// What happened to TCP connections.
+    let streams: StreamCounters
+    /// How many TCP connections there are.
+    let connectionCount: Int
     /// How many allocations there are.
     let sessionCount: Int
     /// How many sources the statistics remember.

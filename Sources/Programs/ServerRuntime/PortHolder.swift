@@ -1,11 +1,13 @@
 import Addresses
 import Foundation
 
-/// Who holds a UDP port on this host, as far as /proc shows it to us.
+/// Who holds a port on this host, as far as /proc shows it to us.
 enum PortHolder {
     /// "coturn (pid 812)", or nil when nobody can be named.
-    static func describe(_ address: SocketAddress) -> String? {
-        let inodes = inodes(holding: address)
+    ///
+    /// - `tcp`: whether it is a TCP port that is listened at; else a UDP port.
+    static func describe(_ address: SocketAddress, tcp: Bool = false) -> String? {
+        let inodes = inodes(holding: address, tcp: tcp)
         guard !inodes.isEmpty else { return nil }
         let wanted = Set(inodes.map { "socket:[\($0)]" })
         let files = FileManager.default
@@ -19,13 +21,14 @@ enum PortHolder {
                 return "\(name.trimmingCharacters(in: .whitespacesAndNewlines)) (pid \(pid))"
             }
         }
-        return "another user's program (`ss -lunp` as root names it)"
+        return "another user's program (`ss -l\(tcp ? "t" : "u")np` as root names it)"
     }
 
-    /// The inodes of UDP sockets that are bound to the port, on this address or on all.
-    private static func inodes(holding address: SocketAddress) -> [String] {
+    /// The inodes of sockets that are bound to the port, on this address or on all.
+    private static func inodes(holding address: SocketAddress, tcp: Bool) -> [String] {
         // A socket on `::` without IPV6_V6ONLY holds the port of IPv4 too and is listed among those of IPv6.
-        let tables = address.address.family == .v4 ? ["udp", "udp6"] : ["udp6"]
+        let name = tcp ? "tcp" : "udp"
+        let tables = address.address.family == .v4 ? [name, name + "6"] : [name + "6"]
         var found: [String] = []
         for table in tables {
             // Read to its end: files in /proc tell no size, and what reads by size stops after the first 4 kB.
@@ -37,6 +40,8 @@ enum PortHolder {
                 guard fields.count > 9, let colon = fields[1].lastIndex(of: ":"),
                     let port = UInt16(fields[1][fields[1].index(after: colon)...], radix: 16), port == address.port
                 else { continue }
+                // 0A: it listens. Connections are listed too.
+                if tcp, fields[3] != "0A" { continue }
                 let holder = fields[1][..<colon]
                 let isEverywhere = holder.allSatisfy { $0 == "0" } || address.address.isUnspecified
                 if isEverywhere || holder == hexWords(address.address) { found.append(String(fields[9])) }

@@ -49,6 +49,36 @@ extension Refusal {
                     "If it had one, look whether its NAT changes the port or it refreshes too late; the log at level 7 "
                     + "tells when allocations end."
             )
+        case .otherTransport:
+            RefusalText(
+                "the allocation relays TCP connections and a channel was asked for, or datagrams and a connection",
+                cure: "Have the client make an allocation of its own for each: REQUESTED-TRANSPORT says which it is."
+            )
+        case .needsStream:
+            RefusalText(
+                "TCP connections are relayed to clients on TCP or TLS only, and this one came by UDP or DTLS (RFC 6062)",
+                cure: "Have the client use turn: with ?transport=tcp, or turns:."
+            )
+        case .unknownConnection:
+            RefusalText(
+                "no connection with a peer waits for this CONNECTION-ID",
+                cure: "Have the client bind each connection once, and within 30 seconds after it has heard of it."
+            )
+        case .connectionExists(let peer):
+            RefusalText(
+                "the allocation has a connection with the peer \(peer), or is about to have one",
+                cure: "Have the client use the one that it has, or close that first."
+            )
+        case .connectFailed(let peer):
+            RefusalText(
+                "no TCP connection with the peer \(peer) came about within 30 seconds",
+                cure: "Look whether something listens there, and whether a firewall lets the relay address through."
+            )
+        case .connectionLimit(let limit):
+            RefusalText(
+                "the allocation has \(limit) TCP connections, as many as one may have",
+                cure: "Have the client close connections that it does not need, or make another allocation."
+            )
         case .allocationExists:
             RefusalText(
                 "the client's address and port have an allocation already",
@@ -145,7 +175,8 @@ extension Refusal {
     /// The peer that the request was about.
     var peer: SocketAddress? {
         switch self {
-        case .peer(let peer, _), .channelTaken(_, by: let peer), .peerTaken(let peer, _):
+        case .peer(let peer, _), .channelTaken(_, by: let peer), .peerTaken(let peer, _), .connectionExists(let peer),
+            .connectFailed(let peer):
             peer
         default: nil
         }

@@ -14,6 +14,10 @@ enum RelayFact: Sendable {
     case happened(Effect, time: Int64)
     /// A request was handed to another server, which the settings name.
     case handedOver(client: SocketAddress, to: SocketAddress, peer: UInt16, time: Int64)
+    /// A client's connection has ended.
+    case connectionEnded(client: SocketAddress, StreamConnection.End, time: Int64)
+    /// A client's connection was refused.
+    case connectionRefused(client: SocketAddress, ConnectionLimits.Refusal, time: Int64)
 }
 
 /// Makes log entries of what workers tell of the relay, and remembers refusals for `stund explain`.
@@ -44,6 +48,8 @@ final class RelayTeller: Sendable {
         case .handedOver(let client, let server, let peer, let time):
             return entry(handedOver: client, server, peer, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
+        case .connectionEnded(let client, let end, let time): return LogEntry(ended: end, client, time)
+        case .connectionRefused(let client, let refusal, let time): return LogEntry(refused: refusal, client, time)
         }
     }
 
@@ -123,6 +129,7 @@ extension EndReason {
         case .expired: "not refreshed in time"
         case .deleted: "deleted by the client"
         case .disconnected: "ended by an operator"
+        case .connectionClosed: "ended with the client's connection"
         case .stopped: "ended as the server stopped"
         }
     }

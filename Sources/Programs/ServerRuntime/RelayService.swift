@@ -40,7 +40,7 @@ final class RelayService: Sendable {
     /// Opens the store of users; nil when TURN is off.
     ///
     /// - Throws: Why the store cannot be opened or read, or that no address of this host can relay.
-    init?(_ settings: Settings, database: String, files: FilePlan? = nil) throws(StartError) {
+    init?(_ settings: Settings, database: String, files: FileBudget = FileBudget()) throws(StartError) {
         guard settings.turn else { return nil }
         plan = RelayPlan(settings, outgoing: HostAddresses.outgoing)
         guard !plan.addresses.isEmpty else { throw .noRelayAddress }

@@ -91,4 +91,6 @@ struct RelaySockets: RelayPorts {
     func closeUnclaimed(now: Instant) { table.closeUnclaimed(now: now) }
 
     func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { table.isOpen(port: port, of: family) }
+
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool { false }
 }

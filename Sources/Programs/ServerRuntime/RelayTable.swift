@@ -19,13 +19,14 @@ final class RelayTable: Sendable {
     private let openV4 = PortBits()
     private let openV6 = PortBits()
     /// How many sockets there may be, so that the limit of open files leaves room for what else the server opens.
-    private let room: Int
-    /// The limit of open files.
-    private let fileLimit: Int
+    private let files: FileBudget
 
     fileprivate struct State {
         var pools: [Pool]
         var random = KernelRandom()
+
+        /// How many sockets are open.
+        var openCount: Int { pools.reduce(0) { $0 + $1.openCount } }
     }
 
     fileprivate struct Pool {
@@ -38,9 +39,8 @@ final class RelayTable: Sendable {
     }
 
     /// A table for at most one relay address of each family.
-    init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>, files: FilePlan? = nil) {
-        room = files?.room ?? .max
-        fileLimit = files?.limit ?? 0
+    init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>, files: FileBudget = FileBudget()) {
+        self.files = files
         let pools = addresses.map { Pool(address: $0, ports: RelayPortPool(ports: ports, rest: Self.rest)) }
         state = Mutex(State(pools: pools))
     }
@@ -75,7 +75,10 @@ final class RelayTable: Sendable {
 
     /// Opens a socket.
     func open(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> Opened {
-        let result = state.withLock { state in open(request, now: now, in: &state) }
+        let result = state.withLock { state in
+            defer { files.setRelays(state.openCount) }
+            return open(request, now: now, in: &state)
+        }
         let opened = try result.get()
         bits(opened.address.address.family).insert(opened.address.port)
         return opened
@@ -94,6 +97,7 @@ final class RelayTable: Sendable {
                 state.pools[index].ports.release(socket.local.port, now: now)
                 state.pools[index].openCount -= 1
             }
+            files.setRelays(state.openCount)
         }
     }
 
@@ -101,6 +105,7 @@ final class RelayTable: Sendable {
     func closeUnclaimed(now: Instant) {
         state.withLock { state in
             for index in state.pools.indices { state.pools[index].closeUnclaimed(now: now) }
+            files.setRelays(state.openCount)
         }
     }
 
@@ -124,6 +129,8 @@ final class RelayTable: Sendable {
         let kind: RelayPortKind
         switch request {
         case .any(let wanted): (family, kind) = (wanted, .any)
+        // Not before the runtime relays TCP; no policy allows it until then.
+        case .tcp(let wanted): return .failure(.familyMissing(wanted))
         case .even(let wanted): (family, kind) = (wanted, .even)
         case .evenReservingNext(let wanted): (family, kind) = (wanted, .evenReservingNext)
         case .reserved(let token):
@@ -136,8 +143,7 @@ final class RelayTable: Sendable {
             return .failure(.familyMissing(family))
         }
         let needed = kind == .evenReservingNext ? 2 : 1
-        let openCount = state.pools.reduce(0) { $0 + $1.openCount }
-        guard openCount + needed <= room else { return .failure(.openFiles(fileLimit)) }
+        guard files.hasRoom(forRelays: state.openCount + needed) else { return .failure(.openFiles(files.limit)) }
         if kind == .evenReservingNext, state.pools[index].isFullyReserved { return .failure(.noneFree) }
         for _ in 0..<Self.tries {
             guard let port = state.pools[index].ports.take(kind, now: now, using: &state.random) else {

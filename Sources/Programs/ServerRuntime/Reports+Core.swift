@@ -46,3 +46,8 @@ extension Listeners.Listener {
     /// "udp 0.0.0.0:3478", and what is special about it.
     var text: String { "udp \(socket.local)" + (isRead ? "" : " (answers only)") }
 }
+
+extension Listeners.Group {
+    /// Where requests are answered, a line each.
+    var texts: [String] { sockets.filter { !$0.isShortcut }.map(\.text) + streams.map { "tcp \($0.local)" } }
+}

@@ -64,8 +64,8 @@ enum ClientDatagram {
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
             sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
-        case .toClient:
-            // The core never sends one client's datagram straight to another.
+        case .toClient, .connect, .bound, .attempt:
+            // The core never sends one client's datagram straight to another, and datagrams have no connections.
             failures.countMissingSocket()
         }
     }
@@ -96,12 +96,12 @@ enum ClientDatagram {
             source: batch.source(of: slot),
             destination: SocketAddress(asked, port: port.socket.local.port),
             role: port.role,
-            socket: UInt16(truncatingIfNeeded: index)
+            socket: UInt32(truncatingIfNeeded: index)
         )
     }
 
     /// Queues data for a peer on its relay socket.
-    private static func sendToPeer(
+    static func sendToPeer(
         _ slot: Int,
         _ decision: Decision,
         on socket: SocketHandle,
@@ -181,13 +181,14 @@ enum PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
+        _ streams: inout Streams,
         telling events: inout WorkerEvents
     ) {
         // An empty datagram is data too, but one that was cut is not.
         guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let peer = batch.source(of: slot)
-        let decision = decide(slot, relay, peer, now, &batch, &server, telling: &events)
-        guard case .toClient(let flow) = decision.verdict else { return }
+        let decision = decide(slot, relay, peer, now, &batch, &server, &streams, telling: &events)
+        guard case .toClient(let flow) = decision.verdict, !flow.transport.isStream else { return }
         send(slot, decision, to: flow, by: ports, &batch)
     }
 
@@ -198,7 +199,8 @@ enum PeerDatagram {
         to ports: [Worker.Port],
         _ now: Instant,
         _ batch: inout DatagramBatch,
-        _ server: inout Server
+        _ server: inout Server,
+        _ streams: inout Streams
     ) {
         let error: ICMP
         let peer: SocketAddress
@@ -213,8 +215,8 @@ enum PeerDatagram {
             peer = destination
         }
         guard let slot = batch.takeSlot() else { return }
-        let decision = decide(slot, relay, error, peer, now, &batch, &server)
-        guard case .toClient(let flow) = decision.verdict else { return }
+        let decision = decide(slot, relay, error, peer, now, &batch, &server, &streams)
+        guard case .toClient(let flow) = decision.verdict, !flow.transport.isStream else { return }
         send(slot, decision, to: flow, by: ports, &batch)
     }
 
@@ -246,12 +248,14 @@ enum PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
+        _ streams: inout Streams,
         telling events: inout WorkerEvents
     ) -> Decision {
         let length = batch.length(of: slot)
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
         events.received(packet.bytes, from: peer)
         let verdict = server.receiveFromPeer(&packet, at: relay, from: peer, now: now)
+        streams.take(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 
@@ -262,10 +266,12 @@ enum PeerDatagram {
         _ peer: SocketAddress,
         _ now: Instant,
         _ batch: inout DatagramBatch,
-        _ server: inout Server
+        _ server: inout Server,
+        _ streams: inout Streams
     ) -> Decision {
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
         let verdict = server.receiveError(error, &packet, at: relay, to: peer, now: now)
+        streams.take(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }

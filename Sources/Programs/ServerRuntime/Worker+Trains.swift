@@ -91,7 +91,7 @@ extension ClientDatagram {
                 copiesTrafficClass: true,
                 tag: SendFailures.relayTag
             )
-        case .reply, .replyFrom, .handOver, .replyFor, .toClient:
+        case .reply, .replyFrom, .handOver, .replyFor, .toClient, .connect, .bound, .attempt:
             // Nobody answers data.
             failures.countMissingSocket()
         }
@@ -123,13 +123,14 @@ extension PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
+        _ streams: inout Streams,
         telling events: inout WorkerEvents
     ) {
         let peer = batch.source(of: train.slot)
         for number in 0..<train.count {
             let part = train[number]
-            let decision = decide(part, relay, peer, now, &batch, &server, telling: &events)
-            if case .toClient(let flow) = decision.verdict {
+            let decision = decide(part, relay, peer, now, &batch, &server, &streams, telling: &events)
+            if case .toClient(let flow) = decision.verdict, !flow.transport.isStream {
                 let port = ports[Int(flow.socket)]
                 batch.queue(
                     part,
@@ -153,11 +154,13 @@ extension PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
+        _ streams: inout Streams,
         telling events: inout WorkerEvents
     ) -> Decision {
         var packet = Packet(batch.lend(part), headroom: DatagramBatch.headroom, count: part.count)
         events.received(packet.bytes, from: peer)
         let verdict = server.receiveFromPeer(&packet, at: relay, from: peer, now: now)
+        streams.take(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }

@@ -17,30 +17,35 @@ struct Worker: ~Copyable {
     /// How often, in nanoseconds, the wall clock is read again and reserved ports are looked through.
     private static let housekeeping: UInt64 = 5_000_000_000
     private static let mailboxToken: UInt64 = 1 << 31
+    /// How often, in nanoseconds, connections are looked at.
+    static let sweepPause: UInt64 = 1_000_000_000
 
-    private var server: Server
-    private var batch: DatagramBatch
+    var server: Server
+    var batch: DatagramBatch
     private var loop: EventLoop
-    private var relays: RelaySockets
+    var relays: RelaySockets
+    var streams: Streams
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
     private let ports: [Port]
     private let mailbox: Mailbox
-    private var events: WorkerEvents
-    private var failures = SendFailures()
+    var events: WorkerEvents
+    var failures = SendFailures()
     private var isStopping = false
     private var nextHousekeeping: UInt64 = 0
+    /// When connections are looked at whose clients owe something.
+    var nextSweep: UInt64 = .max
     /// The clock, read once a turn.
-    private var now = Instant.start
+    var now = Instant.start
     private var share = ListenerShare()
     private var budget = ReadBudget()
     private var requestTimes = RequestTimes()
     private var moderation: WakeModeration
     private var gatheringDelay = GatheringDelay()
     /// Datagrams read in this turn.
-    private var turnDatagrams = 0
+    var turnDatagrams = 0
     /// Clients' datagrams in the batch, and when the first of them was read at the earliest.
-    private var clientDatagrams = 0
+    var clientDatagrams = 0
     private var batchBegan: UInt64 = 0
 
     /// A listener as the packet path uses it.
@@ -53,6 +58,8 @@ struct Worker: ~Copyable {
     init(
         server: Server,
         listeners: [Listeners.Listener],
+        streams streamListeners: [TCPListener],
+        sharing shared: StreamsShared,
         relays table: RelayTable,
         mailbox: Mailbox,
         events: consuming WorkerEvents,
@@ -63,7 +70,9 @@ struct Worker: ~Copyable {
             try loop.watch(listener.socket.handle, token: UInt64(index))
         }
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
+        let streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
         relays = RelaySockets(table, watchedBy: loop.watcher)
+        self.streams = streams
         batch = DatagramBatch(for: loop)
         self.loop = loop
         self.server = server
@@ -108,6 +117,7 @@ struct Worker: ~Copyable {
         }
         if nextAdvance <= now.nanoseconds { advance() }
         flush()
+        flushStreams()
         tellEffects()
         events.endBatch()
         // While there are allocations their packets alone count: strangers' requests that are answered make no call wait.
@@ -124,7 +134,7 @@ struct Worker: ~Copyable {
 
     /// When time demands something next.
     private var nextAdvance: UInt64 {
-        min(nextHousekeeping, server.nextDeadline?.nanoseconds ?? .max)
+        min(nextHousekeeping, nextSweep, server.nextDeadline?.nanoseconds ?? .max)
     }
 
     private mutating func advance() {
@@ -132,12 +142,14 @@ struct Worker: ~Copyable {
         let milliseconds = UInt64(max(0, SystemClock.realtime()) / 1_000_000)
         server.advance(to: now, unixMilliseconds: milliseconds, ports: &relays)
         relays.closeUnclaimed(now: now)
+        sweepStreams()
     }
 
     /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
         _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
         flush()
+        streams.closeAll()
         events.beginBatch(now: now.nanoseconds)
         tellEffects()
         events.endBatch()
@@ -148,6 +160,8 @@ struct Worker: ~Copyable {
         do throws(SocketError) {
             if ready.token == Self.mailboxToken {
                 readMailbox(now: now)
+            } else if Streams.isStream(ready.token) {
+                try serveStream(ready)
             } else if RelaySockets.isRelay(ready.token) {
                 try serveRelay(ready, now: now)
             } else {
@@ -234,9 +248,9 @@ struct Worker: ~Copyable {
                 for slot in slots {
                     if let train = batch.train(in: slot) {
                         count &+= train.count &- 1
-                        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, telling: &events)
+                        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, telling: &events)
                     } else {
-                        PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, telling: &events)
+                        PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, telling: &events)
                     }
                 }
                 burst.spend(count, in: slots.count)
@@ -255,7 +269,7 @@ struct Worker: ~Copyable {
     private mutating func tellErrors(of socket: SocketHandle, _ relay: RelayID, now: Instant) {
         for report in ErrorQueue(of: socket, limit: errorBurst) {
             if batch.freeSlots == 0 { flush() }
-            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server)
+            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server, &streams)
         }
     }
 
@@ -265,7 +279,7 @@ struct Worker: ~Copyable {
     }
 
     /// Sends what is queued, and then closes the sockets of allocations that have ended.
-    private mutating func flush() {
+    mutating func flush() {
         let failed = batch.flush()
         if clientDatagrams > 0 { countTimes() }
         relays.closeEnded(now: now)
@@ -282,28 +296,6 @@ extension Worker {
         clientDatagrams = 0
         batchBegan = sent
     }
-}
-
-/// Datagrams that the system refused to send.
-struct SendFailures {
-    /// The tag of what leaves by a relay socket; listeners use their role.
-    static let relayTag = 100
-
-    /// Those by listeners.
-    private(set) var listeners: UInt64 = 0
-    /// Those by relay sockets: a peer without a route, say.
-    private(set) var relays: UInt64 = 0
-
-    mutating func count(_ failed: DatagramBatch.Failures, telling events: inout WorkerEvents) {
-        relays &+= UInt64(failed.byRelaySockets)
-        listeners &+= UInt64(failed.count - failed.byRelaySockets)
-        guard let last = failed.last, last.tag != Self.relayTag else { return }
-        let isSecondPort = SocketRole(rawValue: UInt8(truncatingIfNeeded: last.tag))?.isOnAlternatePort == true
-        events.sendFailed(last.code, to: last.destination, bySecondPort: isSecondPort)
-    }
-
-    /// An answer for which there is no socket.
-    mutating func countMissingSocket() { listeners &+= 1 }
 }
 
 // MARK: The mailbox
@@ -334,6 +326,8 @@ extension Worker {
             gathering: gatheringDelay,
             sendFailures: failures.listeners,
             relaySendFailures: failures.relays,
+            streams: streams.counters,
+            connectionCount: streams.count,
             sessionCount: server.sessionCount,
             sourceCount: server.sources.sourceCount
         )

@@ -117,6 +117,25 @@ struct WorkerEvents: ~Copyable {
         append(.refused(refused, client: client, time: time()))
     }
 
+    /// A client's connection has ended (message 1160).
+    mutating func tell(_ end: StreamConnection.End, of client: SocketAddress) {
+        guard isTold(.connectionEnded) else { return }
+        append(.connectionEnded(client: client, end, time: time()))
+    }
+
+    /// A client's connection was refused (message 1161).
+    mutating func tell(_ refusal: ConnectionLimits.Refusal, of client: SocketAddress) {
+        guard isTold(.connectionRefused) else { return }
+        append(.connectionRefused(client: client, refusal, time: time()))
+    }
+
+    /// Whether one more message with this code is told, within the bound; it is counted then.
+    private mutating func isTold(_ code: MessageCode) -> Bool {
+        guard spent < Self.eventsPerSecond, codeLevels[Int(code.rawValue &- Self.firstCode)] <= level else { return false }
+        spent &+= 1
+        return true
+    }
+
     private mutating func append(_ fact: RelayFact) {
         facts.append(fact)
         hasFacts = true
@@ -140,11 +159,8 @@ struct WorkerEvents: ~Copyable {
 
     /// Tells of anything but plain packets, within the bound.
     mutating func tell(_ code: MessageCode, from address: SocketAddress?, detail: UInt32 = 0) {
-        guard spent < Self.eventsPerSecond else { return }
-        let own = codeLevels[Int(code.rawValue &- Self.firstCode)]
-        guard own <= level else { return }
-        spent &+= 1
-        append(code, own, address, detail: detail)
+        guard isTold(code) else { return }
+        append(code, codeLevels[Int(code.rawValue &- Self.firstCode)], address, detail: detail)
     }
 
     private mutating func append(

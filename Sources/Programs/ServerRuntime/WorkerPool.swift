@@ -26,6 +26,7 @@ final class WorkerPool: Sendable {
         let pump: LogPump
         let log: EventLog
         let engine: WorkerEngine
+        let streams: StreamsShared
 
         init(
             _ relay: RelayService?,
@@ -33,7 +34,8 @@ final class WorkerPool: Sendable {
             teller: RelayTeller,
             pump: LogPump,
             log: EventLog,
-            engine: WorkerEngine
+            engine: WorkerEngine,
+            streams: StreamsShared
         ) {
             relays = relay?.table ?? RelayTable([], ports: settings.relayPorts)
             ledger = relay?.ledger ?? AccountLedger(capacity: 1)
@@ -41,11 +43,12 @@ final class WorkerPool: Sendable {
             self.pump = pump
             self.log = log
             self.engine = engine
+            self.streams = streams
         }
     }
 
     /// Starts one thread for each set of listeners; they serve from `open` on, and what comes before waits in the sockets.
-    init(policy: Policy, listeners: [[Listeners.Listener]], sharing shared: Shared) throws(StartError) {
+    init(policy: Policy, listeners: [Listeners.Group], sharing shared: Shared) throws(StartError) {
         do throws(SocketError) {
             var boxes: [Mailbox] = []
             for _ in listeners { boxes.append(try Mailbox()) }
@@ -74,7 +77,7 @@ final class WorkerPool: Sendable {
     private func start(
         _ index: Int,
         _ server: Server,
-        _ listeners: [Listeners.Listener],
+        _ listeners: Listeners.Group,
         _ shared: Shared
     ) -> SocketError? {
         let (relays, teller, log) = (shared.relays, shared.teller, shared.log)
@@ -87,16 +90,19 @@ final class WorkerPool: Sendable {
         let failure = Failure()
         let mailbox = mailboxes[index]
         let handover = Handover(listeners)
-        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
+        let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
             Thread.current.name = "worker-\(index)"
             if engine.pinsWorkers { Self.pin(index, pinned, log) }
             do throws(SocketError) {
+                let listeners = handover.take()
                 var worker = try Worker(
                     server: server,
-                    listeners: handover.take(),
+                    listeners: listeners.sockets,
+                    streams: listeners.streams,
+                    sharing: streams,
                     relays: relays,
                     mailbox: mailbox,
                     events: WorkerEvents(source),
@@ -142,13 +148,13 @@ final class WorkerPool: Sendable {
     /// The sockets on their way into a thread, which alone holds them then: they close when its worker ends, and not when
     /// the last trace of the thread is gone.
     private final class Handover: Sendable {
-        private let listeners: Mutex<[Listeners.Listener]>
+        private let listeners: Mutex<Listeners.Group>
 
-        init(_ listeners: [Listeners.Listener]) { self.listeners = Mutex(listeners) }
+        init(_ listeners: Listeners.Group) { self.listeners = Mutex(listeners) }
 
-        func take() -> [Listeners.Listener] {
+        func take() -> Listeners.Group {
             listeners.withLock { waiting in
-                defer { waiting = [] }
+                defer { waiting = Listeners.Group() }
                 return waiting
             }
         }

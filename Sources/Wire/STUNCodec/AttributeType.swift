@@ -65,6 +65,8 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     @inlinable public static var padding: Self { Self(rawValue: 0x0026) }
     /// RESPONSE-PORT (RFC 5780 section 7.5).
     @inlinable public static var responsePort: Self { Self(rawValue: 0x0027) }
+    /// CONNECTION-ID (RFC 6062 section 6.2.1).
+    @inlinable public static var connectionID: Self { Self(rawValue: 0x002A) }
     /// ADDITIONAL-ADDRESS-FAMILY (RFC 8656 section 18.11).
     @inlinable public static var additionalAddressFamily: Self { Self(rawValue: 0x8000) }
     /// ADDRESS-ERROR-CODE (RFC 8656 section 18.12).

@@ -72,8 +72,10 @@ public struct Method: RawRepresentable, Hashable, Sendable {
     @inlinable public static var createPermission: Method { Method(rawValue: 0x008) }
     /// ChannelBind (RFC 8656 section 17).
     @inlinable public static var channelBind: Method { Method(rawValue: 0x009) }
-    /// Connect (RFC 6062 section 6.1), which this server does not know.
+    /// Connect (RFC 6062 section 6.1).
     @inlinable public static var connect: Method { Method(rawValue: 0x00A) }
-    /// ConnectionBind (RFC 6062 section 6.1), which this server does not know.
+    /// ConnectionBind (RFC 6062 section 6.1).
     @inlinable public static var connectionBind: Method { Method(rawValue: 0x00B) }
+    /// ConnectionAttempt, indications only (RFC 6062 section 6.1).
+    @inlinable public static var connectionAttempt: Method { Method(rawValue: 0x00C) }
 }

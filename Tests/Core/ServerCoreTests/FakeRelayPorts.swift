@@ -11,6 +11,8 @@ struct FakeRelayPorts: RelayPorts {
     var failure: RelayPortError?
     /// The open sockets by their number.
     private(set) var open: [Int32: SocketAddress] = [:]
+    /// Those of them that are for TCP.
+    private var listening: Set<Int32> = []
     /// The port that waits for each token.
     private(set) var reserved: [UInt64: SocketAddress] = [:]
     private var nextID: Int32 = 0
@@ -22,6 +24,10 @@ struct FakeRelayPorts: RelayPorts {
         case .any(let family): return try take(family, evenOnly: false, reservesNext: false)
         case .even(let family): return try take(family, evenOnly: true, reservesNext: false)
         case .evenReservingNext(let family): return try take(family, evenOnly: true, reservesNext: true)
+        case .tcp(let family):
+            let relay = try take(family, evenOnly: false, reservesNext: false)
+            listening.insert(relay.id.index)
+            return relay
         case .reserved(let token):
             guard let address = reserved.removeValue(forKey: token) else { throw .unknownToken }
             return add(address, token: nil)
@@ -31,7 +37,11 @@ struct FakeRelayPorts: RelayPorts {
     mutating func close(_ relay: RelayID, now: Instant) { open[relay.index] = nil }
 
     func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool {
-        open.values.contains { $0.port == port && $0.address.family == family }
+        open.contains { !listening.contains($0.key) && $0.value.port == port && $0.value.address.family == family }
+    }
+
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool {
+        open.contains { listening.contains($0.key) && $0.value.port == port && $0.value.address.family == family }
     }
 
     private mutating func take(
@@ -52,7 +62,8 @@ struct FakeRelayPorts: RelayPorts {
     }
 
     private func isFree(_ port: UInt16, _ address: IPAddress) -> Bool {
-        !isOpen(port: port, of: address.family) && !reserved.values.contains(SocketAddress(address, port: port))
+        !open.values.contains(SocketAddress(address, port: port))
+            && !reserved.values.contains(SocketAddress(address, port: port))
     }
 
     private mutating func add(_ address: SocketAddress, token: UInt64?) -> OpenedRelay {

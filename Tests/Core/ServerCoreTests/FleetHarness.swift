@@ -143,7 +143,7 @@ struct FleetHarness {
             return Datagram(source: socket(role), destination: client, bytes: bytes)
         case .handOver(let server, _):
             return Datagram(source: came.destination, destination: server, bytes: bytes)
-        case .drop, .toPeer, .toClient:
+        case .drop, .toPeer, .toClient, .connect, .bound, .attempt:
             return nil
         }
     }

@@ -45,6 +45,17 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { key }
 
+    private static func path(_ key: String) -> KeyCase {
+        KeyCase(
+            key,
+            right: [("/var/log/stund.log", "/var/log/stund.log"), ("'a # b'", "a # b"), ("''", "")],
+            wrong: [
+                ("/var/log/", "is a folder, not a file"), (#""a\nb""#, "has a control character in it"),
+                (String(repeating: "x", count: 4096), "is longer than 4095 bytes"),
+            ]
+        )
+    }
+
     static let all: [KeyCase] = stun + turn
 
     private static let stun: [KeyCase] = [
@@ -95,7 +106,17 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
                 ("0", "is too low"), ("257", "is too high"), ("all", "is not a whole number in decimal digits"),
             ]
         ),
-        .onOff("pin-workers"),
+        .onOff("pin-workers"), .onOff("tcp"), .onOff("dtls"), .integer("tls-port", 1...65535),
+        .integer("max-connections", 1...1_000_000), .integer("connections-per-client", 1...1_000_000),
+        path("tls-certificate"), path("tls-key"),
+        KeyCase(
+            "stream-ports",
+            right: [("80", "80"), ("443   80", "443 80"), ("''", "")],
+            wrong: [
+                ("0", "is too low"), ("65536", "is too high"), ("443 443", "is named twice"),
+                ("https", "is not a whole number in decimal digits"), ("1 2 3 4 5 6 7 8 9", "has 9 items"),
+            ]
+        ),
         KeyCase(
             "engine",
             right: [("auto", "auto"), ("epoll", "epoll"), ("io_uring", "io_uring")],
@@ -153,14 +174,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             right: [("text", "text"), ("json", "json")],
             wrong: [("JSON", "is not one of the words known here"), ("1", "is not one of the words known here")]
         ),
-        KeyCase(
-            "log-file",
-            right: [("/var/log/stund.log", "/var/log/stund.log"), ("'a # b'", "a # b"), ("''", "")],
-            wrong: [
-                ("/var/log/", "is a folder, not a file"), (#""a\nb""#, "has a control character in it"),
-                (String(repeating: "x", count: 4096), "is longer than 4095 bytes"),
-            ]
-        ),
+        path("log-file"),
         KeyCase(
             "http-user",
             right: [("root", "root"), ("on", "on"), ("'null'", "null")],
@@ -278,7 +292,8 @@ struct EveryKeyTests {
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
             "workers": "auto", "pin-workers": "off", "engine": "auto", "wake-ups": "adaptive",
-            "socket-buffer": "4194304", "other-stun-servers": "", "cluster-key": "",
+            "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
+            "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512", "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",

@@ -16,6 +16,15 @@ struct TURNContradictionTests {
                     + "(stun-port-2 comes from stund.yaml:1)"
             ),
             (
+                "tls-certificate: a.pem\nrelay-ports: 5000-6000",
+                "2: relay-ports 5000-6000 include tls-port 5349: a port can't do both (tls-port is the default)"
+            ),
+            (
+                "stream-ports: 80 50000\nrelay-ports: 50000-50009",
+                "2: relay-ports 50000-50009 include stream-ports 50000: a port can't do both "
+                    + "(stream-ports comes from stund.yaml:1)"
+            ),
+            (
                 "max-lifetime: 599",
                 "1: default-binding-duration 600 is more than max-lifetime 599 (default-binding-duration is the default)"
             ),

@@ -44,6 +44,34 @@ struct ListenPlanTests {
         #expect(!second.sockets.contains { $0.isShortcut && $0.local.address == .v4("198.51.100.11") })
     }
 
+    @Test("TCP listens at the first STUN port, TLS at its own and more ports where asked, each once a family")
+    func streams() throws {
+        let locals = { (change: (inout Settings) -> Void) in
+            try ListenPlan(self.settings(change), host: self.host).streams.map { "\($0.local)" }
+        }
+        #expect(try locals { _ in } == ["0.0.0.0:3478", "[::]:3478"])
+        #expect(try locals { $0.tcp = false } == [])
+        #expect(
+            try locals {
+                $0.tcp = false
+                $0.streamPorts = [443]
+            } == [],
+            "nothing is spoken there"
+        )
+        let one = { (settings: inout Settings) in
+            settings.address = [.v4("198.51.100.10")]
+            settings.tlsCertificate = "a.pem"
+            settings.streamPorts = [443, 5349]
+        }
+        #expect(try locals(one) == ["198.51.100.10:3478", "198.51.100.10:5349", "198.51.100.10:443"])
+        let secure = { (settings: inout Settings) in
+            one(&settings)
+            settings.tcp = false
+        }
+        #expect(try locals(secure) == ["198.51.100.10:5349", "198.51.100.10:443"])
+        #expect(try ListenPlan(Settings(), host: host).streams.map(\.isOptional) == [false, true])
+    }
+
     @Test("an address of one family leaves the other family out")
     func oneFamily() throws {
         let plan = try ListenPlan(settings { $0.address = [.v4("198.51.100.10")] }, host: host)

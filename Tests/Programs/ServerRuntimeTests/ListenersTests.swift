@@ -16,8 +16,8 @@ struct ListenersTests {
         let host = [HostAddresses.Entry(interface: "lo", address: .loopbackV4, prefixLength: 8)]
         let plan = try ListenPlan(settings, host: host)
         let opened = try Listeners.open(plan, workers: 2, bufferSize: 65_536)
-        #expect(opened.map { $0.map(\.isRead) } == [[true, false], [true, false]])
-        for listener in opened.joined() {
+        #expect(opened.map { $0.sockets.map(\.isRead) } == [[true, false], [true, false]])
+        for listener in opened.flatMap(\.sockets) {
             // UDP_GRO, udp(7)
             #expect(listener.socket.handle.option(17, 104) == (listener.isRead ? 1 : 0))
         }

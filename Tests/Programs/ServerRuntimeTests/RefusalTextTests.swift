@@ -142,6 +142,12 @@ private let refusals: [Example<Refusal>] = [
     Example(.noAllocation, "no allocation"),
     Example(.allocationExists, "already", "stund disconnect"),
     Example(.otherUser, "another user"),
+    Example(.otherTransport, "TCP", "REQUESTED-TRANSPORT"),
+    Example(.needsStream, "UDP or DTLS", "turns:"),
+    Example(.unknownConnection, "CONNECTION-ID", "30 seconds"),
+    Example(.connectionExists(peer), "10.0.0.1:80"),
+    Example(.connectFailed(peer), "10.0.0.1:80", "30 seconds"),
+    Example(.connectionLimit(64), "64 TCP connections"),
     Example(.transport(6), "6 (TCP)", "UDP (17)"),
     Example(.addressFamily(2), "IPv6", "relay-address"),
     Example(.addressFamily(9), "unknown address family 9"),
@@ -204,6 +210,7 @@ private enum RefusalCase: CaseIterable {
     case authentication, tooShort, malformed, missing, conflict, unknownMethod, unknownAttribute, noAllocation
     case allocationExists, otherUser, transport, addressFamily, peerFamily, peer, client, channelNumber, channelTaken
     case peerTaken, permissionLimit, channelLimit, userAllocations, monthlyBytes, serverAllocations
+    case otherTransport, needsStream, unknownConnection, connectionExists, connectFailed, connectionLimit
     case memory, openFiles, noneFree, unknownToken, familyMissing, system, redirected, draining
 
     init(_ refusal: Refusal) {
@@ -218,6 +225,12 @@ private enum RefusalCase: CaseIterable {
             case .unknownAttribute: .unknownAttribute
             case .noAllocation: .noAllocation
             case .allocationExists: .allocationExists
+            case .otherTransport: .otherTransport
+            case .needsStream: .needsStream
+            case .unknownConnection: .unknownConnection
+            case .connectionExists: .connectionExists
+            case .connectFailed: .connectFailed
+            case .connectionLimit: .connectionLimit
             case .otherUser: .otherUser
             case .transport: .transport
             case .addressFamily: .addressFamily

@@ -17,7 +17,10 @@ final class RelayClient {
         let description: String
     }
 
+    /// The socket of a client over UDP.
     let socket: TestClient
+    /// The connection of a client over TCP.
+    private let stream: TestStream?
     private let server: SocketAddress
     private let name: String
     private let password: String
@@ -35,7 +38,17 @@ final class RelayClient {
         from local: SocketAddress = .loopback(0)
     ) throws {
         socket = try TestClient(bindingTo: local)
+        stream = nil
         self.server = server
+        name = user
+        self.password = password
+    }
+
+    /// A client over TCP.
+    init(over stream: TestStream, user: String = "alice", password: String = RelayClient.password) throws {
+        socket = try TestClient(bindingTo: .loopback(0))
+        self.stream = stream
+        server = stream.local
         name = user
         self.password = password
     }
@@ -66,9 +79,9 @@ final class RelayClient {
     }
 
     private func exchange(_ request: [UInt8]) throws -> Answer {
-        try socket.send(request, to: server)
+        try send(request)
         while true {
-            let bytes = try socket.receive()
+            let bytes = try next()
             guard bytes.count >= 20, bytes[4..<20] == request[4..<20] else {
                 early.append(bytes)
                 continue
@@ -81,9 +94,13 @@ final class RelayClient {
     }
 
     /// The next datagram that is no answer.
-    func receive() throws -> [UInt8] { early.isEmpty ? try socket.receive() : early.removeFirst() }
+    func receive() throws -> [UInt8] { early.isEmpty ? try next() : early.removeFirst() }
 
-    func send(_ bytes: [UInt8]) throws { try socket.send(bytes, to: server) }
+    private func next() throws -> [UInt8] { try stream.map { try $0.receiveFrame() } ?? socket.receive() }
+
+    func send(_ bytes: [UInt8]) throws {
+        if let stream { try stream.send(bytes) } else { try socket.send(bytes, to: server) }
+    }
 
     /// Sends datagrams of `segment` bytes each, but for a shorter last one, as a train.
     func sendTrain(_ bytes: [UInt8], of segment: Int) throws { try socket.sendTrain(bytes, of: segment, to: server) }
@@ -151,9 +168,10 @@ extension RelayClient {
         return Wire.message(0x0016, as: .cookie, id: id, attributes)
     }
 
-    /// Sends data by a channel.
+    /// Sends data by a channel, padded where it goes by a stream (RFC 8656 section 12.5).
     func send(_ data: [UInt8], by channel: UInt16) throws {
-        try send(Wire.bytes(channel) + Wire.bytes(UInt16(data.count)) + data)
+        let padding = [UInt8](repeating: 0, count: stream == nil ? 0 : (4 - data.count % 4) % 4)
+        try send(Wire.bytes(channel) + Wire.bytes(UInt16(data.count)) + data + padding)
     }
 }
 

@@ -92,10 +92,16 @@ final class ServerUnderTest {
         try FileManager.default.removeItem(at: file)
     }
 
-    /// Two ports that are free on all addresses: held together, so that they differ.
+    /// Two ports that are free on all addresses, for TCP too: held together, so that they differ.
     private static func freePorts() throws -> (UInt16, UInt16) {
-        let held = try (0..<2).map { _ in
-            try UDPSocket(bindingTo: SocketAddress(.unspecified(.v4), port: 0), sharesPort: false, bufferSize: 65_536)
+        var held: [UDPSocket] = []
+        for _ in 0..<100 {
+            let any = SocketAddress(.unspecified(.v4), port: 0)
+            let socket = try UDPSocket(bindingTo: any, sharesPort: false, bufferSize: 65_536)
+            let port = socket.boundPort()
+            guard (try? TCPListener.probe(SocketAddress(.unspecified(.v4), port: port))) != nil else { continue }
+            held.append(socket)
+            if held.count == 2 { break }
         }
         return (held[0].boundPort(), held[1].boundPort())
     }

@@ -58,7 +58,7 @@ struct IANATests {
             (ReservationToken.self, "RESERVATION-TOKEN"),
             (AdditionalAddressFamily.self, "ADDITIONAL-ADDRESS-FAMILY"),
             (AddressErrorCode.self, "ADDRESS-ERROR-CODE"), (ICMP.self, "ICMP"),
-            (AlternateServer.self, "ALTERNATE-SERVER"),
+            (AlternateServer.self, "ALTERNATE-SERVER"), (ConnectionID.self, "CONNECTION-ID"),
         ]
         for (type, name) in types {
             #expect(table.filter { $0.name == name }.map(\.number) == [Int(type.type.rawValue)], "\(name)")

@@ -71,6 +71,7 @@ extension RelayRun {
         case .toPeer: toPeers = 1
         case .toClient: toClients = 1
         case .handOver, .replyFor: throw Violation(description: "something handed over without other servers")
+        case .connect, .bound, .attempt: throw Violation(description: "a connection while TCP is not relayed")
         }
         let isAnswer = drops + toPeers + toClients == 0
         try Violation.unless(

@@ -41,6 +41,8 @@ struct ScriptedPorts: RelayPorts {
         sockets.values.contains { $0.port == port && $0.address.family == family }
     }
 
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool { false }
+
     private mutating func choose(_ request: RelayPortRequest, now: Instant) throws(RelayPortError) -> OpenedRelay {
         if failures.count > 0 {
             failures.count -= 1
@@ -51,6 +53,7 @@ struct ScriptedPorts: RelayPorts {
         let id = RelayID(index: (0..<Int32.max).first { sockets[RelayID(index: $0)] == nil } ?? 0)
         switch request {
         case .any(let family): return OpenedRelay(id: id, address: try port(family, 1, 0))
+        case .tcp(let family): throw .familyMissing(family)
         case .even(let family): return OpenedRelay(id: id, address: try port(family, 2, 0))
         case .evenReservingNext(let family):
             let address = try port(family, 2, 1)

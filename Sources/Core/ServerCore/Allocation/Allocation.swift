@@ -24,6 +24,8 @@ struct Allocation: Sendable {
     var began: Instant
     /// When it last relayed a packet.
     var lastRelayed: Instant
+    /// Whether its relay sockets are for TCP (RFC 6062): no datagram goes through them, and no channel is bound.
+    var relaysTCP = false
     /// The relay socket of each family.
     var v4: Relay?
     /// The relay socket of IPv6.
@@ -38,6 +40,10 @@ struct Allocation: Sendable {
     var permissionCount = 0
     /// How many channels there are.
     var channelCount = 0
+    /// The first TCP connection in `PeerConnectionTable`.
+    var firstConnection: Int32 = -1
+    /// How many TCP connections there are.
+    var connectionCount = 0
     /// What was relayed.
     var traffic = Traffic()
     /// The part of `traffic` that the account and the statistics have been told.

@@ -121,7 +121,9 @@ struct AllocationTable: Sendable {
         var hash = SeededHash(seed: seed)
         hash.mix(flow.source.address.high)
         hash.mix(flow.source.address.low)
-        hash.mix(UInt64(flow.source.port) << 16 | UInt64(flow.destination.port))
+        hash.mix(
+            UInt64(flow.transport.rawValue) << 32 | UInt64(flow.source.port) << 16 | UInt64(flow.destination.port)
+        )
         return Int(truncatingIfNeeded: hash.value) & (slots.count &- 1)
     }
 

@@ -19,6 +19,7 @@ extension Server {
             }
             if table.allocations[index].isLive { rearm(index, now: now) }
         }
+        expireConnections(now: now)
         if table.count > 0, now >= nextReport {
             nextReport = now.adding(seconds: Self.reportSeconds)
             let month = AccountMonth(unixSeconds: unixMilliseconds / 1000)
@@ -31,7 +32,7 @@ extension Server {
     /// When `advance` has something to do next; nil when nothing waits.
     public var nextDeadline: Instant? {
         guard table.count > 0 else { return nil }
-        return min(wheel.nextDeadline ?? nextReport, nextReport)
+        return min(wheel.nextDeadline ?? nextReport, connections.nextDeadline ?? nextReport, nextReport)
     }
 
     /// Takes out what happened to allocations since the last call.
@@ -46,6 +47,9 @@ extension Server {
 
     /// How many allocations there are.
     public var sessionCount: Int { table.count }
+
+    /// Whether a 5-tuple has an allocation.
+    public func hasAllocation(_ flow: ClientFlow) -> Bool { table.index(of: flow) != nil }
 
     /// All sessions, with the peers of each.
     public func sessions(now: Instant) -> [SessionDetail] {
@@ -68,6 +72,16 @@ extension Server {
         return count
     }
 
+    /// Ends the allocation of a connection, or of a session over DTLS, that is closed: nothing can reach its client any more
+    /// (attacks row 39).
+    ///
+    /// What peers still send is refused at once. A datagram's 5-tuple has no such end.
+    public mutating func connectionClosed(_ flow: ClientFlow, now: Instant, ports: inout some RelayPorts) {
+        guard flow.transport.isConnected, let index = table.index(of: flow) else { return }
+        let isOver = table.allocations[index].expires <= now
+        end(index, isOver ? .expired : .connectionClosed, now: now, ports: &ports)
+    }
+
     /// Ends one half of a dual allocation, or all of it when that is the only one left, or no family is named.
     mutating func endRelay(
         _ family: IPAddress.Family?,
@@ -80,6 +94,7 @@ extension Server {
             return end(index, reason, now: now, ports: &ports)
         }
         if let relay = table.removeRelay(family, of: index) {
+            endConnections(family, of: index)
             ports.close(relay, now: now)
             ledger.memory.give(MemoryCost.relaySocket)
         }
@@ -93,6 +108,7 @@ extension Server {
         for family in IPAddress.Family.allCases {
             if let relay = table.allocations[index].relay(family) { ports.close(relay.id, now: now) }
         }
+        endConnections(nil, of: index)
         table.allocations[index].account.removeAllocation()
         ledger.total.removeAllocation()
         ledger.memory.give(memory(of: index))
@@ -136,7 +152,9 @@ extension Server {
             age: now.nanoseconds(since: allocation.began) / 1_000_000_000,
             expiresIn: allocation.expires.nanoseconds(since: now) / 1_000_000_000,
             permissionCount: allocation.permissionCount,
-            channelCount: allocation.channelCount
+            channelCount: allocation.channelCount,
+            relaysTCP: allocation.relaysTCP,
+            connectionCount: allocation.connectionCount
         )
     }
 
@@ -181,6 +199,7 @@ extension Server {
                 table.channels[next].needsAllocation = decision.needsAllocation
                 next = table.channels[next].next
             }
+            endForbiddenConnections(of: index)
         }
     }
 }

@@ -24,6 +24,10 @@ public struct Session: Sendable {
     public let permissionCount: Int
     /// How many channels it has.
     public let channelCount: Int
+    /// Whether it relays TCP connections and no datagrams.
+    public internal(set) var relaysTCP = false
+    /// How many connections with peers it has.
+    public internal(set) var connectionCount = 0
 }
 
 /// A session with the peers that it may exchange packets with.
@@ -44,6 +48,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case deleted
     /// An operator ended it.
     case disconnected
+    /// The client's connection was closed, or its session over DTLS ended.
+    case connectionClosed
     /// The server stopped.
     case stopped
 }

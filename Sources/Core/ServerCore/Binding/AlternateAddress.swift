@@ -17,6 +17,7 @@ extension Server {
     func alternateAddress(for request: BindingRequest, from flow: ClientFlow, told: SocketAddress?) -> AlternateAddress
     {
         if let told { return AlternateAddress(address: told) }
+        if flow.transport.isConnected { return alternateAddress(for: request, over: flow) }
         let endpoints = policy.endpoints(flow.source.address.family)
         let needsFourSockets = request.dialect == .cookie
         if endpoints.hasAlternate || cluster == nil {
@@ -38,5 +39,21 @@ extension Server {
         // No other server is healthy now. RFC 5780 section 6.1 demands 420 of a server that has no other address: a client
         // that got no answer would take the silence for a NAT's filtering, and be wrong. Another port is still there.
         return AlternateAddress(understandsChange: !(needsFourSockets && request.change.changesIP))
+    }
+
+    /// The other address for a request over a connection, which is answered where it came, or not at all.
+    ///
+    /// A server must not open a connection back to a client (RFC 8489 section 6.2.2), so no flag of CHANGE-REQUEST can be
+    /// obeyed, and no other server can answer. Of RFC 5780's tests that of the mapping is left (section 3.1), over TCP and
+    /// where all four sockets take connections.
+    private func alternateAddress(for request: BindingRequest, over flow: ClientFlow) -> AlternateAddress {
+        let endpoints = policy.endpoints(flow.source.address.family)
+        guard flow.transport == .tcp, endpoints.takesTCP, endpoints.supportsBehaviourDiscovery else {
+            return AlternateAddress(understandsChange: false)
+        }
+        return AlternateAddress(
+            address: endpoints.address(of: flow.role.changing(ip: true, port: true), for: flow),
+            understandsChange: !request.change.changesIP && !request.change.changesPort
+        )
     }
 }

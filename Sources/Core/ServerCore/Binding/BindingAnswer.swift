@@ -15,9 +15,10 @@ struct BindingAnswer {
     /// The request's length in bytes.
     let requestLength: Int
 
-    /// The largest answer allowed, in bytes.
+    /// The largest answer allowed, in bytes: over a connection all that there is room for.
     var limit: Int {
-        AmplificationLimit.bytes(
+        if flow.transport.isConnected { return .max }
+        return AmplificationLimit.bytes(
             forRequestOf: requestLength,
             family: flow.source.address.family,
             hasAlternate: endpoints.hasAlternate || other != nil

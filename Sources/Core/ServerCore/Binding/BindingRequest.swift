@@ -69,10 +69,8 @@ struct BindingRequest {
         }
     }
 
-    /// Takes CHANGE-REQUEST for an attribute that is not known (RFC 5780 section 6.1).
-    mutating func refuseChangeRequest() {
-        unknown.insert(.changeRequest)
-    }
+    /// Takes an attribute for one that is not known: CHANGE-REQUEST without another address (RFC 5780 section 6.1), say.
+    mutating func refuse(_ type: AttributeType) { unknown.insert(type) }
 
     /// Whether the dialect knows the attribute, so that it may be ignored where it means nothing in a request.
     private func isKnown(_ type: AttributeType) -> Bool {

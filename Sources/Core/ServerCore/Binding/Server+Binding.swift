@@ -24,9 +24,13 @@ extension Server {
         // RFC 5780 section 6.1.
         if request.dialect == .cookie, request.hasChangeRequest, !other.understandsChange {
             let hasOthers = cluster?.hasSealedPeers == true && policy.endpoints(flow.source.address.family).readsPort2
-            lackedOtherServer = hasOthers && request.unknown.count == 0 && request.change.changesIP
-            request.refuseChangeRequest()
+            lackedOtherServer =
+                hasOthers && request.unknown.count == 0 && request.change.changesIP
+                && !flow.transport.isConnected
+            request.refuse(.changeRequest)
         }
+        // A connection has one other end (RFC 8489 section 6.2.2).
+        if request.responsePort != nil, flow.transport.isConnected { request.refuse(.responsePort) }
         let answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
         if let type = request.unknown.first {
             hadUnknownAttribute = !lackedOtherServer
@@ -59,7 +63,7 @@ extension Server {
             sources.count(column, request.dialect, from: flow, now: now)
             return drop(.noOtherAddress)
         }
-        guard isExempt(flow) || bindingLimiter.take(flow.source.address, now: now) else {
+        guard mayGrant(flow, now: now) else {
             return drop(.rateLimited, from: flow, now: now)
         }
         if request.change.changesIP, let index = other.peer, let address = other.address {
@@ -76,6 +80,32 @@ extension Server {
             sources.count(column, request, from: flow, now: now)
         }
         return verdict(for: answer)
+    }
+
+    /// Handles a message of the old dialects that came over a connection.
+    ///
+    /// RFC 3489 has one there, the Shared Secret request over TLS; all that comes over DTLS without the cookie gets 500 or
+    /// nothing (RFC 8489 section 11).
+    mutating func receiveClassic(
+        _ type: MessageType,
+        _ dialect: Dialect,
+        _ packet: inout Packet,
+        from flow: ClientFlow,
+        now: Instant
+    ) -> Verdict {
+        guard dialect == .classic, type.messageClass == .request else { return drop(.notSTUN, from: flow, now: now) }
+        let request: BindingRequest
+        do throws(MalformedMessage) {
+            request = BindingRequest(try Message(parsing: packet.bytes, as: dialect))
+        } catch {
+            return drop(.malformed, from: flow, now: now)
+        }
+        if flow.transport == .dtls {
+            let answer = answer(to: request, of: packet.count, from: flow, other: nil, isForOther: false)
+            return refuse(.serverError, answer, method: type.method, over: &packet, now: now)
+        }
+        guard type.method == .sharedSecret else { return drop(.notSTUN, from: flow, now: now) }
+        return handleSharedSecret(request, over: &packet, from: flow, now: now)
     }
 
     /// Refuses a Shared Secret request by UDP: secrets are handed out over TLS only (RFC 3489 section 9.3).
@@ -126,7 +156,7 @@ extension Server {
         over packet: inout Packet,
         now: Instant
     ) -> Verdict {
-        guard isExempt(answer.flow) || challengeLimiter.take(answer.flow.source.address, now: now) else {
+        guard mayRefuse(answer.flow, now: now) else {
             return drop(.rateLimited, from: answer.flow, now: now)
         }
         guard answer.writeError(error, method: method, over: &packet) else {

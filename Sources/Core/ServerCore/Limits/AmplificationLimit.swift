@@ -1,6 +1,6 @@
 import Addresses
 
-/// How large an answer to an unauthenticated request may be: a source address can be forged, so every answer may hit a
+/// How large an answer to an unauthenticated datagram may be: a source address can be forged, so every answer may hit a
 /// stranger, and must not hit harder than the request that caused it was to send (attacks row 27).
 enum AmplificationLimit {
     /// The largest answer in bytes to a request of `count` bytes.

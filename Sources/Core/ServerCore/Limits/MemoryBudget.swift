@@ -39,6 +39,9 @@ public enum MemoryCost {
     /// slots in the tables of 5-tuples and sockets, the user's name and account.
     public static var allocation: Int { 2 * MemoryLayout<Allocation>.stride + 256 }
 
+    /// A TCP connection with a peer: its socket and that of the client's, with what may wait in each, and twice its place.
+    public static var peerConnection: Int { 4 * relaySocket + 2 * MemoryLayout<PeerConnection>.stride }
+
     /// A permission: twice its place.
     public static var permission: Int { 2 * MemoryLayout<Permission>.stride }
 
@@ -58,6 +61,7 @@ extension Server {
         return MemoryCost.allocation &+ sockets &* MemoryCost.relaySocket
             &+ table.allocations[index].permissionCount &* MemoryCost.permission
             &+ table.allocations[index].channelCount &* MemoryCost.channel
+            &+ table.allocations[index].connectionCount &* MemoryCost.peerConnection
     }
 
     /// Removes what has expired of an allocation and gives back what it took; returns when something expires next.

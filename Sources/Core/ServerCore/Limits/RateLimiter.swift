@@ -21,10 +21,12 @@ struct RateLimiter: Sendable {
     }
 
     /// Takes one from the address's bucket; false when it has nothing left.
-    mutating func take(_ address: IPAddress, now: Instant) -> Bool {
+    ///
+    /// Clients with a connection have other buckets than datagrams of the same address: whoever forges it cannot use those up.
+    mutating func take(_ address: IPAddress, isConnected: Bool = false, now: Instant) -> Bool {
         var hash = SeededHash(seed: seed)
         hash.mix(address.family == .v4 ? address.low : address.high)
-        hash.mix(UInt64(address.family.rawValue))
+        hash.mix(UInt64(address.family.rawValue) | (isConnected ? 1 << 8 : 0))
         let bucket = Int(truncatingIfNeeded: hash.value) & (Self.bucketCount &- 1)
         let start = max(emptyAt[bucket], now.nanoseconds)
         guard start &- now.nanoseconds <= depth else { return false }

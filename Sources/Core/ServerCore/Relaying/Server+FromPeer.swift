@@ -20,7 +20,9 @@ extension Server {
         guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
         else { return drop(.noPermission) }
         if let number = table.number(ofChannelTo: peer, by: permission, of: index, now: now) {
-            guard bytes &+ ChannelData.headerLength <= Self.largestDatagram, packet.prepend(ChannelData.headerLength)
+            let isStream = table.allocations[index].flow.transport.isStream
+            guard bytes &+ ChannelData.headerLength <= Self.largestDatagram, packet.prepend(ChannelData.headerLength),
+                !isStream || Self.pad(&packet)
             else { return drop(.tooLarge) }
             packet.write(number, at: 0)
             packet.write(UInt16(truncatingIfNeeded: bytes), at: 2)
@@ -73,6 +75,15 @@ extension Server {
 
     /// What UDP carries over IPv4, the smaller of the two: 65,535 without the headers of IP and UDP.
     private static let largestDatagram = 65_507
+
+    /// Adds zeros up to a multiple of four, which a stream needs (RFC 8656 section 12.5); false when there is no room.
+    private static func pad(_ packet: inout Packet) -> Bool {
+        let (count, padded) = (packet.count, (packet.count &+ 3) & ~3)
+        guard padded <= packet.capacity else { return false }
+        packet.resize(to: padded)
+        packet.clear(count..<padded)
+        return true
+    }
 
     /// Puts the header, XOR-PEER-ADDRESS and the DATA attribute's own header before the data, and zeroes behind it
     /// (RFC 8656 section 11.3).

@@ -59,9 +59,9 @@ extension Server {
         } catch {
             return drop(.malformed, from: flow, now: now)
         }
-        guard let index = table.index(of: flow), table.allocations[index].expires > now else {
-            return drop(.noAllocation)
-        }
+        guard let index = table.index(of: flow), table.allocations[index].expires > now,
+            !table.allocations[index].relaysTCP
+        else { return drop(.noAllocation) }
         guard let permission = table.permission(for: peer.address, of: index),
             table.permissions[permission].isLive(now), peer.port != 0
         else { return drop(.noPermission) }

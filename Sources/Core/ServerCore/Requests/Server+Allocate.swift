@@ -22,12 +22,12 @@ extension Server {
             }
             end(index, .expired, now: context.now, ports: &ports)
         }
-        // 3. Only UDP is relayed.
-        try Self.checkTransport(message, request)
+        // 3. UDP is relayed, and TCP to clients that use it.
+        let relaysTCP = try Self.readTransport(message, request, context, turn)
         // RFC 8656 section 21.4: tunnels would let packets go in circles.
         if let rule = turn.peers.tunnel(context.flow.source.address) { throw .client(rule) }
         // 5 to 9.
-        let wanted = try RelayWish(message, request)
+        let wanted = try RelayWish(message, request, tcp: relaysTCP)
         // 4. Sockets do not tell the DF bit of what comes in, so it cannot be kept from IPv4 to IPv6 (RFC 8656 section 3.7).
         let staysV4 = request.dontFragment != nil && context.flow.source.address.family == .v4
         if staysV4, wanted.includesV6 { throw .unknownAttribute(.dontFragment) }
@@ -46,7 +46,7 @@ extension Server {
             if relays.missing != nil { ledger.memory.give(MemoryCost.relaySocket) }
             let seconds = lifetime(requested, identity, turn, now: context.now)
             return .allocated(
-                install(relays, context, message.transactionID, identity, turn, account, lifetime: seconds)
+                install(relays, wanted, context, message.transactionID, identity, turn, account, lifetime: seconds)
             )
         } catch {
             giveBack(account, memory: wanted.memory)
@@ -54,11 +54,20 @@ extension Server {
         }
     }
 
-    private static func checkTransport(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
+    /// Whether TCP is asked for (RFC 6062 section 5.1), which needs a client that uses it too.
+    private static func readTransport(
+        _ message: borrowing Message,
+        _ request: TURNRequest,
+        _ context: TURNContext,
+        _ turn: TURNPolicy
+    ) throws(Refusal) -> Bool {
         guard let transport = try message.read(request.requestedTransport, as: RequestedTransport.self) else {
             throw .missing(.requestedTransport)
         }
-        guard transport == .udp else { throw .transport(transport.protocolNumber) }
+        if transport == .udp { return false }
+        guard transport == .tcp, turn.relaysTCP else { throw .transport(transport.protocolNumber) }
+        guard context.flow.transport.isStream else { throw .needsStream }
+        return true
     }
 
     /// 10. Counts the allocation for the user and for all, before anything is opened.
@@ -132,6 +141,7 @@ extension Server {
 
     private mutating func install(
         _ relays: Relays,
+        _ wish: RelayWish,
         _ context: TURNContext,
         _ transactionID: TransactionID,
         _ identity: AuthenticatedRequest,
@@ -151,6 +161,7 @@ extension Server {
                 account: account,
                 began: context.now,
                 lastRelayed: context.now,
+                relaysTCP: wish.isTCP,
                 v4: relays[.v4].map { Allocation.Relay(id: $0.id, address: $0.address, expires: expires) },
                 v6: relays[.v6].map { Allocation.Relay(id: $0.id, address: $0.address, expires: expires) },
                 answer: AllocateAnswer(
@@ -179,11 +190,13 @@ extension Server {
 struct RelayWish {
     let first: RelayPortRequest
     private(set) var additional: RelayPortRequest?
+    /// Whether the ports are for TCP.
+    let isTCP: Bool
 
     /// Whether an IPv6 relay address is asked for.
     var includesV6: Bool {
         switch first {
-        case .any(.v6), .even(.v6), .evenReservingNext(.v6): true
+        case .any(.v6), .even(.v6), .evenReservingNext(.v6), .tcp(.v6): true
         default: additional != nil
         }
     }
@@ -191,7 +204,14 @@ struct RelayWish {
     /// What the allocation takes with its sockets.
     var memory: Int { MemoryCost.allocation &+ (additional == nil ? 1 : 2) &* MemoryCost.relaySocket }
 
-    init(_ message: borrowing Message, _ request: TURNRequest) throws(Refusal) {
+    init(_ message: borrowing Message, _ request: TURNRequest, tcp isTCP: Bool) throws(Refusal) {
+        self.isTCP = isTCP
+        // RFC 6062 section 5.1: what is about datagrams and their ports alone.
+        if isTCP {
+            if request.dontFragment != nil { throw .conflict(.requestedTransport, .dontFragment) }
+            if request.evenPort != nil { throw .conflict(.requestedTransport, .evenPort) }
+            if request.reservationToken != nil { throw .conflict(.requestedTransport, .reservationToken) }
+        }
         let evenPort = try message.read(request.evenPort, as: EvenPort.self)
         let token = try message.read(request.reservationToken, as: ReservationToken.self)
         let requested = try message.read(request.requestedFamily, as: RequestedAddressFamily.self)
@@ -215,11 +235,11 @@ struct RelayWish {
         if let additional {
             guard additional.family == .v6 else { throw .malformed(.additionalAddressFamily) }
             if evenPort?.reservesNext == true { throw .conflict(.additionalAddressFamily, .evenPort) }
-            self.additional = evenPort == nil ? .any(.v6) : .even(.v6)
+            self.additional = isTCP ? .tcp(.v6) : evenPort == nil ? .any(.v6) : .even(.v6)
         }
         // 9.
         switch evenPort?.reservesNext {
-        case nil: first = .any(family)
+        case nil: first = isTCP ? .tcp(family) : .any(family)
         case false: first = .even(family)
         case true: first = .evenReservingNext(family)
         }

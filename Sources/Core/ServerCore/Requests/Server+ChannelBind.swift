@@ -16,6 +16,7 @@ extension Server {
         ports: inout some RelayPorts
     ) throws(Refusal) -> TURNOutcome {
         let index = try ownAllocation(context, identity)
+        guard !table.allocations[index].relaysTCP else { throw .otherTransport }
         guard let number = try message.read(request.channelNumber, as: ChannelNumber.self)?.number else {
             throw .missing(.channelNumber)
         }

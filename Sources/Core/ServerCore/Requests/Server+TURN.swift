@@ -19,6 +19,10 @@ enum TURNOutcome {
     case refreshed(UInt32)
     /// Success without anything to say: CreatePermission, ChannelBind.
     case done
+    /// Connect may go on: the index of the new connection. The answer waits for what becomes of it.
+    case connecting(Int32)
+    /// Success of ConnectionBind.
+    case bound(ConnectionID)
 }
 
 extension Server {
@@ -51,7 +55,7 @@ extension Server {
         }
         // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
         guard reading.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
-        guard method.isTURNOverUDP else {
+        guard method.isTURN(turn) else {
             return refuse(.unknownMethod(method), context, challenge: turn.authenticator, over: &packet)
         }
         let answer = TURNAnswer(
@@ -93,7 +97,7 @@ extension Server {
             fingerprint: message.fingerprint,
             realm: turn.authenticator.realm(for: message, at: flow.destination.address)
         )
-        guard reading.fingerprint != .invalid, context.method.isTURNOverUDP else { return reading }
+        guard reading.fingerprint != .invalid, context.method.isTURN(turn) else { return reading }
         username = message.first(.username).map { NameBytes(message.value($0)) } ?? NameBytes()
         reading.authentication = turn.authenticator.authenticate(
             message,
@@ -101,7 +105,9 @@ extension Server {
             at: flow.destination.address,
             unixSeconds: unixSeconds(at: now),
             // A call may last longer than the credential that began it, unless the operator says no.
-            acceptsExpired: !turn.endsAtCredentialExpiry && context.method != .allocate && table.index(of: flow) != nil
+            // ConnectionBind comes on another connection than the allocation that it belongs to.
+            acceptsExpired: !turn.endsAtCredentialExpiry && context.method != .allocate
+                && (context.method == .connectionBind || table.index(of: flow) != nil)
         )
         if case .accepted(let identity) = reading.authentication {
             // What somebody added behind the integrity is nobody's name.
@@ -135,6 +141,9 @@ extension Server {
             case .createPermission: return .success(try createPermission(context, message, identity, turn))
             case .channelBind:
                 return .success(try bindChannel(context, message, request, identity, turn, ports: &ports))
+            case .connect:
+                return .success(try connect(context, message, request, identity, turn, ports: ports))
+            case .connectionBind: return .success(try bindConnection(context, message, request, identity))
             default: return .failure(.unknownMethod(context.method))
             }
         } catch {
@@ -173,6 +182,10 @@ extension Server {
         case .success(.done):
             answer.writeDone(identity, over: &packet)
             sources.count(.noChange, .cookie, from: context.flow, now: context.now)
+        case .success(.connecting(let index)): return connect(index)
+        case .success(.bound):
+            answer.writeDone(identity, over: &packet)
+            sources.count(.noChange, .cookie, from: context.flow, now: context.now)
         case .failure(let refusal):
             answer.writeError(refusal, identity, over: &packet)
             note(refusal, context, realm: answer.realm)
@@ -181,6 +194,7 @@ extension Server {
         case .success(.allocatedBefore), .failure: break
         case .success: counters.countTURN(context.method)
         }
+        if case .success(.bound(let id)) = outcome { return .bound(id) }
         return .reply
     }
 
@@ -192,7 +206,7 @@ extension Server {
         challenge: LongTermAuthenticator,
         over packet: inout Packet
     ) -> Verdict {
-        guard isExempt(context.flow) || challengeLimiter.take(context.flow.source.address, now: context.now) else {
+        guard mayRefuse(context.flow, now: context.now) else {
             return drop(.rateLimited, from: context.flow, now: context.now)
         }
         let nonceTime = unixSeconds(at: context.now)
@@ -226,7 +240,7 @@ extension Server {
     }
 
     /// Remembers and counts a refusal; the normal first 401 is a hit of its source and no error.
-    private mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
+    mutating func note(_ refusal: Refusal, _ context: TURNContext, realm: Int) {
         counters.countRefused(refusal.errorCode)
         counters.countShortage(refusal)
         if case .redirected(let redirection) = refusal { counters.countRedirected(redirection.cause) }
@@ -251,8 +265,12 @@ extension Server {
 }
 
 extension Method {
-    /// Whether this is a method of requests of RFC 8656.
-    fileprivate var isTURNOverUDP: Bool {
-        self == .allocate || self == .refresh || self == .createPermission || self == .channelBind
+    /// Whether this is a method of requests of RFC 8656, or of RFC 6062 where that is on.
+    fileprivate func isTURN(_ turn: TURNPolicy) -> Bool {
+        switch self {
+        case .allocate, .refresh, .createPermission, .channelBind: true
+        case .connect, .connectionBind: turn.relaysTCP
+        default: false
+        }
     }
 }

@@ -14,7 +14,7 @@ struct TURNAnswer {
     /// What a 420 lists.
     let unknown: UnknownAttributes
 
-    private func writer(_ messageClass: MessageType.Class, over packet: inout Packet) -> MessageWriter {
+    func writer(_ messageClass: MessageType.Class, over packet: inout Packet) -> MessageWriter {
         MessageWriter(
             MessageType(method, messageClass),
             in: .cookie,
@@ -99,7 +99,7 @@ struct TURNAnswer {
     }
 
     /// Adds integrity and, if the request had one, a fingerprint.
-    private func seal(_ writer: inout MessageWriter, _ identity: AuthenticatedRequest, over packet: inout Packet) {
+    func seal(_ writer: inout MessageWriter, _ identity: AuthenticatedRequest, over packet: inout Packet) {
         _ = writer.appendIntegrity(identity.integrity, key: identity.key, to: &packet)
         if hasFingerprint, writer.finishWithFingerprint(&packet) { return }
         writer.finish(&packet)

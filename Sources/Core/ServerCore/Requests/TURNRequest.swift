@@ -16,6 +16,7 @@ struct TURNRequest {
     private(set) var channelNumber: Message.Location?
     private(set) var peer: Message.Location?
     private(set) var data: Message.Location?
+    private(set) var connectionID: Message.Location?
     /// Comprehension-required attributes that are not known.
     private(set) var unknown = UnknownAttributes()
 
@@ -35,6 +36,7 @@ struct TURNRequest {
             case .channelNumber: Self.keep(location, in: &channelNumber)
             case .xorPeerAddress: Self.keep(location, in: &peer)
             case .data: Self.keep(location, in: &data)
+            case .connectionID: Self.keep(location, in: &connectionID)
             case .username, .realm, .nonce, .userHash, .passwordAlgorithm: break
             default:
                 if location.type.isComprehensionRequired, !Self.isUnderstood(location.type) {

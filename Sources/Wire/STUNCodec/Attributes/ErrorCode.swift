@@ -41,8 +41,14 @@ public struct ErrorCode: Attribute {
     public static let unsupportedTransport = ErrorCode(unchecked: 442)
     /// 443 Peer Address Family Mismatch (RFC 8656 section 19).
     public static let peerAddressFamilyMismatch = ErrorCode(unchecked: 443)
+    /// 446 Connection Already Exists (RFC 6062 section 6.3).
+    public static let connectionAlreadyExists = ErrorCode(unchecked: 446)
+    /// 447 Connection Timeout or Failure (RFC 6062 section 6.3).
+    public static let connectionTimeoutOrFailure = ErrorCode(unchecked: 447)
     /// 486 Allocation Quota Reached (RFC 8656 section 19).
     public static let allocationQuotaReached = ErrorCode(unchecked: 486)
+    /// 500 Server Error (RFC 8489 section 14.8).
+    public static let serverError = ErrorCode(unchecked: 500)
     /// 508 Insufficient Capacity (RFC 8656 section 19).
     public static let insufficientCapacity = ErrorCode(unchecked: 508)
 

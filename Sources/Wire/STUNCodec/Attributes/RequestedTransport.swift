@@ -4,6 +4,8 @@ public struct RequestedTransport: Attribute {
     @inlinable public static var type: AttributeType { .requestedTransport }
     /// UDP, 17.
     @inlinable public static var udp: Self { Self(protocolNumber: 17) }
+    /// TCP, 6 (RFC 6062 section 4.1).
+    @inlinable public static var tcp: Self { Self(protocolNumber: 6) }
     /// The number of the protocol as in an IP header.
     public let protocolNumber: UInt8
 

@@ -1,0 +1,104 @@
+import PacketEngine
+import ServerCore
+
+/// A client's TCP connection.
+struct StreamConnection {
+    /// What is known of it.
+    enum Stage {
+        /// Nothing has come yet, so that nobody knows what it speaks.
+        case undecided
+        /// STUN and ChannelData.
+        case open
+    }
+
+    /// Why a connection ended; the numbers are what the event ring carries.
+    enum End: UInt32, CaseIterable, Sendable {
+        /// The client has closed it.
+        case byClient
+        /// It broke: a reset, or nothing has come back for minutes.
+        case broken
+        /// What came is neither a STUN message nor ChannelData, nor anything else that is spoken here.
+        case notSTUN
+        /// Its first bytes, or the rest of a frame, did not come in time.
+        case tooSlow
+        /// Nothing has come for long, and it has no allocation.
+        case idle
+        /// The client does not read its answers.
+        case unread
+        /// There is no memory for what waits.
+        case noMemory
+        /// The server stops.
+        case stopped
+        /// Another part of the server has it now.
+        case handedOver
+
+        /// The name in statistics.
+        var name: String {
+            switch self {
+            case .byClient: "by-client"
+            case .broken: "broken"
+            case .notSTUN: "not-stun"
+            case .tooSlow: "too-slow"
+            case .idle: "idle"
+            case .unread: "unread"
+            case .noMemory: "no-memory"
+            case .stopped: "stopped"
+            case .handedOver: "handed-over"
+            }
+        }
+    }
+
+    var stream: StreamHandle
+    /// The 5-tuple, whose `socket` is the connection's number.
+    var flow: ClientFlow
+    var stage = Stage.undecided
+    var interest = StreamInterest.input
+    /// The part of a frame that has come.
+    var input = StreamBuffer()
+    /// What waits to be written.
+    var output = StreamBuffer()
+    /// When the last whole frame came, and before that when the connection began, in nanoseconds.
+    var lastFrame: UInt64
+    /// Since when the client owes something: its first bytes, or the rest of a frame; 0 for nothing.
+    var owesSince: UInt64
+    /// Whether it is in the list of those that are written to at the end of the turn.
+    var isDirty = false
+    /// Whether the row is in use.
+    var isLive = true
+}
+
+/// What happened to the connections of a worker, or of all.
+struct StreamCounters: Sendable {
+    /// Connections that were accepted.
+    var accepted: UInt64 = 0
+    /// Connections that were refused, by `ConnectionLimits.Refusal`.
+    var refusedTotal: UInt64 = 0
+    var refusedClient: UInt64 = 0
+    var refusedFiles: UInt64 = 0
+    /// Connections that have ended, by `StreamConnection.End`.
+    private(set) var ended = [UInt64](repeating: 0, count: StreamConnection.End.allCases.count)
+    /// Peers' datagrams that were dropped because the client does not read.
+    var droppedUnread: UInt64 = 0
+
+    /// Connections that have ended for a reason.
+    func ended(_ end: StreamConnection.End) -> UInt64 { ended[Int(end.rawValue)] }
+
+    mutating func count(_ end: StreamConnection.End) { ended[Int(end.rawValue)] &+= 1 }
+
+    mutating func count(_ refusal: ConnectionLimits.Refusal) {
+        switch refusal {
+        case .total: refusedTotal &+= 1
+        case .client: refusedClient &+= 1
+        case .openFiles: refusedFiles &+= 1
+        }
+    }
+
+    mutating func add(_ other: StreamCounters) {
+        accepted &+= other.accepted
+        refusedTotal &+= other.refusedTotal
+        refusedClient &+= other.refusedClient
+        refusedFiles &+= other.refusedFiles
+        droppedUnread &+= other.droppedUnread
+        for index in ended.indices { ended[index] &+= other.ended[index] }
+    }
+}

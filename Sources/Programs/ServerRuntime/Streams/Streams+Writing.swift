@@ -1,0 +1,55 @@
+import PacketEngine
+import STUNCodec
+import ServerCore
+
+extension Streams {
+    /// How many bytes may wait for one client. More is not kept: peers' data is dropped, and a client that does not read its answers
+    /// is lost.
+    private static let outputLimit = 65_536
+
+    /// Puts an answer to a client behind what waits; a client that does not take its answers is given up.
+    mutating func answer(_ bytes: RawSpan, on index: Int) {
+        guard put(bytes, on: index) else { return close(index, .unread) }
+    }
+
+    /// Puts what a verdict sends to the client of a stream behind what waits, or drops it where too much does.
+    mutating func take(_ bytes: RawSpan, _ verdict: Verdict) {
+        guard case .toClient(let flow) = verdict, flow.transport.isStream else { return }
+        let index = Int(flow.socket)
+        guard index < connections.count, connections[index].isLive, put(bytes, on: index) else {
+            counters.droppedUnread &+= 1
+            return
+        }
+    }
+
+    private mutating func put(_ bytes: RawSpan, on index: Int) -> Bool {
+        guard connections[index].isLive else { return false }
+        guard buffers.append(bytes, to: &connections[index].output, limit: Self.outputLimit) else { return false }
+        if !connections[index].isDirty, !connections[index].interest.contains(.output) {
+            connections[index].isDirty = true
+            dirty.append(Int32(truncatingIfNeeded: index))
+        }
+        return true
+    }
+
+    /// Writes what this turn has for clients.
+    mutating func flush() {
+        guard !dirty.isEmpty else { return }
+        for number in dirty {
+            let index = Int(number)
+            guard connections[index].isDirty else { continue }
+            connections[index].isDirty = false
+            if connections[index].isLive { write(index) }
+        }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes what waits for a client, and has the event loop say when the rest can be written.
+    mutating func write(_ index: Int) {
+        switch buffers.write(&connections[index].output, to: connections[index].stream) {
+        case .bytes: want(.input, index)
+        case .blocked: want([.input, .output], index)
+        case .ended, .failed: close(index, .broken)
+        }
+    }
+}

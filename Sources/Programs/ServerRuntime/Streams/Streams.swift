@@ -1,0 +1,280 @@
+import Addresses
+import PacketEngine
+import STUNCodec
+import ServerCore
+
+/// The TCP connections of one worker's clients.
+///
+/// What comes is read into one piece of memory for all and cut into frames; what is no whole frame yet waits in a pool, and so
+/// does what a client does not take. An idle connection holds no memory but its row.
+struct Streams: ~Copyable {
+    /// Marks what the event loop says of listeners and of connections; a connection's number and its turn follow.
+    private static let listenerMark: UInt64 = 1 << 57
+    private static let connectionMark: UInt64 = 1 << 58
+    /// How often a number is used again before a late event of an old connection could be taken for one of the new one's.
+    private static let turns: UInt64 = 1 << 24
+    /// How many connections of a listener are accepted in a turn.
+    private static let acceptBurst = 16
+    /// How many bytes are read from a connection in a turn.
+    private static let readBurst = 65_536
+    /// How long a client may take for its first bytes, and for the rest of a frame, in nanoseconds.
+    private static let firstBytesLimit: UInt64 = 10_000_000_000
+    private static let frameLimit: UInt64 = 30_000_000_000
+    /// How long a connection without an allocation may say nothing.
+    private static let idleLimit: UInt64 = 300_000_000_000
+    /// How much may wait in all, for all connections of a worker; taken from the host when it is needed.
+    private static let poolSize = 64 << 20
+
+    /// Keeps the listeners open.
+    private let listeners: [TCPListener]
+    /// Listeners that no file was left for; they are watched again later.
+    private var paused: [Int] = []
+    private let watcher: EventLoop.Watcher
+    private let shared: StreamsShared
+    /// By their number, which is the `socket` of their flows.
+    var connections: [StreamConnection] = []
+    /// How often each number was used.
+    private var uses: [UInt64] = []
+    private var free: [Int32] = []
+    var buffers = StreamBuffers(capacity: poolSize)
+    private var input = StreamInput(capacity: StreamFramer.limit + readBurst)
+    /// Those that have something to be written at the end of the turn.
+    var dirty: [Int32] = []
+    /// The connections that have ended, whose allocations must end too.
+    private var ended: [Ended] = []
+    var counters = StreamCounters()
+    /// How many connections there are.
+    private(set) var count = 0
+
+    /// A connection that has ended.
+    struct Ended {
+        let flow: ClientFlow
+        let end: StreamConnection.End
+    }
+
+    /// Watches the listeners.
+    init(
+        _ listeners: [TCPListener],
+        sharing shared: StreamsShared,
+        watchedBy watcher: EventLoop.Watcher
+    ) throws(SocketError) {
+        self.listeners = listeners
+        self.shared = shared
+        self.watcher = watcher
+        for index in listeners.indices { try watch(listener: index) }
+    }
+
+    private func watch(listener index: Int) throws(SocketError) {
+        try watcher.watchConnections(to: listeners[index].handle, token: Self.listenerMark | UInt64(index))
+    }
+
+    /// Whether a token of the event loop is that of a listener or a connection.
+    static func isStream(_ token: UInt64) -> Bool { token & (listenerMark | connectionMark) != 0 }
+
+    /// The number of a token's connection; nil for one that has ended meanwhile, and for a listener.
+    func index(of token: UInt64) -> Int? {
+        let index = Int(truncatingIfNeeded: token & 0xFFFF_FFFF)
+        guard token & Self.connectionMark != 0, index < connections.count, connections[index].isLive,
+            token == self.token(index)
+        else { return nil }
+        return index
+    }
+
+    private func token(_ index: Int) -> UInt64 {
+        (uses[index] % Self.turns) << 32 | Self.connectionMark | UInt64(index)
+    }
+
+    // MARK: Beginning
+
+    /// Accepts what waits at a listener, within bounds.
+    mutating func accept(_ token: UInt64, now: UInt64, telling events: inout WorkerEvents) throws(SocketError) {
+        let index = Int(truncatingIfNeeded: token & 0xFFFF)
+        guard token & Self.listenerMark != 0, listeners.indices.contains(index) else { return }
+        for _ in 0..<Self.acceptBurst {
+            do throws(SocketError) {
+                guard let stream = try listeners[index].accept() else { return }
+                open(stream, now: now, telling: &events)
+            } catch {
+                guard error.isOutOfFiles else { throw error }
+                // It would show again and again.
+                watcher.unwatchConnections(to: listeners[index].handle)
+                paused.append(index)
+                counters.count(.openFiles(0))
+                return
+            }
+        }
+    }
+
+    private mutating func open(_ stream: StreamHandle, now: UInt64, telling events: inout WorkerEvents) {
+        if let refusal = shared.limits.enter(stream.remote.address) {
+            counters.count(refusal)
+            events.tell(refusal, of: stream.remote)
+            return StreamSocket.abort(stream)
+        }
+        let index = Int(free.popLast() ?? Int32(truncatingIfNeeded: connections.count))
+        let flow = ClientFlow(
+            source: stream.remote,
+            destination: stream.local,
+            role: .primaryPrimary,
+            transport: .tcp,
+            socket: UInt32(truncatingIfNeeded: index)
+        )
+        let new = StreamConnection(stream: stream, flow: flow, lastFrame: now, owesSince: now)
+        if index < connections.count {
+            connections[index] = new
+        } else {
+            connections.append(new)
+            uses.append(0)
+        }
+        uses[index] &+= 1
+        count += 1
+        counters.accepted &+= 1
+        do throws(SocketError) {
+            try watcher.watch(stream, token: token(index), for: .input)
+        } catch {
+            close(index, .broken)
+        }
+    }
+
+    // MARK: Reading
+
+    /// Reads what has come to a connection; then `frame` gives one frame after another, and `endReading` is called.
+    mutating func read(_ index: Int, now: UInt64) {
+        input.removeAll()
+        guard connections[index].stage == .open || decide(index) else { return }
+        input.take(&connections[index].input, from: &buffers)
+        switch input.read(from: connections[index].stream) {
+        case .bytes, .blocked: break
+        case .ended: close(index, .byClient)
+        case .failed: close(index, .broken)
+        }
+    }
+
+    /// Looks at the first byte, which tells what is spoken, and leaves it where it is.
+    private mutating func decide(_ index: Int) -> Bool {
+        switch input.peek(at: connections[index].stream) {
+        case .bytes:
+            let first = input.rest().uint8(at: 0)
+            input.removeAll()
+            return decide(index, by: first)
+        case .blocked: return false
+        case .ended: close(index, .byClient)
+        case .failed: close(index, .broken)
+        }
+        return false
+    }
+
+    private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
+        // A STUN message: 0x00 and 0x01 in all methods that there are (RFC 8489 section 5).
+        if first < 0x04 {
+            connections[index].stage = .open
+            return true
+        }
+        if first == FleetDoor.firstByte, shared.fleet.isOpen {
+            let stream = connections[index].stream
+            watcher.unwatch(stream)
+            forget(index, .handedOver)
+            if !shared.fleet.pass(StreamSocket.handOver(stream), from: stream.remote) { StreamSocket.close(stream) }
+        } else {
+            close(index, .notSTUN)
+        }
+        return false
+    }
+
+    /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
+    mutating func nextFrame(_ index: Int, into batch: inout DatagramBatch, now: UInt64) -> Int? {
+        guard connections[index].isLive else { return nil }
+        switch StreamFramer.first(in: input.rest()) {
+        case .whole(let count, let padded):
+            connections[index].lastFrame = now
+            connections[index].owesSince = 0
+            let slot = batch.takeSlot(with: input.rest().extracting(first: count))
+            input.take(padded)
+            return slot
+        case .incomplete: return nil
+        case .invalid:
+            close(index, .notSTUN)
+            return nil
+        }
+    }
+
+    /// Keeps what of a frame has come until the rest does.
+    mutating func endReading(_ index: Int, now: UInt64) {
+        guard connections[index].isLive else { return }
+        guard input.count > input.taken else { return }
+        guard input.keepRest(in: &buffers, as: &connections[index].input, limit: StreamFramer.limit) else {
+            return close(index, .noMemory)
+        }
+        if connections[index].owesSince == 0 { connections[index].owesSince = now }
+    }
+
+    /// Has the event loop tell what is wanted of a connection from now on.
+    mutating func want(_ interest: StreamInterest, _ index: Int) {
+        let former = connections[index].interest
+        guard former != interest else { return }
+        connections[index].interest = interest
+        do throws(SocketError) {
+            try watcher.watch(connections[index].stream, token: token(index), for: interest, insteadOf: former)
+        } catch {
+            close(index, .broken)
+        }
+    }
+
+    // MARK: End
+
+    /// Closes a connection.
+    mutating func close(_ index: Int, _ end: StreamConnection.End) {
+        guard connections[index].isLive else { return }
+        StreamSocket.close(connections[index].stream)
+        forget(index, end)
+    }
+
+    /// Gives up a connection's row; its stream is closed or somebody else's.
+    private mutating func forget(_ index: Int, _ end: StreamConnection.End) {
+        buffers.discard(&connections[index].input)
+        buffers.discard(&connections[index].output)
+        connections[index].isLive = false
+        shared.limits.leave(connections[index].stream.remote.address)
+        counters.count(end)
+        count -= 1
+        ended.append(Ended(flow: connections[index].flow, end: end))
+    }
+
+    /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
+    mutating func nextEnded() -> Ended? {
+        guard let ended = ended.popLast() else { return nil }
+        free.append(Int32(truncatingIfNeeded: ended.flow.socket))
+        return ended
+    }
+
+    /// Closes the connections of clients that owe something for too long, and those that have said nothing for long and that
+    /// `isNeeded` does not name; watches listeners again that no file was left for.
+    mutating func sweep(now: UInt64, isNeeded: (ClientFlow) -> Bool) {
+        for index in connections.indices where connections[index].isLive {
+            let owing = connections[index].owesSince
+            let limit = connections[index].stage == .undecided ? Self.firstBytesLimit : Self.frameLimit
+            if owing > 0, now &- owing >= limit {
+                close(index, .tooSlow)
+            } else if now &- connections[index].lastFrame >= Self.idleLimit, !isNeeded(connections[index].flow) {
+                close(index, .idle)
+            }
+        }
+        let waiting = paused
+        paused = []
+        for index in waiting {
+            do throws(SocketError) {
+                try watch(listener: index)
+            } catch {
+                paused.append(index)
+            }
+        }
+    }
+
+    /// Whether `sweep` has something to look at.
+    var needsSweep: Bool { count > 0 || !paused.isEmpty }
+
+    /// Closes all.
+    mutating func closeAll() {
+        for index in connections.indices { close(index, .stopped) }
+    }
+}
