@@ -499,16 +499,20 @@ extension MessageCode {
             .connectionEnded,
             .info,
             "Connection ended",
-            meaning: "A TCP connection of a client has ended, and its allocation with it; the entry says why. One that its "
+            meaning:
+                "A TCP connection of a client has ended, and its allocation with it; the entry says why. One that its "
                 + "client closed has level 7.",
-            remedy: "Nothing; if a device loses its connections all the time, look at the network between, and update the device."
+            remedy:
+                "Nothing; if a device loses its connections all the time, look at the network between, and update the device."
         ),
         Definition(
             .connectionRefused,
             .info,
             "Connection refused",
-            meaning: "A TCP connection of a client was closed at once, since there were too many; the entry says which limit.",
-            remedy: "Raise the limit that the entry names if the clients are yours; many clients behind one address can be let "
+            meaning:
+                "A TCP connection of a client was closed at once, since there were too many; the entry says which limit.",
+            remedy:
+                "Raise the limit that the entry names if the clients are yours; many clients behind one address can be let "
                 + "in by rate-limit-exempt."
         ),
     ]

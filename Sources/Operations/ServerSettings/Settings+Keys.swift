@@ -7,7 +7,8 @@ extension Settings {
     }
 
     private static let sections: [(group: String, keys: [SettingKey])] = [
-        ("listening", listening), ("streams", streams), ("answers", answers), ("turn", turn), ("credentials", credentials), ("relay", relay),
+        ("listening", listening), ("streams", streams), ("answers", answers), ("turn", turn),
+        ("credentials", credentials), ("relay", relay),
         ("peers", peers), ("quotas", quotas), ("limits", limits), ("logging", logging), ("console", console),
     ]
 

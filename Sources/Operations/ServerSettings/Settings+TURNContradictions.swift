@@ -11,7 +11,8 @@ extension Settings {
     private func contradictionOfPorts(_ origins: [String: SettingOrigin]) -> SettingsError.Problem? {
         // A port that was chosen without a thought of relays is left out of the default range, which is large enough.
         guard origins["relay-ports"] ?? .default != .default else { return nil }
-        let listening = [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
+        let listening =
+            [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
             + streamPorts.map { ("stream-ports", $0) }
         for (key, port) in listening where relayPorts.contains(port) {
             let range = "\(relayPorts.lowerBound)-\(relayPorts.upperBound)"

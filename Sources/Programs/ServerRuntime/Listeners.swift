@@ -40,42 +40,45 @@ enum Listeners {
             }
         }
         let streams = try probe(plan.streams)
-        var sets: [Group] = []
+        var groups: [Group] = []
         for _ in 0..<workers {
-            var set = Group()
+            var group = Group()
             for socket in planned {
-                do throws(SocketError) {
-                    let opened = try UDPSocket(
-                        bindingTo: socket.local,
-                        sharesPort: true,
-                        bufferSize: bufferSize,
-                        isRead: socket.isRead,
-                        receivesTrains: socket.isRead
-                    )
-                    set.sockets.append(
-                        Listener(
-                            socket: opened,
-                            role: socket.role,
-                            isRead: socket.isRead,
-                            isShortcut: socket.isShortcut
-                        )
-                    )
-                } catch {
-                    // The address went away meanwhile, or another program of this user shares its port.
-                    if socket.isShortcut, error.isAddressMissing || error.isAddressInUse { continue }
-                    throw refusal(socket, error)
-                }
+                if let listener = try open(socket, bufferSize: bufferSize) { group.sockets.append(listener) }
             }
             for stream in streams {
                 do throws(SocketError) {
-                    set.streams.append(try TCPListener(bindingTo: stream.local))
+                    group.streams.append(try TCPListener(bindingTo: stream.local))
                 } catch {
                     throw refusal(stream, error)
                 }
             }
-            sets.append(set)
+            groups.append(group)
         }
-        return sets
+        return groups
+    }
+
+    /// Opens a socket; nil for one that only spares work and cannot be had.
+    private static func open(_ socket: ListenPlan.Socket, bufferSize: Int) throws(StartError) -> Listener? {
+        do throws(SocketError) {
+            let opened = try UDPSocket(
+                bindingTo: socket.local,
+                sharesPort: true,
+                bufferSize: bufferSize,
+                isRead: socket.isRead,
+                receivesTrains: socket.isRead
+            )
+            return Listener(
+                socket: opened,
+                role: socket.role,
+                isRead: socket.isRead,
+                isShortcut: socket.isShortcut
+            )
+        } catch {
+            // The address went away meanwhile, or another program of this user shares its port.
+            if socket.isShortcut, error.isAddressMissing || error.isAddressInUse { return nil }
+            throw refusal(socket, error)
+        }
     }
 
     /// The streams of a plan that this host can have.

@@ -98,16 +98,7 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let streams = StreamsShared(limits: connections, fleet: fleetDoor)
-            let shared = WorkerPool.Shared(
-                relay,
-                settings,
-                teller: teller,
-                pump: pump,
-                log: log,
-                engine: engine,
-                streams: streams
-            )
+            let shared = Self.share(settings, relay, teller, pump, log, engine, connections, fleetDoor)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)
@@ -132,6 +123,28 @@ public final class LiveServer: RunningServer {
         // Whoever asks right after a restart is told of the other servers too.
         if started.clusterKey != nil, !started.otherStunServers.isEmpty { cluster.waitForAnswers() }
         pool.open()
+    }
+
+    private static func share(
+        _ settings: Settings,
+        _ relay: RelayService?,
+        _ teller: RelayTeller,
+        _ pump: LogPump,
+        _ log: EventLog,
+        _ engine: WorkerEngine,
+        _ limits: ConnectionLimits,
+        _ fleet: FleetDoor
+    ) -> WorkerPool.Shared {
+        let streams = StreamsShared(limits: limits, fleet: fleet)
+        return WorkerPool.Shared(
+            relay,
+            settings,
+            teller: teller,
+            pump: pump,
+            log: log,
+            engine: engine,
+            streams: streams
+        )
     }
 
     private static func makeCluster(

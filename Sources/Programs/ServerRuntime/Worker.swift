@@ -128,9 +128,7 @@ struct Worker: ~Copyable {
     }
 
     /// How many datagrams were relayed, in all; it may wrap around.
-    private var relayedCount: Int {
-        Int(truncatingIfNeeded: server.counters.traffic.packetsToPeers &+ server.counters.traffic.packetsToClient)
-    }
+    private var relayedCount: Int { Int(truncatingIfNeeded: server.counters.traffic.packets) }
 
     /// When time demands something next.
     private var nextAdvance: UInt64 {
@@ -248,9 +246,27 @@ struct Worker: ~Copyable {
                 for slot in slots {
                     if let train = batch.train(in: slot) {
                         count &+= train.count &- 1
-                        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, telling: &events)
+                        PeerDatagram.handle(
+                            train,
+                            at: relay,
+                            to: ports,
+                            now,
+                            &batch,
+                            &server,
+                            &streams,
+                            telling: &events
+                        )
                     } else {
-                        PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, telling: &events)
+                        PeerDatagram.handle(
+                            slot,
+                            at: relay,
+                            to: ports,
+                            now,
+                            &batch,
+                            &server,
+                            &streams,
+                            telling: &events
+                        )
                     }
                 }
                 burst.spend(count, in: slots.count)

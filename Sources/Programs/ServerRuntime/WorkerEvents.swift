@@ -131,7 +131,9 @@ struct WorkerEvents: ~Copyable {
 
     /// Whether one more message with this code is told, within the bound; it is counted then.
     private mutating func isTold(_ code: MessageCode) -> Bool {
-        guard spent < Self.eventsPerSecond, codeLevels[Int(code.rawValue &- Self.firstCode)] <= level else { return false }
+        guard spent < Self.eventsPerSecond, codeLevels[Int(code.rawValue &- Self.firstCode)] <= level else {
+            return false
+        }
         spent &+= 1
         return true
     }

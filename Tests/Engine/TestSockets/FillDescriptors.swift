@@ -1,5 +1,6 @@
 // Unsafe: looks up a call that Glibc's module does not show.
 
+import CLinux
 import Glibc
 
 /// Runs work in a thread that has no descriptor left; the rest of the process keeps its own.

@@ -1,5 +1,6 @@
 // Unsafe: getsockopt and setsockopt take pointers.
 
+import CLinux
 import Glibc
 
 @testable public import PacketEngine

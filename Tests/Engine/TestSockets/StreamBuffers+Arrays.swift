@@ -1,5 +1,6 @@
 // Unsafe: mincore writes a byte for each page; an array's bytes are a span's.
 
+import CLinux
 import Glibc
 
 @testable public import PacketEngine

@@ -1,6 +1,7 @@
 // Unsafe: setsockopt takes pointers.
 
 public import Addresses
+import CLinux
 import Glibc
 
 extension TestClient {

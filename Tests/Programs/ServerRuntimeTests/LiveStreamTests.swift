@@ -34,7 +34,10 @@ struct LiveStreamTests {
         }
     }
 
-    @Test("a whole session: allocation, permission, channel, data both ways of every length up to 67, and its end", arguments: [1, 4])
+    @Test(
+        "a whole session: allocation, permission, channel, data both ways of every length up to 67, and its end",
+        arguments: [1, 4]
+    )
     func session(workers: Int) async throws {
         let host = try ServerUnderTest(RelayClient.settings + "workers: \(workers)\n")
         let client = try RelayClient(over: TestStream(connectingTo: host.address()))
@@ -102,7 +105,8 @@ struct LiveStreamTests {
     @Test(
         "what is no STUN is closed without a byte",
         arguments: [
-            Array("GET / HTTP/1.1\r\n\r\n".utf8), [0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5], [0x80, 0, 0, 0], [0xC5, 0x53, 0x54, 0x46, 1],
+            Array("GET / HTTP/1.1\r\n\r\n".utf8), [0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5], [0x80, 0, 0, 0],
+            [0xC5, 0x53, 0x54, 0x46, 1],
             [0, 1, 0, 0] + [UInt8](repeating: 7, count: 16), [0, 1, 0, 3] + [UInt8](repeating: 7, count: 19),
         ]
     )
@@ -116,7 +120,9 @@ struct LiveStreamTests {
         #expect(RelayClient.Answer(try other.receiveFrame())?.isSuccess == true)
     }
 
-    @Test("garbage after a good request closes the connection, and a second message hidden in it is not seen (attacks row 42)")
+    @Test(
+        "garbage after a good request closes the connection, and a second message hidden in it is not seen (attacks row 42)"
+    )
     func desynchronized() throws {
         let host = try ServerUnderTest("turn: off\n")
         let request = Wire.message(0x0001, as: .cookie, id: Self.id(9), [])

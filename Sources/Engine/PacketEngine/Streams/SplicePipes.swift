@@ -5,7 +5,8 @@ import Glibc
 
 /// What a worker's splices move bytes by: pipes, through which they go without being copied to the program.
 ///
-/// splice(2) costs half of what reading and writing do for long streams (`Splice` has the figures). A pipe costs two
+/// splice(2) costs half of what reading and writing do for long streams, and as much for short messages: CPU for 64 KiB on the
+/// loopback 12 us against 22 to 24, for 200 bytes 12 to 13 us either way (Linux 6.18, 2026-11-30). A pipe costs two
 /// descriptors, so there is none for each connection: it is used for the moment of a move, and kept by a direction only while bytes
 /// are in it that the receiver has no room for. When all are kept, or no more can be had, bytes are copied instead: looked at, written as far
 /// as there is room, and only then taken from where they came. Nothing is held in that way, so it always works.

@@ -3,8 +3,9 @@ import STUNCodec
 import ServerCore
 
 extension Streams {
-    /// How many bytes may wait for one client. More is not kept: peers' data is dropped, and a client that does not read its answers
-    /// is lost.
+    /// How many bytes may wait for one client.
+    ///
+    /// More is not kept: peers' data is dropped, and a client that does not read its answers is lost.
     private static let outputLimit = 65_536
 
     /// Puts an answer to a client behind what waits; a client that does not take its answers is given up.
