@@ -72,6 +72,7 @@ public struct DatagramSession: ~Copyable, Sendable {
         var step = Step()
         guard state == .handshaking || state == .open else { return step }
         if state == .handshaking, connection.isServer, !admits(datagram) { return step }
+        if state == .open, hasShortRecord(datagram) { return step }
         var next = state
         let (listened, server) = (hasListened, connection.isServer)
         var datagrams = DatagramCuts()
@@ -146,6 +147,20 @@ public struct DatagramSession: ~Copyable, Sendable {
         deadline = nil
         guard state == .handshaking, let wait = connection.timeout else { return }
         deadline = now &+ wait
+    }
+
+    /// Whether some record of the keys' epoch is too short for its cipher.
+    ///
+    /// OpenSSL drops it (RFC 6347 section 4.1.2.7), but goes back into the handshake before when it claims to be of one.
+    private func hasShortRecord(_ datagram: RawSpan) -> Bool {
+        // The tag, and with AES-GCM the nonce before it (RFC 5288 section 3).
+        let least = parameters.cipher.contains("CHACHA") ? 16 : 24
+        var offset = 0
+        while let length = datagram.number(at: offset &+ 11, bytes: 2) {
+            if datagram.number(at: offset &+ 3, bytes: 2) != 0, length < least { return true }
+            offset &+= 13 &+ length
+        }
+        return false
     }
 
     /// Counts the records behind ChangeCipherSpec that come while the handshake is not over.

@@ -226,7 +226,8 @@ public struct AccountChanges: Sendable {
         }
         let expiry = time + Int64(seconds)
         let credential = TimedCredential(expiry: UInt64(clamping: expiry), user: user.text, secret: shared)
-        let servers = IceServers(credential, at: IceServers.place(host, settings, found: found))
+        let place = IceServers.place(host, settings, found: found)
+        let servers = IceServers(credential, at: place, tcp: settings.tcp)
         return MadeCredential(servers: servers, expiry: expiry, secret: secret.id, madeSecret: isNew)
     }
 }

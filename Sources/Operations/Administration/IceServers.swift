@@ -18,13 +18,19 @@ public struct IceServers: Encodable, Equatable, Sendable {
     }
 
     /// URIs after RFC 7064 and RFC 7065.
-    public init(_ credential: TimedCredential, at place: OtherServer) {
+    ///
+    /// - `tcp`: whether the server is reached by TCP too, for clients whose network lets no UDP through.
+    public init(_ credential: TimedCredential, at place: OtherServer, tcp: Bool) {
         self.place = place
         username = credential.username
         password = credential.password
         iceServers = [
             .init(urls: ["stun:\(place)"]),
-            .init(urls: ["turn:\(place)?transport=udp"], username: username, credential: password),
+            .init(
+                urls: ["turn:\(place)?transport=udp"] + (tcp ? ["turn:\(place)?transport=tcp"] : []),
+                username: username,
+                credential: password
+            ),
         ]
     }
 

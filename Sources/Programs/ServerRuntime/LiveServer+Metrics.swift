@@ -65,7 +65,9 @@ struct MetricFacts {
     var isDraining = false
 
     /// The families in the order of `docs/metrics.md`.
-    var families: [MetricFamily] { messages + relaying + limits + state + cluster + fleetStore + processFamilies }
+    var families: [MetricFamily] {
+        messages + connections + relaying + limits + state + cluster + fleetStore + processFamilies
+    }
 }
 
 extension MetricFacts {

@@ -105,6 +105,8 @@ struct PoolTotals {
     private(set) var gathering = GatheringDelay()
     private(set) var sendFailures: UInt64 = 0
     private(set) var relaySendFailures: UInt64 = 0
+    private(set) var streams = StreamCounters()
+    private(set) var connections = 0
     private(set) var sessions = 0
     /// Sources that workers remember; one that asked two sockets may count twice.
     private(set) var sources = 0
@@ -116,6 +118,8 @@ struct PoolTotals {
             gathering.add(report.gathering)
             sendFailures &+= report.sendFailures
             relaySendFailures &+= report.relaySendFailures
+            streams.add(report.streams)
+            connections += report.connectionCount
             sessions += report.sessionCount
             sources += report.sourceCount
         }

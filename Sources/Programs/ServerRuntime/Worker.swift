@@ -127,9 +127,8 @@ struct Worker: ~Copyable {
         gatheringDelay.count(turnDatagrams, waited: min(now.nanoseconds &- waitBegan, gathering.nanoseconds))
     }
 
-    /// How many datagrams were relayed, in all; it may wrap around.
+    /// How many datagrams were relayed, in all.
     private var relayedCount: Int { Int(truncatingIfNeeded: server.counters.traffic.packets) }
-
     /// When time demands something next.
     private var nextAdvance: UInt64 {
         min(nextHousekeeping, nextSweep, server.nextDeadline?.nanoseconds ?? .max)

@@ -93,7 +93,9 @@ public struct ZonePlan: Sendable, Equatable {
         if !settings.secondAddress.isEmpty {
             services.append(Service(name: "_stun-behavior._udp.\(domain)", records: [own]))
         }
-        absent = ["_stun._tcp", "_stuns._tcp", "_turn._tcp", "_turns._tcp"].map { "\($0).\(domain)" }
+        absent = ["_stuns._tcp", "_turns._tcp"].map { "\($0).\(domain)" }
+        if !settings.tcp { absent.append("_stun._tcp.\(domain)") }
+        if !settings.tcp || !settings.turn { absent.append("_turn._tcp.\(domain)") }
         guard settings.turn else {
             absent.append("_turn._udp.\(domain)")
             return

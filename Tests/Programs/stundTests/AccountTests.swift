@@ -89,7 +89,7 @@ struct AccountTests {
     func iceServers() throws {
         let secret = try #require(SharedSecret(name: "x", secret: Array("secret".utf8)))
         let credential = TimedCredential(expiry: 1_800_000_000, user: "it's", secret: secret)
-        let servers = IceServers(credential, at: try #require(OtherServer("turn.example.org:99")))
+        let servers = IceServers(credential, at: try #require(OtherServer("turn.example.org:99")), tcp: true)
         #expect(
             try jsonText(servers) == """
                 {
@@ -102,7 +102,8 @@ struct AccountTests {
                     {
                       "credential" : "\(credential.password)",
                       "urls" : [
-                        "turn:turn.example.org:99?transport=udp"
+                        "turn:turn.example.org:99?transport=udp",
+                        "turn:turn.example.org:99?transport=tcp"
                       ],
                       "username" : "1800000000:it's"
                     }

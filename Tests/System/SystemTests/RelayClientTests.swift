@@ -22,7 +22,7 @@ struct RelayClientTests {
         var usesSecret: Bool { flags.contains("-W") }
     }
 
-    /// The ways in which it can use a relay over UDP.
+    /// The ways in which it can use a relay, over UDP and, with `-t`, TCP.
     ///
     /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
     /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out is `-R`,
@@ -51,9 +51,19 @@ struct RelayClientTests {
             flags: ["-m", "40", "-n", "20", "-z", "40", "-l", "1171", "-D", "-g"],
             messages: 800
         ),
+        Mode(name: "TCP, channels", flags: ["-t"]),
+        Mode(name: "TCP, Send and Data indications", flags: ["-t", "-s"]),
+        Mode(name: "TCP, client to client by channels", flags: ["-t", "-y"], messages: 20, peer: nil),
+        Mode(name: "TCP, IPv6 relay, IPv6 client", flags: ["-t", "-x"], server: "::1", peer: "::1"),
+        Mode(name: "TCP, ChannelData of odd length", flags: ["-t", "-l", "101"]),
+        Mode(
+            name: "TCP, forty clients, packets of 1171 bytes",
+            flags: ["-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 800
+        ),
     ]
 
-    @Test("Nothing is lost in any UDP mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
+    @Test("Nothing is lost in any mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
     func lossless(mode: Mode, server: Server) async throws {
         guard Partners.hasIPv6 || !mode.needsIPv6 else { try Test.cancel("this host has no IPv6 loopback") }
         let relay = Relay(
