@@ -89,7 +89,8 @@ class TheDocument(unittest.TestCase):
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
     def test_the_numbers_of_its_introduction_are_right(self):
-        rows = [len(table) for table in tables(self.text)]
+        # The table of RFC 6062, which stands last, is not counted there.
+        rows = [len(table) for table in tables(self.text)][:-1]
         self.assertEqual(len(rows), 3)
         looked_at, clients, others, left, told = map(int, re.search(
             r"All (\d+) sentences.* (\d+) of them concern only clients and (\d+) .*The other (\d+) are the (\d+) rows",

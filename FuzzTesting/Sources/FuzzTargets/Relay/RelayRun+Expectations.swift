@@ -84,12 +84,12 @@ extension RelayRun {
         }
     }
 
-    /// Comprehension-required, and in neither RFC 8489 nor RFC 8656.
+    /// Comprehension-required, and in none of RFC 8489, RFC 8656 and RFC 6062.
     static func isUnknown(_ type: UInt16) -> Bool {
         type < 0x8000
             && ![
                 0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0017,
-                0x0018, 0x0019, 0x001A, 0x001C, 0x001D, 0x001E, 0x0020, 0x0022,
+                0x0018, 0x0019, 0x001A, 0x001C, 0x001D, 0x001E, 0x0020, 0x0022, 0x002A,
             ].contains(type)
     }
 
