@@ -10,24 +10,35 @@ struct FilePlan: Equatable {
     /// How many relay sockets there may be: the rest is for listeners, log, store, and whoever looks at console and control
     /// socket while all of them are in use.
     let room: Int
+    /// How many the server needs by itself, before anybody asks for a relay socket or a connection.
+    let needed: Int
 
     /// - `listeners`: the sockets of all workers that requests are read from or answered by.
     init(limit: Int, listeners: Int, workers: Int) {
         self.limit = limit
+        // Each worker has its event loop and its mailbox; 32 are log, store, console and what the libraries open.
+        needed = listeners + 4 * workers + 32
         guard limit > 0 else {
             room = .max
             return
         }
-        // Each worker has its event loop and its mailbox; 32 are log, store, console and what the libraries open.
-        let own = listeners + 4 * workers + 32
         let spare = min(256, limit / 16)
-        room = max(1, limit - own - spare)
+        room = max(1, limit - needed - spare)
     }
 
     /// The plan of a server with these settings on this host.
     init(_ settings: Settings, _ plan: ListenPlan, limit: Int) {
         let workers = settings.workerCount
-        self.init(limit: limit, listeners: plan.sockets.count * workers, workers: workers)
+        self.init(limit: limit, listeners: (plan.sockets.count + plan.streams.count) * workers, workers: workers)
+    }
+
+    /// Why the server does not start: with fewer files than it needs some part of it would fail sooner or later.
+    var refusal: String? {
+        guard limit > 0, limit < needed else { return nil }
+        return """
+            Too many open files: the server needs \(needed) for its workers, sockets and console, and the limit is \(limit); raise \
+            it (LimitNOFILE of systemd, or `ulimit -n`), or set workers lower
+            """
     }
 
     /// What is to be said when more ports may relay than files may be open; nil when there are files enough.

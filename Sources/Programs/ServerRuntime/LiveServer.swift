@@ -84,6 +84,7 @@ public final class LiveServer: RunningServer {
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
             files = FilePlan(settings, plan, limit: fileLimit)
+            if let refusal = files.refusal { throw .system(refusal) }
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts

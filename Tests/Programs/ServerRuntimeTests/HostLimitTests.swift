@@ -73,6 +73,11 @@ struct HostLimitTests {
         #expect(FilePlan(limit: 1024, listeners: 16, workers: 2).room > 800)
         #expect(FilePlan(limit: 0, listeners: 16, workers: 2).room == .max)
         #expect(FilePlan(limit: 10, listeners: 16, workers: 2).room == 1)
+        // Sockets and what workers, log, store and console have by themselves.
+        #expect(FilePlan(limit: 56, listeners: 16, workers: 2).refusal == nil)
+        let refusal = FilePlan(limit: 55, listeners: 16, workers: 2).refusal ?? ""
+        for part in ["Too many open files", "56", "55", "LimitNOFILE"] { #expect(refusal.contains(part), "\(refusal)") }
+        #expect(FilePlan(limit: 0, listeners: 16, workers: 2).refusal == nil)
     }
 
     @Test("Fewer files than relay ports are told with both numbers, unless so many are not wanted")
