@@ -1,0 +1,117 @@
+import Addresses
+import Observability
+import PacketEngine
+import STUNCodec
+import ServerCore
+import ServerSettings
+import TestSockets
+import Testing
+import WireFixtures
+
+@testable import ServerRuntime
+
+@Suite("Time limits of a client's connection, by an integer clock")
+struct StreamsTests {
+    private static let second: UInt64 = 1_000_000_000
+    private static let begin = 100 * second
+
+    @Test("who says nothing is closed after 10 s, and not before")
+    func silent() throws {
+        var bench = try StreamBench(now: Self.begin)
+        let client = try bench.connect()
+        #expect(bench.swept(at: Self.begin + 10 * Self.second - 1).isEmpty)
+        #expect(bench.swept(at: Self.begin + 10 * Self.second) == [.tooSlow])
+        #expect(client.ends())
+    }
+
+    @Test("who begins a message and does not end it is closed 30 s later, however often one more byte comes")
+    func halfFrame() throws {
+        var bench = try StreamBench(now: Self.begin)
+        let client = try bench.connect()
+        let request = Wire.message(
+            0x0001,
+            as: .cookie,
+            id: [0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 1, count: 12),
+            []
+        )
+        for (index, byte) in request.dropLast().enumerated() {
+            try client.send([byte])
+            try bench.serve(at: Self.begin + UInt64(index) * Self.second)
+        }
+        #expect(bench.swept(at: Self.begin + 30 * Self.second - 1).isEmpty)
+        #expect(bench.swept(at: Self.begin + 30 * Self.second) == [.tooSlow])
+        #expect(client.ends())
+    }
+
+    @Test("who has said nothing for five minutes is closed, unless an allocation needs the connection")
+    func idle() throws {
+        for isNeeded in [true, false] {
+            var bench = try StreamBench(now: Self.begin)
+            let client = try bench.connect()
+            try client.send(
+                Wire.message(0x0001, as: .cookie, id: [0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 1, count: 12), [])
+            )
+            try bench.serve(at: Self.begin + Self.second)
+            let end = Self.begin + 301 * Self.second
+            #expect(bench.swept(at: end - 1, isNeeded: isNeeded).isEmpty)
+            #expect(bench.swept(at: end, isNeeded: isNeeded) == (isNeeded ? [] : [.idle]))
+        }
+    }
+}
+
+/// The streams of a worker without the worker.
+private struct StreamBench: ~Copyable {
+    private let listener: TCPListener
+    private var loop: EventLoop
+    private var streams: Streams
+    private var batch: DatagramBatch
+    private var events: WorkerEvents
+    private let now: UInt64
+
+    init(now: UInt64) throws {
+        self.now = now
+        let log = EventLog(level: LogLevelSwitch(.notice))
+        let pump = LogPump(into: log) { 0 }
+        let ring = pump.makeRing(slots: 4)
+        let facts = pump.makeRing(of: RelayFact.self) { _ in nil }
+        let opened = try TCPListener(bindingTo: .loopback(0))
+        let waiting = try EventLoop()
+        let shared = StreamsShared(limits: ConnectionLimits(Settings(), files: FileBudget()), fleet: FleetDoor())
+        let served = try Streams([opened], sharing: shared, watchedBy: waiting.watcher)
+        listener = opened
+        streams = served
+        batch = DatagramBatch(for: waiting)
+        loop = waiting
+        events = WorkerEvents(WorkerEvents.Source(ring: ring, facts: facts, levels: log.levelSwitch))
+    }
+
+    /// A client whose connection has been accepted.
+    mutating func connect() throws -> TestStream {
+        let client = try TestStream(connectingTo: listener.local)
+        for _ in 0..<500 where streams.count == 0 { try serve(at: now) }
+        #expect(streams.count == 1)
+        return client
+    }
+
+    /// Does what a worker does with what is ready, but for deciding on frames.
+    mutating func serve(at now: UInt64) throws {
+        for ready in try loop.next(within: 1_000_000_000) {
+            guard let index = streams.index(of: ready.token) else {
+                try streams.accept(ready.token, now: now, telling: &events)
+                continue
+            }
+            streams.read(index, now: now)
+            while streams.nextFrame(index, into: &batch, now: now) != nil {}
+            streams.endReading(index, now: now)
+            _ = batch.flush()
+        }
+    }
+
+    /// Why the connections that are closed at a moment are.
+    mutating func swept(at now: UInt64, isNeeded: Bool = false) -> [StreamConnection.End] {
+        streams.sweep(now: now) { _ in isNeeded }
+        var ends: [StreamConnection.End] = []
+        while let ended = streams.nextEnded() { ends.append(ended.end) }
+        return ends
+    }
+}
