@@ -11,8 +11,8 @@ struct StreamConnection {
         case open
     }
 
-    /// Why a connection ended; the numbers are what the event ring carries.
-    enum End: UInt32, CaseIterable, Sendable {
+    /// Why a connection ended.
+    enum End: Int, CaseIterable, Sendable {
         /// The client has closed it.
         case byClient
         /// It broke: a reset, or nothing has come back for minutes.
@@ -81,9 +81,9 @@ struct StreamCounters: Sendable {
     var droppedUnread: UInt64 = 0
 
     /// Connections that have ended for a reason.
-    func ended(_ end: StreamConnection.End) -> UInt64 { ended[Int(end.rawValue)] }
+    func ended(_ end: StreamConnection.End) -> UInt64 { ended[end.rawValue] }
 
-    mutating func count(_ end: StreamConnection.End) { ended[Int(end.rawValue)] &+= 1 }
+    mutating func count(_ end: StreamConnection.End) { ended[end.rawValue] &+= 1 }
 
     mutating func count(_ refusal: ConnectionLimits.Refusal) {
         switch refusal {

@@ -3,29 +3,31 @@ import STUNCodec
 import ServerCore
 
 extension Streams {
-    /// How many bytes may wait for one client.
-    ///
-    /// More is not kept: peers' data is dropped, and a client that does not read its answers is lost.
-    private static let outputLimit = 65_536
+    /// How many bytes may wait for one client before peers' data is dropped.
+    private static let dataLimit = 65_536
+    /// How many may with answers behind them: peers must not be able to fill the room of those.
+    private static let answerLimit = 2 * dataLimit
 
     /// Puts an answer to a client behind what waits; a client that does not take its answers is given up.
     mutating func answer(_ bytes: RawSpan, on index: Int) {
-        guard put(bytes, on: index) else { return close(index, .unread) }
+        guard put(bytes, on: index, limit: Self.answerLimit) else { return close(index, .unread) }
     }
 
     /// Puts what a verdict sends to the client of a stream behind what waits, or drops it where too much does.
     mutating func take(_ bytes: RawSpan, _ verdict: Verdict) {
         guard case .toClient(let flow) = verdict, flow.transport.isStream else { return }
         let index = Int(flow.socket)
-        guard index < connections.count, connections[index].isLive, put(bytes, on: index) else {
+        guard index < connections.count, connections[index].isLive,
+            put(bytes, on: index, limit: Self.dataLimit)
+        else {
             counters.droppedUnread &+= 1
             return
         }
     }
 
-    private mutating func put(_ bytes: RawSpan, on index: Int) -> Bool {
+    private mutating func put(_ bytes: RawSpan, on index: Int, limit: Int) -> Bool {
         guard connections[index].isLive else { return false }
-        guard buffers.append(bytes, to: &connections[index].output, limit: Self.outputLimit) else { return false }
+        guard buffers.append(bytes, to: &connections[index].output, limit: limit) else { return false }
         if !connections[index].isDirty, !connections[index].interest.contains(.output) {
             connections[index].isDirty = true
             dirty.append(Int32(truncatingIfNeeded: index))

@@ -58,7 +58,7 @@ extension Worker {
     mutating func serveStream(_ ready: EventLoop.Ready) throws(SocketError) {
         guard let index = streams.index(of: ready.token) else {
             try streams.accept(ready.token, now: now.nanoseconds, telling: &events)
-            if streams.count > 0, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
+            if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
         }
         if ready.isWritable { streams.write(index) }
