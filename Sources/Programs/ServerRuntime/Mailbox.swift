@@ -23,6 +23,8 @@ enum WorkerMessage: Sendable {
     case disconnect(@Sendable (Session) -> Bool, @Sendable (Int?) -> Void)
     /// Refuse new allocations, or take them again.
     case drain(Bool)
+    /// Begin sessions of TLS and DTLS by another certificate; nil when there is none. Those that there are go on.
+    case secure(SecureContexts?)
     /// End.
     case stop
 }
@@ -111,7 +113,7 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .cluster, .clearSources, .drain, .stop: break
+        case .adopt, .cluster, .clearSources, .drain, .secure, .stop: break
         }
     }
 }

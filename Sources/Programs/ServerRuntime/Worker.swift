@@ -28,10 +28,12 @@ struct Worker: ~Copyable {
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
     private let ports: [Port]
-    private let mailbox: Mailbox
+    let mailbox: Mailbox
     var events: WorkerEvents
     var failures = SendFailures()
-    private var isStopping = false
+    /// What sessions of TLS and DTLS are begun with.
+    var secure: SecureContexts?
+    var isStopping = false
     private var nextHousekeeping: UInt64 = 0
     /// When connections are looked at whose clients owe something.
     var nextSweep: UInt64 = .max
@@ -39,9 +41,9 @@ struct Worker: ~Copyable {
     var now = Instant.start
     private var share = ListenerShare()
     private var budget = ReadBudget()
-    private var requestTimes = RequestTimes()
+    var requestTimes = RequestTimes()
     private var moderation: WakeModeration
-    private var gatheringDelay = GatheringDelay()
+    var gatheringDelay = GatheringDelay()
     /// Datagrams read in this turn.
     var turnDatagrams = 0
     /// Clients' datagrams in the batch, and when the first of them was read at the earliest.
@@ -310,41 +312,5 @@ extension Worker {
         requestTimes.count(clientDatagrams, nanoseconds: sent > batchBegan ? sent &- batchBegan : 0)
         clientDatagrams = 0
         batchBegan = sent
-    }
-}
-
-// MARK: The mailbox
-
-extension Worker {
-    private mutating func readMailbox(now: Instant) {
-        for message in mailbox.takeAll() {
-            switch message {
-            case .adopt(let policy): server.policy = policy
-            case .cluster(let view, let trust): server.adopt(view, trust: trust)
-            case .clearSources: server.clearSources()
-            case .drain(let isDraining): server.isDraining = isDraining
-            case .stop: isStopping = true
-            case .report(let reply): reply(report)
-            case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))
-            case .sessionList(let withPeers, let reply): reply(server.sessionList(now: now, withPeers: withPeers))
-            case .sessions(let entries, let reply): reply(server.sessions(at: entries, now: now))
-            case .disconnect(let isMeant, let reply):
-                reply(server.disconnect(now: now, ports: &relays, where: isMeant))
-            }
-        }
-    }
-
-    private var report: WorkerReport {
-        WorkerReport(
-            counters: server.counters,
-            requestTimes: requestTimes,
-            gathering: gatheringDelay,
-            sendFailures: failures.listeners,
-            relaySendFailures: failures.relays,
-            streams: streams.counters,
-            connectionCount: streams.count,
-            sessionCount: server.sessionCount,
-            sourceCount: server.sources.sourceCount
-        )
     }
 }

@@ -191,6 +191,11 @@ final class WorkerPool: Sendable {
         for mailbox in mailboxes { mailbox.send(.drain(isDraining)) }
     }
 
+    /// Has all workers begin sessions of TLS and DTLS by another certificate; nil when there is none.
+    func adopt(_ contexts: SecureContexts?) {
+        for mailbox in mailboxes { mailbox.send(.secure(contexts)) }
+    }
+
     /// Makes all workers forget the statistics' sources.
     func clearSources() {
         for mailbox in mailboxes { mailbox.send(.clearSources) }
