@@ -12,6 +12,7 @@ extension Worker {
             case .clearSources: server.clearSources()
             case .drain(let isDraining): server.isDraining = isDraining
             case .secure(let contexts): secure = contexts
+            case .take(let handed): take(handed)
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))
@@ -31,7 +32,9 @@ extension Worker {
             sendFailures: failures.listeners,
             relaySendFailures: failures.relays,
             streams: streams.counters,
-            connectionCount: streams.count,
+            connectionCount: streams.count + peers.splicedCount,
+            peers: peers.counters,
+            peerConnectionCount: peers.count,
             sessionCount: server.sessionCount,
             sourceCount: server.sources.sourceCount
         )

@@ -25,10 +25,15 @@ struct Worker: ~Copyable {
     private var loop: EventLoop
     var relays: RelaySockets
     var streams: Streams
+    /// The connections of relayed addresses with peers.
+    var peers: PeerStreams
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
     private let ports: [Port]
     let mailbox: Mailbox
+    /// Which of the workers it is, and how the others are told of connections that are theirs.
+    let number: Int
+    let mailboxes: [Mailbox]
     var events: WorkerEvents
     var failures = SendFailures()
     /// What sessions of TLS and DTLS are begun with.
@@ -63,7 +68,8 @@ struct Worker: ~Copyable {
         streams streamListeners: [TCPListener],
         sharing shared: StreamsShared,
         relays table: RelayTable,
-        mailbox: Mailbox,
+        number: Int,
+        mailboxes: [Mailbox],
         events: consuming WorkerEvents,
         engine: WorkerEngine
     ) throws(SocketError) {
@@ -71,18 +77,22 @@ struct Worker: ~Copyable {
         for (index, listener) in listeners.enumerated() where listener.isRead {
             try loop.watch(listener.socket.handle, token: UInt64(index))
         }
+        let mailbox = mailboxes[number]
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
         let streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
         relays = RelaySockets(table, watchedBy: loop.watcher)
         self.streams = streams
         batch = DatagramBatch(for: loop)
-        self.loop = loop
         self.server = server
         self.listeners = listeners
         ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
         self.mailbox = mailbox
+        self.number = number
+        self.mailboxes = mailboxes
+        peers = PeerStreams(files: table.files, clients: shared.limits, watchedBy: loop.watcher)
         self.events = events
         moderation = WakeModeration(engine.mode)
+        self.loop = loop
     }
 
     /// Serves until the mailbox says stop.
@@ -118,6 +128,7 @@ struct Worker: ~Copyable {
             if share.isDue { serveListeners() }
         }
         if nextAdvance <= now.nanoseconds { advance() }
+        if server.hasConnectionWork { endPeerConnections() }
         flush()
         flushStreams()
         tellEffects()
@@ -133,7 +144,7 @@ struct Worker: ~Copyable {
     private var relayedCount: Int { Int(truncatingIfNeeded: server.counters.traffic.packets) }
     /// When time demands something next.
     private var nextAdvance: UInt64 {
-        min(nextHousekeeping, nextSweep, server.nextDeadline?.nanoseconds ?? .max)
+        min(nextHousekeeping, nextSweep, peers.nextResume, server.nextDeadline?.nanoseconds ?? .max)
     }
 
     private mutating func advance() {
@@ -142,12 +153,14 @@ struct Worker: ~Copyable {
         server.advance(to: now, unixMilliseconds: milliseconds, ports: &relays)
         relays.closeUnclaimed(now: now)
         sweepStreams()
+        if peers.nextResume <= now.nanoseconds { resumePeers() }
     }
 
     /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
         _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
         flush()
+        peers.closeAll()
         streams.closeAll()
         events.beginBatch(now: now.nanoseconds)
         tellEffects()

@@ -63,7 +63,8 @@ final class WorkerPool: Sendable {
                 policy: policy,
                 seed: UInt64.random(in: .min ... .max),
                 indicationSeed: UInt64.random(in: .min ... .max),
-                ledger: shared.ledger
+                ledger: shared.ledger,
+                worker: UInt8(truncatingIfNeeded: index)
             )
             if let failure = start(index, server, set, shared) {
                 stop()
@@ -88,7 +89,7 @@ final class WorkerPool: Sendable {
         )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
-        let mailbox = mailboxes[index]
+        let (mailbox, mailboxes) = (mailboxes[index], mailboxes)
         let handover = Handover(listeners)
         let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
         threads.enter()
@@ -104,7 +105,8 @@ final class WorkerPool: Sendable {
                     streams: listeners.streams,
                     sharing: streams,
                     relays: relays,
-                    mailbox: mailbox,
+                    number: index,
+                    mailboxes: mailboxes,
                     events: WorkerEvents(source),
                     engine: engine
                 )

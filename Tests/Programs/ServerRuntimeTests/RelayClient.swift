@@ -65,7 +65,8 @@ final class RelayClient {
         return try exchange(message(method, attributes, peers))
     }
 
-    private func message(_ method: UInt16, _ attributes: [Wire.Attribute], _ peers: [SocketAddress]) -> [UInt8] {
+    /// A request as `request` sends it.
+    func message(_ method: UInt16, _ attributes: [Wire.Attribute], _ peers: [SocketAddress] = []) -> [UInt8] {
         let id = nextID()
         var all = attributes + peers.map { Wire.Attribute(0x0012, Wire.veiled($0, id: id)) }
         guard let nonce else { return Wire.message(method, as: .cookie, id: id, all) }

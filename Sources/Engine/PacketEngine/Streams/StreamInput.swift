@@ -55,11 +55,18 @@ public struct StreamInput: ~Copyable {
         buffers.append(rest(), to: &waiting, limit: limit)
     }
 
-    /// Puts what has come to a stream behind what there is.
-    public mutating func read(from stream: StreamHandle) -> StreamOutcome {
-        var room = room()
+    /// Puts what has come to a stream behind what there is, at most so many bytes of it.
+    public mutating func read(from stream: StreamHandle, most: Int = .max) -> StreamOutcome {
+        var room = room(most)
         let outcome = StreamSocket.read(stream, into: &room)
         if case .bytes(let new) = outcome { count += new }
+        return outcome
+    }
+
+    /// Writes the rest to a stream, as far as the system has room for it, and takes off what was written.
+    public mutating func write(to stream: StreamHandle) -> StreamOutcome {
+        let outcome = StreamSocket.write(stream, rest())
+        if case .bytes(let written) = outcome { take(written) }
         return outcome
     }
 
@@ -72,8 +79,8 @@ public struct StreamInput: ~Copyable {
     }
 
     @_lifetime(&self)
-    private mutating func room() -> MutableRawSpan {
-        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: capacity - count)
+    private mutating func room(_ most: Int = .max) -> MutableRawSpan {
+        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: min(most, capacity - count))
         return unsafe _overrideLifetime(span, mutating: &self)
     }
 }

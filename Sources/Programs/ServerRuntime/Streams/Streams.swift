@@ -29,15 +29,15 @@ struct Streams: ~Copyable {
     private let listeners: [TCPListener]
     /// Listeners that no file was left for; they are watched again later.
     private var paused: [Int] = []
-    private let watcher: EventLoop.Watcher
-    private let shared: StreamsShared
+    let watcher: EventLoop.Watcher
+    let shared: StreamsShared
     /// By their number, which is the `socket` of their flows.
     var connections: [StreamConnection] = []
     /// How often each number was used.
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     var buffers = StreamBuffers(capacity: poolSize)
-    private var input = StreamInput(capacity: StreamFramer.limit + readBurst)
+    var input = StreamInput(capacity: StreamFramer.limit + readBurst)
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
     /// The connections that have ended, whose allocations must end too.
@@ -50,6 +50,8 @@ struct Streams: ~Copyable {
     struct Ended {
         let flow: ClientFlow
         let end: StreamConnection.End
+        /// The connection with a peer that ends with it.
+        let peer: ConnectionID?
     }
 
     /// Watches the listeners.
@@ -69,7 +71,9 @@ struct Streams: ~Copyable {
     }
 
     /// Whether a token of the event loop is that of a listener or a connection.
-    static func isStream(_ token: UInt64) -> Bool { token & (listenerMark | connectionMark) != 0 }
+    ///
+    /// Those of connections with peers (`PeerStreams`) are among them.
+    static func isStream(_ token: UInt64) -> Bool { token >= listenerMark }
 
     /// The number of a token's connection; nil for one that has ended meanwhile, and for a listener.
     func index(of token: UInt64) -> Int? {
@@ -111,6 +115,13 @@ struct Streams: ~Copyable {
             events.tell(refusal, of: stream.remote)
             return StreamSocket.abort(stream)
         }
+        counters.accepted &+= 1
+        add(stream, now: now)
+    }
+
+    /// Serves a connection from now on, which is counted among those of its client already; returns its number.
+    @discardableResult
+    mutating func add(_ stream: StreamHandle, now: UInt64) -> Int {
         let index = Int(free.popLast() ?? Int32(truncatingIfNeeded: connections.count))
         let flow = ClientFlow(
             source: stream.remote,
@@ -128,12 +139,12 @@ struct Streams: ~Copyable {
         }
         uses[index] &+= 1
         count += 1
-        counters.accepted &+= 1
         do throws(SocketError) {
             try watcher.watch(stream, token: token(index), for: .input)
         } catch {
             close(index, .broken)
         }
+        return index
     }
 
     // MARK: Reading
@@ -145,7 +156,7 @@ struct Streams: ~Copyable {
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
-        case .ended: close(index, .byClient)
+        case .ended: endReading(ofData: index)
         case .failed: close(index, .broken)
         }
     }
@@ -230,14 +241,18 @@ struct Streams: ~Copyable {
     }
 
     /// Gives up a connection's row; its stream is closed or somebody else's.
-    private mutating func forget(_ index: Int, _ end: StreamConnection.End) {
+    ///
+    /// - `isKept`: whether it goes on elsewhere, as one of the client's connections.
+    mutating func forget(_ index: Int, _ end: StreamConnection.End, isKept: Bool = false) {
         buffers.discard(&connections[index].input)
         buffers.discard(&connections[index].output)
         connections[index].isLive = false
-        shared.limits.leave(connections[index].stream.remote.address)
-        counters.count(end)
+        if !isKept {
+            shared.limits.leave(connections[index].stream.remote.address)
+            counters.count(end)
+        }
         count -= 1
-        ended.append(Ended(flow: connections[index].flow, end: end))
+        ended.append(Ended(flow: connections[index].flow, end: end, peer: connections[index].peer))
     }
 
     /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
@@ -255,7 +270,9 @@ struct Streams: ~Copyable {
             let limit = connections[index].stage == .undecided ? Self.firstBytesLimit : Self.frameLimit
             if owing > 0, now &- owing >= limit {
                 close(index, .tooSlow)
-            } else if now &- connections[index].lastFrame >= Self.idleLimit, !isNeeded(connections[index].flow) {
+            } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].peer == nil,
+                !isNeeded(connections[index].flow)
+            {
                 close(index, .idle)
             }
         }
