@@ -1,6 +1,7 @@
 import Addresses
 import PacketEngine
 import TestSockets
+import TestTLS
 import Testing
 import WireFixtures
 
@@ -13,9 +14,10 @@ final class TCPRelayClient {
     let relayed: SocketAddress
     private let server: SocketAddress
 
-    init(of host: ServerUnderTest, user: String = "alice") throws {
+    init(of host: ServerUnderTest, user: String = "alice", by kind: StreamKind = .tcp) throws {
         server = host.address()
-        control = try RelayClient(over: TestStream(connectingTo: server), user: user)
+        let stream = try TestStream(connectingTo: server)
+        control = try RelayClient(over: kind == .tls ? TestTLSStream(over: stream) : stream, user: user)
         let answer = try control.request(0x0003, [Self.tcp])
         guard answer.isSuccess, let relayed = answer.relayed else {
             throw RelayClient.Failure(description: "Allocate was refused with \(answer.code ?? 0)")
@@ -44,7 +46,15 @@ final class TCPRelayClient {
 
     /// ConnectionBind on a connection of its own, which carries data then.
     func bind(_ id: [UInt8], buffers: Int32? = nil) throws -> TestStream {
-        let stream = try TestStream(connectingTo: server, buffers: buffers)
+        try Self.bind(id, by: TestStream(connectingTo: server, buffers: buffers))
+    }
+
+    /// The same by TLS.
+    func bindByTLS(_ id: [UInt8], buffers: Int32? = nil) throws -> TestTLSStream {
+        try Self.bind(id, by: TestTLSStream(over: TestStream(connectingTo: server, buffers: buffers)))
+    }
+
+    private static func bind<Stream: TestFrames>(_ id: [UInt8], by stream: Stream) throws -> Stream {
         let answer = try RelayClient(over: stream).request(0x000B, [.init(0x002A, id)])
         guard answer.isSuccess else {
             throw RelayClient.Failure(description: "ConnectionBind was refused with \(answer.code ?? 0)")

@@ -61,6 +61,14 @@ struct RelayClientTests {
             flags: ["-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
             messages: 800
         ),
+        Mode(name: "TCP relaying, client to client, by Connect (RFC 6062)", flags: ["-T"], peer: nil),
+        Mode(name: "TCP relaying, the other way round", flags: ["-P"], peer: nil),
+        Mode(
+            name: "TCP relaying, twenty clients, packets of 1171 bytes",
+            flags: ["-T", "-m", "20", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 400,
+            peer: nil
+        ),
     ]
 
     @Test("Nothing is lost in any mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
@@ -69,7 +77,7 @@ struct RelayClientTests {
         let relay = Relay(
             server: server,
             usesSecret: mode.usesSecret,
-            settings: ["rfc5766-channels": "on"]
+            settings: ["rfc5766-channels": "on", "tcp-relay": "on"]
         )
         try await Self.places.withPlace {
             try await relay.running { ports, program in

@@ -1,7 +1,7 @@
 // Unsafe: a piece of memory that is lent as spans, whose length is looked at each time.
 
 /// The memory into which a worker reads its streams, one after another: what of a connection's last bytes was no whole frame
-/// yet, and behind it what has come.
+/// yet, and behind it what has come. What is encrypted and decrypted lies in such memory too.
 @safe
 public struct StreamInput: ~Copyable {
     /// How many bytes there is room for.
@@ -70,6 +70,12 @@ public struct StreamInput: ~Copyable {
         return outcome
     }
 
+    /// Takes in so many bytes that were written at the beginning of `room`.
+    public mutating func fill(_ bytes: Int) {
+        precondition(bytes >= 0 && bytes <= capacity - count, "no more than there is room for")
+        count += bytes
+    }
+
     /// Puts the first bytes that have come to a stream behind what there is, and leaves them where they are.
     public mutating func peek(at stream: StreamHandle) -> StreamOutcome {
         var room = room()
@@ -78,8 +84,9 @@ public struct StreamInput: ~Copyable {
         return outcome
     }
 
+    /// The room behind what there is; who has written there says so by `fill`.
     @_lifetime(&self)
-    private mutating func room(_ most: Int = .max) -> MutableRawSpan {
+    public mutating func room(_ most: Int = .max) -> MutableRawSpan {
         let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: min(most, capacity - count))
         return unsafe _overrideLifetime(span, mutating: &self)
     }

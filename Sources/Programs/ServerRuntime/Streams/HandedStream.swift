@@ -13,6 +13,8 @@ final class HandedStream: Sendable {
     struct Content: Sendable {
         let stream: StreamHandle
         let bytes: [UInt8]
+        /// Its TLS session.
+        let secure: SecureStream?
     }
 
     private let content: Mutex<Content?>
@@ -44,9 +46,12 @@ extension Streams {
     mutating func handOver(_ index: Int) -> HandedStream {
         let stream = connections[index].stream
         let bytes = Self.copy(input.rest())
+        let secure = connections[index].secure
+        if secure != nil { tls.count -= 1 }
         watcher.unwatch(stream)
         forget(index, .handedOver, isKept: true)
-        return HandedStream(HandedStream.Content(stream: stream, bytes: bytes), countedBy: shared.limits)
+        let content = HandedStream.Content(stream: stream, bytes: bytes, secure: secure)
+        return HandedStream(content, countedBy: shared.limits)
     }
 
     /// The connection with a peer that the next frame of what was read asks for; nil for all other frames.
@@ -67,15 +72,18 @@ extension Streams {
         return copy
     }
 
-    /// Takes over a connection that another worker has given away; its number, or nil when there is no memory for what was read.
+    /// Takes over a connection that another worker has given away, what it has read in the input; nil when that is not possible.
     mutating func adopt(_ content: HandedStream.Content, now: UInt64) -> Int? {
         let index = add(content.stream, now: now)
         guard connections[index].isLive else { return nil }
         connections[index].stage = .open
+        if let secure = content.secure { adopt(secure, index) }
+        input.removeAll()
         guard buffers.append(content.bytes, to: &connections[index].input, limit: input.capacity) else {
             close(index, .noMemory)
             return nil
         }
+        input.take(&connections[index].input, from: &buffers)
         return index
     }
 }
@@ -96,7 +104,7 @@ extension Worker {
     /// Serves a connection that another worker has handed over.
     mutating func take(_ handed: HandedStream) {
         guard let content = handed.take() else { return }
-        if let index = streams.adopt(content, now: now.nanoseconds) { readStream(index) }
+        if let index = streams.adopt(content, now: now.nanoseconds) { serveFrames(index) }
         endStreams()
         if nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
     }

@@ -40,6 +40,10 @@ extension Streams {
     /// Closes a connection by a reset, so that the client does not take what it has for all.
     mutating func abort(_ index: Int, _ end: StreamConnection.End) {
         guard connections[index].isLive else { return }
+        if let secure = connections[index].secure {
+            buffers.discard(&secure.sealed)
+            tls.count -= 1
+        }
         StreamSocket.abort(connections[index].stream)
         forget(index, end)
     }
@@ -56,8 +60,8 @@ extension Streams {
     }
 
     /// Whether all that peers have sent to the client was taken by it.
-    func isDelivered(_ index: Int) -> Bool { connections[index].output.isEmpty }
+    func isDelivered(_ index: Int) -> Bool { connections[index].isDelivered }
 
-    /// Tells the client that nothing more comes; data may still go the other way.
+    /// Tells the client of a connection without TLS that nothing more comes; data may still go the other way.
     mutating func endSending(_ index: Int) { StreamSocket.endSending(connections[index].stream) }
 }

@@ -36,6 +36,10 @@ extension Worker {
     mutating func resumePeers() {
         for index in peers.takePaused() {
             if let client = peers.rows[index].client {
+                guard server.allowance(of: peers.rows[index].id, now: now) > 0 else {
+                    peers.pause(index, now: now.nanoseconds)
+                    continue
+                }
                 relayToClient(index, client, isReadable: true)
             } else {
                 move(index, .one, nil)
@@ -103,29 +107,38 @@ extension Worker {
 
     /// Tells ends behind the last byte, and has the event loop tell what matters now.
     private mutating func settle(_ index: Int, _ client: Int) {
-        if streams.connections[client].hasEnded, peers.rows[index].pending.isEmpty, !peers.rows[index].isPeerTold {
+        let secure = streams.connections[client].secure
+        if let end = secure?.end, end != .byClient { return endPeer(index, aborting: true) }
+        let hasEnded = streams.connections[client].saysNoMore
+        let isDelivered = streams.isDelivered(client)
+        let isTaken = peers.rows[index].pending.isEmpty
+        if hasEnded, isTaken, !peers.rows[index].isPeerTold {
             StreamSocket.endSending(peers.rows[index].stream)
             peers.rows[index].isPeerTold = true
         }
-        let isDelivered = streams.isDelivered(client)
-        if peers.rows[index].hasEnded, isDelivered, !peers.rows[index].isClientTold {
+        if peers.rows[index].hasEnded, isDelivered, !peers.rows[index].isClientTold, secure == nil {
             streams.endSending(client)
             peers.rows[index].isClientTold = true
         }
+        // A session of TLS cannot end one way alone.
+        if secure != nil, isTaken, hasEnded || (peers.rows[index].hasEnded && isDelivered) {
+            return endPeer(index, aborting: false)
+        }
         let row = peers.rows[index]
         if row.isPeerTold, row.isClientTold { return endPeer(index, aborting: false) }
-        let takesMore = !streams.connections[client].hasEnded && row.pending.isEmpty && !row.isPaused
+        let takesMore = !hasEnded && row.pending.isEmpty && !row.isPaused
         // One that was told the end may have hung up without being broken, and would show in every turn.
         streams.setReading(client, takesMore ? .input : row.isClientTold ? [] : .hangUp)
         if !peers.want(row.wanted(isDelivered: isDelivered), index) { return endPeer(index, aborting: true) }
         endStreams()
     }
 
-    /// The client of a copied connection has sent something or has room: `streams` has read and written already.
-    mutating func serveDataClient(_ client: Int) {
+    /// The client of a copied connection has sent something, which `streams` has read, or has taken what was for it.
+    mutating func serveDataClient(_ client: Int, hasRead: Bool) {
         guard streams.connections[client].isLive, let id = streams.connections[client].peer,
             let index = peers.index(of: id)
         else { return }
-        relayFromClient(index, client)
+        // Without that the input is what was read of another one.
+        if hasRead { relayFromClient(index, client) } else { settle(index, client) }
     }
 }

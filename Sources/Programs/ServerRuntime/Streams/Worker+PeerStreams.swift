@@ -181,6 +181,10 @@ extension Worker {
                 streams.close(client, .relayed)
             }
         }
+        if case .spliced(let splice) = peers.rows[index].stage {
+            streams.counters.count(.relayed)
+            events.tell(.relayed, of: splice.one.remote)
+        }
         peers.close(index, aborting: aborting || isHolding)
         endStreams()
     }

@@ -78,14 +78,19 @@ extension Worker {
         if isRead || ready.hasHungUp || ready.hasError {
             readStream(index)
         } else if ready.isWritable {
-            serveDataClient(index)
+            serveDataClient(index, hasRead: false)
         }
         endStreams()
     }
 
     mutating func readStream(_ index: Int) {
         streams.read(index, now: now.nanoseconds)
-        if streams.connections[index].peer != nil { return serveDataClient(index) }
+        if streams.connections[index].peer != nil { return serveDataClient(index, hasRead: true) }
+        serveFrames(index)
+    }
+
+    /// Handles the frames of what was read.
+    mutating func serveFrames(_ index: Int) {
         while true {
             if batch.freeSlots == 0 { flush() }
             if let other = otherWorker(for: index) {
@@ -124,7 +129,7 @@ extension Worker {
     mutating func endStreams() {
         while let ended = streams.nextEnded() {
             if let peer = ended.peer { endPeer(of: peer) }
-            events.tell(ended.end, of: ended.flow.source)
+            if !ended.isKept { events.tell(ended.end, ended.failure, of: ended.flow.source) }
             server.connectionClosed(ended.flow, now: now, ports: &relays)
         }
     }
