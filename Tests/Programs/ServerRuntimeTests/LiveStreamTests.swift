@@ -103,7 +103,7 @@ struct LiveStreamTests {
             #expect(await Self.sessions(of: host) == 1)
             _ = consume client
             try await Self.wait { await Self.sessions(of: host) == 0 }
-            // The socket is closed when the turn's datagrams have been sent.
+            // The socket is closed at the end of the turn.
             try await Self.wait { range.free == 1 }
         }
         try await Self.wait { try await Self.log(of: host).contains("ended with the client's connection") }

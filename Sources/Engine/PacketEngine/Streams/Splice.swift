@@ -135,7 +135,7 @@ public struct Splice: Sendable {
     /// Moves what waits in both directions, where no event tells: after the streams were joined, since bytes may have come before.
     public mutating func start(by pipes: inout SplicePipes) -> Progress {
         var moved = 0
-        for side in Side.allCases {
+        for side in Side.allCases where !isPaused {
             if let failure = move(from: side, moveSize, &moved, &pipes) { return failure }
         }
         return fromOne.isTold && fromOther.isTold ? .finished(moved) : .going(moved)

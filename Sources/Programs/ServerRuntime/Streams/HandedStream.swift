@@ -15,6 +15,10 @@ final class HandedStream: Sendable {
         let bytes: [UInt8]
         /// Its TLS session.
         let secure: SecureStream?
+        /// The client's address, which a proxy may have told.
+        let client: SocketAddress
+        /// As whose it is counted.
+        let counted: IPAddress?
     }
 
     private let content: Mutex<Content?>
@@ -29,7 +33,7 @@ final class HandedStream: Sendable {
     deinit {
         guard let content = content.withLock({ $0 }) else { return }
         StreamSocket.close(content.stream)
-        limits.leave(content.stream.remote.address)
+        if let counted = content.counted { limits.leave(counted) }
     }
 
     /// Takes it, once.
@@ -45,12 +49,16 @@ extension Streams {
     /// Gives a connection away whose next frame begins at the rest of the input.
     mutating func handOver(_ index: Int) -> HandedStream {
         let stream = connections[index].stream
-        let bytes = Self.copy(input.rest())
-        let secure = connections[index].secure
-        if secure != nil { tls.count -= 1 }
+        let content = HandedStream.Content(
+            stream: stream,
+            bytes: Self.copy(input.rest()),
+            secure: connections[index].secure,
+            client: connections[index].flow.source,
+            counted: connections[index].counted
+        )
+        if content.secure != nil { tls.count -= 1 }
         watcher.unwatch(stream)
         forget(index, .handedOver, isKept: true)
-        let content = HandedStream.Content(stream: stream, bytes: bytes, secure: secure)
         return HandedStream(content, countedBy: shared.limits)
     }
 
@@ -74,9 +82,17 @@ extension Streams {
 
     /// Takes over a connection that another worker has given away, what it has read in the input; nil when that is not possible.
     mutating func adopt(_ content: HandedStream.Content, now: UInt64) -> Int? {
-        let index = add(content.stream, now: now)
+        let index = add(content.stream, countedAs: content.counted, now: now)
         guard connections[index].isLive else { return nil }
         connections[index].stage = .open
+        let flow = connections[index].flow
+        connections[index].flow = ClientFlow(
+            source: content.client,
+            destination: flow.destination,
+            role: flow.role,
+            transport: flow.transport,
+            socket: flow.socket
+        )
         if let secure = content.secure { adopt(secure, index) }
         input.removeAll()
         guard buffers.append(content.bytes, to: &connections[index].input, limit: input.capacity) else {

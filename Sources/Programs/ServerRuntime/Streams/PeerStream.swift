@@ -10,7 +10,7 @@ struct PeerStream {
         /// It is there; what the peer sends stays in the system until the client's connection is there too.
         case waiting
         /// The system moves the bytes from the client's connection and to it.
-        case spliced(Splice)
+        case spliced(Splice, with: DataStream)
         /// They are copied: the client's connection is one of `Streams`.
         case copied(client: Int)
     }
@@ -35,9 +35,6 @@ struct PeerStream {
     var lastMoved: UInt64 = 0
     /// Whether the row is in use.
     var isLive = true
-
-    /// Whether the client's connection is here and not in `Streams`.
-    var isSpliced: Bool { if case .spliced = stage { true } else { false } }
 
     /// The number of the client's connection in `Streams`.
     var client: Int? { if case .copied(let client) = stage { client } else { nil } }

@@ -113,8 +113,8 @@ struct PeerStreams: ~Copyable {
     mutating func close(_ index: Int, aborting: Bool) {
         guard rows[index].isLive else { return }
         let stream = rows[index].stream
-        if case .spliced(var splice) = rows[index].stage {
-            clients.leave(splice.one.remote.address)
+        if case .spliced(var splice, let client) = rows[index].stage {
+            if let counted = client.counted { clients.leave(counted) }
             splicedCount -= 1
             splice.close(by: &pipes, aborting: aborting || splice.isHolding)
         } else if aborting || !rows[index].pending.isEmpty {
@@ -141,7 +141,7 @@ struct PeerStreams: ~Copyable {
             guard rows[index].isLive, now &- rows[index].lastMoved >= Self.halfClosedLimit else { return false }
             return switch rows[index].stage {
             case .connecting, .waiting: false
-            case .spliced(let splice): splice.isHalfClosed
+            case .spliced(let splice, _): splice.isHalfClosed
             case .copied: rows[index].isPeerTold != rows[index].isClientTold
             }
         }
@@ -150,19 +150,19 @@ struct PeerStreams: ~Copyable {
     // MARK: Splices
 
     /// Joins a peer with a client whose connection is given away.
-    mutating func splice(_ index: Int, with client: StreamHandle) -> Splice.Progress {
+    mutating func splice(_ index: Int, with client: DataStream) -> Splice.Progress {
         watcher.unwatch(rows[index].stream)
-        var splice = Splice(client, rows[index].stream)
+        var splice = Splice(client.stream, rows[index].stream)
         let progress = splice.start(by: &pipes)
-        rows[index].stage = .spliced(splice)
+        rows[index].stage = .spliced(splice, with: client)
         splicedCount += 1
         return progress
     }
 
     /// Moves bytes of a splice: upon an event of one side, else in both directions.
     mutating func move(_ index: Int, _ side: Splice.Side, _ ready: EventLoop.Ready?, budget: Int) -> Splice.Progress {
-        guard case .spliced(var splice) = rows[index].stage else { return .going(0) }
-        defer { rows[index].stage = .spliced(splice) }
+        guard case .spliced(var splice, let client) = rows[index].stage else { return .going(0) }
+        defer { rows[index].stage = .spliced(splice, with: client) }
         splice.isPaused = budget == 0
         guard let ready else { return budget == 0 ? .going(0) : splice.start(by: &pipes) }
         return splice.serve(side, ready, budget: max(1, budget), by: &pipes)
@@ -170,8 +170,8 @@ struct PeerStreams: ~Copyable {
 
     /// Has the event loop tell what matters of a splice now; false when that fails.
     mutating func watch(_ index: Int) -> Bool {
-        guard case .spliced(var splice) = rows[index].stage else { return true }
-        defer { rows[index].stage = .spliced(splice) }
+        guard case .spliced(var splice, let client) = rows[index].stage else { return true }
+        defer { rows[index].stage = .spliced(splice, with: client) }
         do throws(SocketError) {
             let token = token(index)
             try splice.watch(by: watcher, tokens: (token | Self.clientBit, token))
@@ -183,7 +183,7 @@ struct PeerStreams: ~Copyable {
 
     /// How much a splice has moved that was not counted yet.
     mutating func takeMoved(_ index: Int) -> (toPeer: Int, toClient: Int) {
-        guard case .spliced(let splice) = rows[index].stage else { return (0, 0) }
+        guard case .spliced(let splice, _) = rows[index].stage else { return (0, 0) }
         let total = (toPeer: splice.moved(from: .one), toClient: splice.moved(from: .other))
         let before = rows[index].counted
         rows[index].counted = total

@@ -1,9 +1,19 @@
+import Addresses
 import PacketEngine
 import STUNCodec
 import ServerCore
 
 // A client's data connection (RFC 6062 section 4.5): its bytes are no messages any more. Where nothing has to be looked at they
 // are moved by `Splice`, and the connection is none of `Streams` any longer; else they are copied, and it stays one.
+
+/// A client's connection that carries data and is none of `Streams` any more.
+struct DataStream {
+    let stream: StreamHandle
+    /// The client's address, which a proxy may have told.
+    let client: SocketAddress
+    /// As whose it is counted (`ConnectionLimits`); nil for nobody's.
+    let counted: IPAddress?
+}
 
 extension Streams {
     /// Makes a connection carry data: what it has read is taken by `input.rest()`.
@@ -13,12 +23,13 @@ extension Streams {
     }
 
     /// Gives a connection away that carries data; its place among the client's connections goes along.
-    mutating func release(_ index: Int) -> StreamHandle {
-        let stream = connections[index].stream
+    mutating func release(_ index: Int) -> DataStream {
+        let (stream, flow) = (connections[index].stream, connections[index].flow)
+        let released = DataStream(stream: stream, client: flow.source, counted: connections[index].counted)
         connections[index].peer = nil
         watcher.unwatch(stream)
         forget(index, .relayed, isKept: true)
-        return stream
+        return released
     }
 
     /// What of reading is wanted of a connection that carries data from now on.

@@ -38,7 +38,7 @@ struct Streams: ~Copyable {
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     var buffers = StreamBuffers(capacity: poolSize)
-    var input = StreamInput(capacity: StreamFramer.limit + 2 * readBurst)
+    var input = StreamInput(capacity: StreamFramer.limit + 4 * readBurst)
     var tls = TLSWork()
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
@@ -121,12 +121,12 @@ struct Streams: ~Copyable {
             return StreamSocket.abort(stream)
         }
         counters.accepted &+= 1
-        add(stream, now: now)
+        add(stream, countedAs: stream.remote.address, now: now)
     }
 
     /// Serves a connection from now on, which is counted among those of its client already; returns its number.
     @discardableResult
-    mutating func add(_ stream: StreamHandle, now: UInt64) -> Int {
+    mutating func add(_ stream: StreamHandle, countedAs client: IPAddress?, now: UInt64) -> Int {
         let index = Int(free.popLast() ?? Int32(truncatingIfNeeded: connections.count))
         let flow = ClientFlow(
             source: stream.remote,
@@ -135,7 +135,13 @@ struct Streams: ~Copyable {
             transport: .tcp,
             socket: UInt32(truncatingIfNeeded: index)
         )
-        let new = StreamConnection(stream: stream, flow: flow, lastFrame: now, owesSince: now)
+        let new = StreamConnection(
+            stream: stream,
+            flow: flow,
+            counted: client,
+            lastFrame: now,
+            owesSince: now
+        )
         if index < connections.count {
             connections[index] = new
         } else {
@@ -158,7 +164,12 @@ struct Streams: ~Copyable {
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
         if case .undecided = connections[index].stage, !decide(index) { return }
-        if let secure = connections[index].secure { return read(index, secure) }
+        switch connections[index].stage {
+        case .undecided: return
+        case .gathering(let wanted): return gather(index, wanted)
+        case .secure(let secure): return read(index, secure)
+        case .open: break
+        }
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
@@ -167,41 +178,9 @@ struct Streams: ~Copyable {
         }
     }
 
-    /// Looks at the first byte, which tells what is spoken, and leaves it where it is.
-    private mutating func decide(_ index: Int) -> Bool {
-        switch input.peek(at: connections[index].stream) {
-        case .bytes:
-            let first = input.rest().uint8(at: 0)
-            input.removeAll()
-            return decide(index, by: first)
-        case .blocked: return false
-        case .ended: close(index, .byClient)
-        case .failed: close(index, .broken)
-        }
-        return false
-    }
-
-    private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
-        // A STUN message: 0x00 and 0x01 in all methods that there are (RFC 8489 section 5).
-        if first < 0x04 {
-            connections[index].stage = .open
-            return true
-        }
-        if first == SecureStream.firstByte { return beginTLS(index) }
-        if first == FleetDoor.firstByte, shared.fleet.isOpen {
-            let stream = connections[index].stream
-            watcher.unwatch(stream)
-            forget(index, .handedOver)
-            if !shared.fleet.pass(StreamSocket.handOver(stream), from: stream.remote) { StreamSocket.close(stream) }
-        } else {
-            close(index, .notSTUN)
-        }
-        return false
-    }
-
     /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
     mutating func nextFrame(_ index: Int, into batch: inout DatagramBatch, now: UInt64) -> Int? {
-        guard connections[index].isLive else { return nil }
+        guard connections[index].isLive, !connections[index].isUndecided else { return nil }
         switch StreamFramer.first(in: input.rest()) {
         case .whole(let count, let padded):
             connections[index].lastFrame = now
@@ -263,7 +242,7 @@ struct Streams: ~Copyable {
         connections[index].isLive = false
         connections[index].stage = .undecided
         if !isKept {
-            shared.limits.leave(connections[index].stream.remote.address)
+            if let client = connections[index].counted { shared.limits.leave(client) }
             counters.count(end)
         }
         count -= 1

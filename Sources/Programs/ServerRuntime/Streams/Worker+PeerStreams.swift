@@ -181,9 +181,9 @@ extension Worker {
                 streams.close(client, .relayed)
             }
         }
-        if case .spliced(let splice) = peers.rows[index].stage {
+        if case .spliced(_, let client) = peers.rows[index].stage {
             streams.counters.count(.relayed)
-            events.tell(.relayed, of: splice.one.remote)
+            events.tell(.relayed, of: client.client)
         }
         peers.close(index, aborting: aborting || isHolding)
         endStreams()
