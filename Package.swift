@@ -325,9 +325,16 @@ let package = Package(
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),
+        // Certificates of the tests, and ends of DTLS in memory.
+        .target(
+            name: "TestTLS",
+            dependencies: ["SecureTransport"],
+            path: "Tests/Engine/TestTLS",
+            swiftSettings: lifetimes
+        ),
         .testTarget(
             name: "SecureTransportTests",
-            dependencies: ["SecureTransport", "WireFixtures"],
+            dependencies: ["SecureTransport", "TestTLS", "WireFixtures"],
             path: "Tests/Engine/SecureTransportTests",
             swiftSettings: lifetimes
         ),
@@ -418,6 +425,7 @@ let package = Package(
                 "ServerSettings",
                 "Observability",
                 "TestSockets",
+                "TestTLS",
                 "WireFixtures",
                 "Addresses",
             ],

@@ -66,7 +66,7 @@ struct MetricFacts {
 
     /// The families in the order of `docs/metrics.md`.
     var families: [MetricFamily] {
-        messages + connections + relaying + limits + state + cluster + fleetStore + processFamilies
+        messages + connections + dtlsSessions + relaying + limits + state + cluster + fleetStore + processFamilies
     }
 }
 

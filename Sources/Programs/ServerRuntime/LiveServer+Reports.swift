@@ -107,6 +107,8 @@ struct PoolTotals {
     private(set) var relaySendFailures: UInt64 = 0
     private(set) var streams = StreamCounters()
     private(set) var connections = 0
+    private(set) var dtls = DTLSCounters()
+    private(set) var dtlsSessions = 0
     private(set) var sessions = 0
     /// Sources that workers remember; one that asked two sockets may count twice.
     private(set) var sources = 0
@@ -120,6 +122,8 @@ struct PoolTotals {
             relaySendFailures &+= report.relaySendFailures
             streams.add(report.streams)
             connections += report.connectionCount
+            dtls.add(report.dtls)
+            dtlsSessions += report.dtlsCount
             sessions += report.sessionCount
             sources += report.sourceCount
         }

@@ -44,6 +44,10 @@ struct WorkerReport: Sendable {
     let streams: StreamCounters
     /// How many TCP connections there are.
     let connectionCount: Int
+    /// What happened to DTLS sessions.
+    let dtls: DTLSCounters
+    /// How many DTLS sessions there are.
+    let dtlsCount: Int
     /// How many allocations there are.
     let sessionCount: Int
     /// How many sources the statistics remember.

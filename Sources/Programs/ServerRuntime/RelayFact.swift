@@ -16,6 +16,8 @@ enum RelayFact: Sendable {
     case handedOver(client: SocketAddress, to: SocketAddress, peer: UInt16, time: Int64)
     /// A client's connection has ended.
     case connectionEnded(client: SocketAddress, StreamConnection.End, time: Int64)
+    /// A client's session of DTLS has ended.
+    case sessionEnded(client: SocketAddress, DTLSClient.End, time: Int64)
     /// A client's connection was refused.
     case connectionRefused(client: SocketAddress, ConnectionLimits.Refusal, time: Int64)
 }
@@ -49,6 +51,7 @@ final class RelayTeller: Sendable {
             return entry(handedOver: client, server, peer, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
         case .connectionEnded(let client, let end, let time): return LogEntry(ended: end, client, time)
+        case .sessionEnded(let client, let end, let time): return LogEntry(ended: end, client, time)
         case .connectionRefused(let client, let refusal, let time): return LogEntry(refused: refusal, client, time)
         }
     }

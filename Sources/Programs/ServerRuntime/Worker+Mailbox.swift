@@ -11,7 +11,9 @@ extension Worker {
             case .cluster(let view, let trust): server.adopt(view, trust: trust)
             case .clearSources: server.clearSources()
             case .drain(let isDraining): server.isDraining = isDraining
-            case .secure(let contexts): secure = contexts
+            case .secure(let contexts):
+                secure = contexts
+                dtls.context = contexts?.datagram
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))
@@ -32,6 +34,8 @@ extension Worker {
             relaySendFailures: failures.relays,
             streams: streams.counters,
             connectionCount: streams.count,
+            dtls: dtls.counters,
+            dtlsCount: dtls.count,
             sessionCount: server.sessionCount,
             sourceCount: server.sources.sourceCount
         )

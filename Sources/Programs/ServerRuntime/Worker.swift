@@ -2,6 +2,7 @@ import Addresses
 import Observability
 import PacketEngine
 import STUNCodec
+import SecureTransport
 import ServerCore
 
 /// One thread's share of the server: its sockets, its `Server`, its batch memory.
@@ -25,9 +26,10 @@ struct Worker: ~Copyable {
     private var loop: EventLoop
     var relays: RelaySockets
     var streams: Streams
+    var dtls: DTLSClients
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
-    private let ports: [Port]
+    let ports: [Port]
     let mailbox: Mailbox
     var events: WorkerEvents
     var failures = SendFailures()
@@ -62,6 +64,7 @@ struct Worker: ~Copyable {
         listeners: [Listeners.Listener],
         streams streamListeners: [TCPListener],
         sharing shared: StreamsShared,
+        cookie: DatagramCookie,
         relays table: RelayTable,
         mailbox: Mailbox,
         events: consuming WorkerEvents,
@@ -75,6 +78,7 @@ struct Worker: ~Copyable {
         let streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
         relays = RelaySockets(table, watchedBy: loop.watcher)
         self.streams = streams
+        dtls = DTLSClients(limits: shared.limits, cookie: cookie)
         batch = DatagramBatch(for: loop)
         self.loop = loop
         self.server = server
@@ -133,7 +137,7 @@ struct Worker: ~Copyable {
     private var relayedCount: Int { Int(truncatingIfNeeded: server.counters.traffic.packets) }
     /// When time demands something next.
     private var nextAdvance: UInt64 {
-        min(nextHousekeeping, nextSweep, server.nextDeadline?.nanoseconds ?? .max)
+        min(nextHousekeeping, min(nextSweep, dtls.nextDeadline), server.nextDeadline?.nanoseconds ?? .max)
     }
 
     private mutating func advance() {
@@ -142,11 +146,13 @@ struct Worker: ~Copyable {
         server.advance(to: now, unixMilliseconds: milliseconds, ports: &relays)
         relays.closeUnclaimed(now: now)
         sweepStreams()
+        advanceDTLS()
     }
 
     /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
         _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
+        endAllDTLS()
         flush()
         streams.closeAll()
         events.beginBatch(now: now.nanoseconds)
@@ -191,20 +197,10 @@ struct Worker: ~Copyable {
             for slot in slots {
                 if let train = batch.train(in: slot) {
                     count &+= train.count &- 1
-                    handle(train, of: index, now: now)
+                    handle(train, of: index)
                     continue
                 }
-                ClientDatagram.handle(
-                    slot,
-                    of: ports,
-                    index,
-                    now,
-                    &batch,
-                    &server,
-                    &relays,
-                    telling: &events,
-                    failures: &failures
-                )
+                handle(slot, of: index)
             }
             budget.spend(count, in: slots.count)
             share.countListened(count)
@@ -214,7 +210,28 @@ struct Worker: ~Copyable {
         }
     }
 
-    private mutating func handle(_ train: DatagramBatch.Train, of index: Int, now: Instant) {
+    @inline(__always)
+    private mutating func handle(_ slot: Int, of index: Int) {
+        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn { return handleDTLS(slot, of: index) }
+        ClientDatagram.handle(
+            slot,
+            of: ports,
+            index,
+            now,
+            &batch,
+            &server,
+            &relays,
+            telling: &events,
+            failures: &failures
+        )
+    }
+
+    private mutating func handle(_ train: DatagramBatch.Train, of index: Int) {
+        guard ClientDatagram.isData(train, &batch) else {
+            batch.takeApart(train)
+            for number in 0..<train.count { handle(batch.takeOut(number, of: train), of: index) }
+            return
+        }
         ClientDatagram.handle(
             train,
             of: ports,
@@ -240,6 +257,7 @@ struct Worker: ~Copyable {
             var burst = ReadBudget(most: Self.relayBurst.slots, each: relays.trainLengths[index])
             repeat {
                 if batch.freeSlots < Self.relayBurst.slots { flush() }
+                if dtls.count > 0 { dtls.makeRoom(DTLSClients.roomForBurst, in: &batch) }
                 // A ring has received already: what it has is taken, and in turns of the same size.
                 burst.begin(Self.relayBurst.datagrams)
                 let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
@@ -255,6 +273,7 @@ struct Worker: ~Copyable {
                             &batch,
                             &server,
                             &streams,
+                            &dtls,
                             telling: &events
                         )
                     } else {
@@ -266,6 +285,7 @@ struct Worker: ~Copyable {
                             &batch,
                             &server,
                             &streams,
+                            &dtls,
                             telling: &events
                         )
                     }
@@ -286,7 +306,8 @@ struct Worker: ~Copyable {
     private mutating func tellErrors(of socket: SocketHandle, _ relay: RelayID, now: Instant) {
         for report in ErrorQueue(of: socket, limit: errorBurst) {
             if batch.freeSlots == 0 { flush() }
-            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server, &streams)
+            if dtls.count > 0 { dtls.makeRoom(in: &batch) }
+            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server, &streams, &dtls)
         }
     }
 

@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Observability
 import PacketEngine
+import SecureTransport
 import ServerCore
 import ServerSettings
 import Synchronization
@@ -27,6 +28,8 @@ final class WorkerPool: Sendable {
         let log: EventLog
         let engine: WorkerEngine
         let streams: StreamsShared
+        /// Any worker may see the answer to the cookie of another one.
+        let cookie: DatagramCookie
 
         init(
             _ relay: RelayService?,
@@ -44,6 +47,8 @@ final class WorkerPool: Sendable {
             self.log = log
             self.engine = engine
             self.streams = streams
+            var random = SystemRandomNumberGenerator()
+            cookie = DatagramCookie(drawing: &random)
         }
     }
 
@@ -90,7 +95,8 @@ final class WorkerPool: Sendable {
         let failure = Failure()
         let mailbox = mailboxes[index]
         let handover = Handover(listeners)
-        let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
+        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
+        let (streams, cookie) = (shared.streams, shared.cookie)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
@@ -103,6 +109,7 @@ final class WorkerPool: Sendable {
                     listeners: listeners.sockets,
                     streams: listeners.streams,
                     sharing: streams,
+                    cookie: cookie,
                     relays: relays,
                     mailbox: mailbox,
                     events: WorkerEvents(source),

@@ -1,22 +1,25 @@
 import Foundation
 
 /// A certificate and its key, made by `openssl` when first used, as PEM text.
-struct TestCertificate: Sendable {
-    let chain: [UInt8]
-    let key: [UInt8]
-    /// Where they lie, for clients that want files.
-    let folder: String
+public struct TestCertificate: Sendable {
+    /// The certificates.
+    public let chain: [UInt8]
+    /// The first one's key.
+    public let key: [UInt8]
+    /// Where they lie as `chain.pem` and `key.pem`, for whoever wants files.
+    public let folder: String
 
     /// Signed by itself, for `turn.example.org`, `*.stun.example.org`, 192.0.2.1 and 2001:db8::1.
-    static let usual = make("usual", newKey: "ec")
+    public static let usual = make("usual", newKey: "ec")
     /// The same with an RSA key, as most certificates have.
-    static let rsa = make("rsa", newKey: "rsa:2048")
+    public static let rsa = make("rsa", newKey: "rsa:2048")
     /// For another name.
-    static let other = make("other", newKey: "ec", names: "DNS:other.example.org")
+    public static let other = make("other", newKey: "ec", names: "DNS:other.example.org")
     /// Its key is too short for anybody.
-    static let weak = make("weak", newKey: "rsa:1024")
+    public static let weak = make("weak", newKey: "rsa:1024")
 
-    static func make(
+    /// Another one.
+    public static func make(
         _ name: String,
         newKey: String,
         names: String = "DNS:turn.example.org,DNS:*.stun.example.org,IP:192.0.2.1,IP:2001:db8::1,email:a@example.org",
@@ -39,19 +42,20 @@ struct TestCertificate: Sendable {
     }
 
     /// The key with a password.
-    var encryptedKey: [UInt8] {
+    public var encryptedKey: [UInt8] {
         let path = folder + "/encrypted.pem"
         Self.run(["pkey", "-in", folder + "/key.pem", "-aes256", "-passout", "pass:secret", "-out", path])
         return Self.read(path)
     }
 
     /// What `openssl` says of it.
-    func openssl(_ arguments: [String]) -> String {
+    public func openssl(_ arguments: [String]) -> String {
         Self.run(["x509", "-in", folder + "/chain.pem", "-noout"] + arguments)
     }
 
+    /// Runs `openssl`, and gives what it has printed.
     @discardableResult
-    static func run(_ arguments: [String]) -> String {
+    public static func run(_ arguments: [String]) -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         process.arguments = arguments
