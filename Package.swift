@@ -325,13 +325,6 @@ let package = Package(
             path: "Tests/Engine/PacketEngineTests",
             swiftSettings: lifetimes
         ),
-        // Certificates of the tests, and ends of DTLS in memory.
-        .target(
-            name: "TestTLS",
-            dependencies: ["SecureTransport"],
-            path: "Tests/Engine/TestTLS",
-            swiftSettings: lifetimes
-        ),
         .testTarget(
             name: "SecureTransportTests",
             dependencies: ["SecureTransport", "TestTLS", "WireFixtures"],
@@ -343,6 +336,13 @@ let package = Package(
             dependencies: ["NameService", "TestNames", "TestSockets", "Addresses"],
             path: "Tests/Engine/NameServiceTests",
             swiftSettings: swiftSettings
+        ),
+        // Certificates and clients of TLS and DTLS of the tests.
+        .target(
+            name: "TestTLS",
+            dependencies: ["SecureTransport", "TestSockets", "Addresses"],
+            path: "Tests/Engine/TestTLS",
+            swiftSettings: lifetimes
         ),
         // A name server of the tests: Debian's dnsmasq on a port of its own.
         .target(

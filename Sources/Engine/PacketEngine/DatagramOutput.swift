@@ -21,8 +21,9 @@ public struct DatagramOutput: ~Copyable {
 
     deinit { unsafe LazyMemory.unmap(memory, capacity) }
 
-    /// Sees to it that so many bytes are free: what the batch has sent is forgotten, and what it has not is sent where room is
-    /// short. All that was kept must be queued.
+    /// Sees to it that so many bytes are free.
+    ///
+    /// What the batch has sent is forgotten, and what it has not is sent where room is short; all that was kept must be queued.
     public mutating func makeRoom(_ count: Int, in batch: inout DatagramBatch) {
         precondition(count <= capacity, "no more than all of it can be free")
         if round != batch.round { used = 0 }

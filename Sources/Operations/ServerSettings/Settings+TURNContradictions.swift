@@ -13,7 +13,7 @@ extension Settings {
         guard origins["relay-ports"] ?? .default != .default else { return nil }
         let listening =
             [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
-            + streamPorts.map { ("stream-ports", $0) }
+            + (tlsCertificate == nil ? [] : [("tls-port", tlsPort)]) + streamPorts.map { ("stream-ports", $0) }
         for (key, port) in listening where relayPorts.contains(port) {
             let range = "\(relayPorts.lowerBound)-\(relayPorts.upperBound)"
             return problem(
@@ -150,7 +150,7 @@ extension Settings {
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
         }
-        return warnings + redisWarnings
+        return warnings + streamWarnings + redisWarnings
     }
 
     private var redisWarnings: [String] {

@@ -16,12 +16,26 @@ public struct Settings: Sendable, Equatable {
     public var secondAddress: [IPAddress] = []
     /// Whether STUN and TURN are served by TCP too.
     public var tcp = true
+    /// The file with the certificate for TLS and DTLS; nil means that neither is served.
+    public var tlsCertificate: String?
+    /// The file with its private key; nil means the same file.
+    public var tlsKey: String?
+    /// The port for TLS and DTLS.
+    public var tlsPort: UInt16 = 5349
     /// More TCP ports.
     public var streamPorts: [UInt16] = []
+    /// Whether DTLS is served when there is a certificate.
+    public var dtls = true
     /// How many connections of clients there may be in all.
     public var maxConnections = 10_000
     /// How many connections one client may have.
     public var connectionsPerClient = 512
+    /// The proxies that tell the address of the client whose connection they pass on.
+    public var proxies: [IPPrefix] = []
+    /// Where connections go that speak plain HTTP; nil for nowhere.
+    public var webServer: SocketAddress?
+    /// Where connections go that begin TLS and are for a web site; nil for nowhere.
+    public var webTLSServer: SocketAddress?
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
     /// The key that the servers of a fleet trust each other by; nil when there is none.
@@ -104,6 +118,8 @@ public struct Settings: Sendable, Equatable {
     public var httpUser = "admin"
     /// The scrypt hash of the console's password, as `stund password` writes it; nil means no password is set.
     public var httpPasswordHash: String?
+    /// Whether the web console is served by HTTPS where clients come by TLS.
+    public var httpTLS = false
     /// Whether `/metrics` is told without login.
     public var httpMetricsOpen = false
     /// How many sources the statistics keep.

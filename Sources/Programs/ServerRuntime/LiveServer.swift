@@ -28,6 +28,8 @@ public final class LiveServer: RunningServer {
     let connections: ConnectionLimits
     /// Where connections of the fleet's other servers go.
     let fleetDoor = FleetDoor()
+    /// Where connections go that are for the console.
+    public let consoleDoor = ConsoleDoor()
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -37,7 +39,7 @@ public final class LiveServer: RunningServer {
     /// What the workers go by.
     let policy: Mutex<Policy>
     let listening: [String]
-    /// The sockets that requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
+    /// The sockets that plain requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
     let readSockets: [SocketAddress]
     let startWarnings: [String]
     let startedAt = SystemClock.monotonic()
@@ -88,7 +90,7 @@ public final class LiveServer: RunningServer {
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
-            readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
+            readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut && !$0.isSecure }.map(\.socket.local)
             let budget = FileBudget(files)
             connections = ConnectionLimits(settings, files: budget)
             relay = try RelayService(settings, database: paths.database, files: budget)
@@ -99,7 +101,13 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let shared = Self.share(settings, relay, teller, pump, log, engine, connections, fleetDoor)
+            let streams = StreamsShared(
+                limits: connections,
+                fleet: fleetDoor,
+                rules: StreamRules(settings),
+                console: consoleDoor
+            )
+            let shared = Self.share(settings, relay, teller, pump, log, engine, streams)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)
@@ -133,11 +141,9 @@ public final class LiveServer: RunningServer {
         _ pump: LogPump,
         _ log: EventLog,
         _ engine: WorkerEngine,
-        _ limits: ConnectionLimits,
-        _ fleet: FleetDoor
+        _ streams: StreamsShared
     ) -> WorkerPool.Shared {
-        let streams = StreamsShared(limits: limits, fleet: fleet)
-        return WorkerPool.Shared(
+        WorkerPool.Shared(
             relay,
             settings,
             teller: teller,
@@ -202,7 +208,7 @@ public final class LiveServer: RunningServer {
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
         _ = try Policy(settings, plan: plan, workers: settings.workerCount)
-        return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
+        return plan.sockets.filter { !$0.isShortcut }.map(\.text)
             + plan.streams.map { "tcp \($0.local)" } + addressPairs(of: plan)
             + relaying(RelayPlan(settings, outgoing: HostAddresses.outgoing), settings).map { "relays \($0)" }
     }

@@ -14,6 +14,7 @@ extension Worker {
             case .secure(let contexts):
                 secure = contexts
                 dtls.context = contexts?.datagram
+                streams.tls.context = contexts?.stream
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))

@@ -56,6 +56,8 @@ struct Worker: ~Copyable {
     struct Port {
         let socket: SocketHandle
         let role: SocketRole
+        /// Whether it is there for DTLS alone, so that no answer of RFC 5780 leaves from it.
+        var isSecure = false
     }
 
     /// Takes over its parts; `seed` of the server must be random (`Server`).
@@ -83,7 +85,7 @@ struct Worker: ~Copyable {
         self.loop = loop
         self.server = server
         self.listeners = listeners
-        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
+        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role, isSecure: $0.isSecure) }
         self.mailbox = mailbox
         self.events = events
         moderation = WakeModeration(engine.mode)
@@ -116,6 +118,7 @@ struct Worker: ~Copyable {
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         share.begin()
+        dtls.beginTurn()
         // What a flush finds meanwhile is for the next turn, or a flood could make this one last for ever.
         for index in 0..<loop.readyCount {
             serve(loop.ready(index))
@@ -262,34 +265,7 @@ struct Worker: ~Copyable {
                 burst.begin(Self.relayBurst.datagrams)
                 let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
                 var count = slots.count
-                for slot in slots {
-                    if let train = batch.train(in: slot) {
-                        count &+= train.count &- 1
-                        PeerDatagram.handle(
-                            train,
-                            at: relay,
-                            to: ports,
-                            now,
-                            &batch,
-                            &server,
-                            &streams,
-                            &dtls,
-                            telling: &events
-                        )
-                    } else {
-                        PeerDatagram.handle(
-                            slot,
-                            at: relay,
-                            to: ports,
-                            now,
-                            &batch,
-                            &server,
-                            &streams,
-                            &dtls,
-                            telling: &events
-                        )
-                    }
-                }
+                for slot in slots { count &+= handle(slot, at: relay) }
                 burst.spend(count, in: slots.count)
                 share.countRelayed(count)
                 turnDatagrams &+= count
@@ -297,6 +273,17 @@ struct Worker: ~Copyable {
             relays.trainLengths[index] = burst.each
         }
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }
+    }
+
+    /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
+    @inline(__always)
+    private mutating func handle(_ slot: Int, at relay: RelayID) -> Int {
+        guard let train = batch.train(in: slot) else {
+            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+            return 0
+        }
+        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+        return train.count &- 1
     }
 
     /// How many errors of a relay socket are read in a turn: a ring does not tell again what is left.

@@ -93,8 +93,7 @@ final class WorkerPool: Sendable {
         )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
-        let mailbox = mailboxes[index]
-        let handover = Handover(listeners)
+        let (mailbox, handover) = (mailboxes[index], Handover(listeners))
         let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
         let (streams, cookie) = (shared.streams, shared.cookie)
         threads.enter()

@@ -2,11 +2,11 @@ import Foundation
 
 /// A certificate and its key, made by `openssl` when first used, as PEM text.
 public struct TestCertificate: Sendable {
-    /// The certificates.
+    /// The certificate.
     public let chain: [UInt8]
-    /// The first one's key.
+    /// Its private key.
     public let key: [UInt8]
-    /// Where they lie as `chain.pem` and `key.pem`, for whoever wants files.
+    /// Where they lie, for clients that want files.
     public let folder: String
 
     /// Signed by itself, for `turn.example.org`, `*.stun.example.org`, 192.0.2.1 and 2001:db8::1.
@@ -18,7 +18,7 @@ public struct TestCertificate: Sendable {
     /// Its key is too short for anybody.
     public static let weak = make("weak", newKey: "rsa:1024")
 
-    /// Another one.
+    /// Makes one.
     public static func make(
         _ name: String,
         newKey: String,
@@ -53,7 +53,7 @@ public struct TestCertificate: Sendable {
         Self.run(["x509", "-in", folder + "/chain.pem", "-noout"] + arguments)
     }
 
-    /// Runs `openssl`, and gives what it has printed.
+    /// Runs `openssl`.
     @discardableResult
     public static func run(_ arguments: [String]) -> String {
         let process = Process()
@@ -72,6 +72,9 @@ public struct TestCertificate: Sendable {
         precondition(process.terminationStatus == 0, "openssl \(arguments) failed")
         return String(decoding: data, as: UTF8.self)
     }
+
+    /// Where the file of the certificate and that of the key lie.
+    public var files: (chain: String, key: String) { (folder + "/chain.pem", folder + "/key.pem") }
 
     private static func read(_ path: String) -> [UInt8] {
         guard let data = FileManager.default.contents(atPath: path) else { preconditionFailure("no file \(path)") }

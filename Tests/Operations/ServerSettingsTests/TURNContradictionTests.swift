@@ -16,9 +16,23 @@ struct TURNContradictionTests {
                     + "(stun-port-2 comes from stund.yaml:1)"
             ),
             (
+                "tls-certificate: a.pem\nrelay-ports: 5000-6000",
+                "2: relay-ports 5000-6000 include tls-port 5349: a port can't do both (tls-port is the default)"
+            ),
+            (
                 "stream-ports: 80 50000\nrelay-ports: 50000-50009",
                 "2: relay-ports 50000-50009 include stream-ports 50000: a port can't do both "
                     + "(stream-ports comes from stund.yaml:1)"
+            ),
+            (
+                "web-server: 127.0.0.1:3478",
+                "1: web-server 127.0.0.1:3478 is stun-port-1 of this server itself: name the address and port of the web "
+                    + "server (stun-port-1 is the default)"
+            ),
+            (
+                "stream-ports: 443\naddress: 192.0.2.1\nweb-tls-server: 192.0.2.1:443",
+                "3: web-tls-server 192.0.2.1:443 is stream-ports of this server itself: name the address and port of the web "
+                    + "server (stream-ports comes from stund.yaml:1)"
             ),
             (
                 "max-lifetime: 599",
@@ -113,5 +127,14 @@ struct TURNContradictionTests {
         let secrets = try #require(try load("", flags: ["turn-secrets": "x=short"]).loaded)
         #expect(secrets.warnings.count == 1 && secrets.warnings[0].contains("fewer than 16 bytes"))
         #expect(try load("", flags: ["turn-secrets": "0123456789abcdef"]).loaded?.warnings == [])
+        let key = try #require(try load("tls-key: a.pem\ntls-port: 443").loaded)
+        #expect(key.warnings.map { $0.prefix { $0 != " " } } == ["tls-key", "tls-port"])
+        #expect(key.warnings.allSatisfy { $0.contains("has no effect without tls-certificate") })
+        #expect(try load("tls-key: a.pem\ntls-port: 443\ntls-certificate: b.pem").loaded?.warnings == [])
+        let console = try #require(try load("http-tls: on\ntls-certificate: b.pem").loaded)
+        #expect(
+            console.warnings == ["http-tls has no effect until the console has a password: `stund password` sets it"]
+        )
+        #expect(try load("web-server: 127.0.0.1:8080\nstream-ports: 80").loaded?.warnings == [])
     }
 }

@@ -140,6 +140,17 @@ struct DTLSClientsTests {
         #expect(new.state == .open && bench.clients.count == 1)
     }
 
+    @Test("so many handshakes begin in a turn, and who was put off gets in by asking again")
+    func turn() throws {
+        var bench = try DTLSBench(now: Self.begin)
+        bench.beginsTurns = false
+        let most = DTLSClients.handshakesInTurn
+        for number in 0...most { _ = try bench.half(SocketAddress(Self.one.address, port: UInt16(1 + number))) }
+        #expect(bench.clients.count == most && bench.clients.counters.postponed == 1)
+        bench.beginsTurns = true
+        #expect(try bench.connect(SocketAddress(Self.one.address, port: UInt16(1 + most))).state == .open)
+    }
+
     @Test("a 5-tuple is told by both its ends")
     func fiveTuple() throws {
         var bench = try DTLSBench(now: Self.begin)
@@ -188,6 +199,8 @@ private struct DTLSBench: ~Copyable {
     /// What the clients have said.
     var messages: [[UInt8]] = []
     var now: UInt64
+    /// Whether all that is taken at once is a turn of its own.
+    var beginsTurns = true
     var server = SocketAddress(IPAddress(v4: 0x7F00_0001), port: 3478)
     private var batch = DatagramBatch()
     private var events: WorkerEvents
@@ -210,6 +223,7 @@ private struct DTLSBench: ~Copyable {
     /// Does what a worker does with datagrams, but for deciding on messages.
     mutating func take(_ datagrams: [[UInt8]], from source: SocketAddress) {
         let flow = ClientFlow(source: source, destination: server, role: .primaryPrimary)
+        if beginsTurns { clients.beginTurn() }
         for datagram in datagrams {
             clients.makeRoom(in: &batch)
             switch unsafe clients.find(datagram.span.bytes, from: flow, now: now) {

@@ -19,8 +19,8 @@ final class RelayClient {
 
     /// The socket of a client over UDP.
     let socket: TestClient
-    /// The connection of a client over TCP.
-    private let stream: TestStream?
+    /// The connection of a client over TCP or TLS.
+    private let stream: (any TestFrames)?
     /// The session of a client over DTLS.
     private let session: DTLSTestClient?
     private let server: SocketAddress
@@ -47,8 +47,8 @@ final class RelayClient {
         self.password = password
     }
 
-    /// A client over TCP.
-    init(over stream: TestStream, user: String = "alice", password: String = RelayClient.password) throws {
+    /// A client over TCP or TLS.
+    init(over stream: any TestFrames, user: String = "alice", password: String = RelayClient.password) throws {
         socket = try TestClient(bindingTo: .loopback(0))
         self.stream = stream
         session = nil
@@ -208,6 +208,13 @@ enum RelayRange {
             }
             throw RelayClient.Failure(description: "no \(count) free UDP ports from 10000 to 19000")
         }
+    }
+
+    /// A TCP port of 127.0.0.1 that is free, and for UDP too.
+    static func freeStream() -> UInt16? {
+        guard let range = try? free(1) else { return nil }
+        let place = SocketAddress(IPAddress(v4: 0x7F00_0001), port: range.lowerBound)
+        return (try? TCPListener.probe(place)) == nil ? nil : range.lowerBound
     }
 
     /// Whether nobody has a port of 127.0.0.1.

@@ -73,6 +73,8 @@ struct DTLSCounters: Sendable {
     var begun: UInt64 = 0
     /// Handshakes that succeeded.
     var opened: UInt64 = 0
+    /// Proven hellos that were left alone since the worker had begun enough handshakes in its turn.
+    var postponed: UInt64 = 0
     /// Proven hellos that were left alone: by `max-connections`, by `connections-per-client`, and by the rate of one client.
     var refusedTotal: UInt64 = 0
     var refusedClient: UInt64 = 0
@@ -98,6 +100,7 @@ struct DTLSCounters: Sendable {
         unfit &+= other.unfit
         begun &+= other.begun
         opened &+= other.opened
+        postponed &+= other.postponed
         refusedTotal &+= other.refusedTotal
         refusedClient &+= other.refusedClient
         refusedRate &+= other.refusedRate

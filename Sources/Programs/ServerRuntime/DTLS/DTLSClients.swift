@@ -17,6 +17,10 @@ struct DTLSClients: ~Copyable {
     /// How soon those whose handshakes are not over are looked at again at the earliest: an answer that is missed is repeated
     /// after a second.
     static let tickPause: UInt64 = 50_000_000
+    /// How many handshakes are begun in a turn.
+    ///
+    /// Each takes about as long as a thousand packets, which wait meanwhile; whoever is not answered asks again.
+    static let handshakesInTurn = 4
     /// What one datagram may lead to: a flight with a long chain of certificates, or the longest message.
     static let roomForOne = 65_536
     /// What the datagrams that are read of a relay socket at once become, trains among them.
@@ -38,6 +42,8 @@ struct DTLSClients: ~Copyable {
     private var ended: [Ended] = []
     /// How many sessions there are.
     private(set) var count = 0
+    /// How many began in this turn.
+    private var begunInTurn = 0
     var counters = DTLSCounters()
     /// The encrypted datagrams of a turn.
     var output = DatagramOutput(capacity: 2 << 20)
@@ -87,6 +93,9 @@ struct DTLSClients: ~Copyable {
         self.cookie = cookie
         sendings.reserveCapacity(64)
     }
+
+    /// Begins a turn of the worker.
+    mutating func beginTurn() { begunInTurn = 0 }
 
     /// Whether datagrams can be DTLS.
     var isOn: Bool { context != nil || count > 0 }
@@ -154,6 +163,11 @@ struct DTLSClients: ~Copyable {
         telling events: inout WorkerEvents
     ) -> Int? {
         guard let context else { return nil }
+        guard begunInTurn < Self.handshakesInTurn else {
+            counters.postponed &+= 1
+            return nil
+        }
+        begunInTurn += 1
         let key = DTLSTable.Key(flow)
         if let row = table[key] {
             let late = clients[row].isHandshaking ? row : Int(clients[row].successor)

@@ -14,9 +14,9 @@ extension MetricFacts {
             ),
             Self.counter(
                 "stund_dtls_handshakes",
-                "DTLS handshakes that began with a proven address, and those that were completed.",
+                "DTLS handshakes: begun with a proven address, put off because too many began at once, completed.",
                 "stage",
-                [("begun", dtls.begun), ("completed", dtls.opened)]
+                [("begun", dtls.begun), ("postponed", dtls.postponed), ("completed", dtls.opened)]
             ),
             Self.counter(
                 "stund_dtls_sessions_refused",

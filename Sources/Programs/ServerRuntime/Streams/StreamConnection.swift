@@ -1,4 +1,6 @@
+import Addresses
 import PacketEngine
+import SecureTransport
 import ServerCore
 
 /// A client's TCP connection.
@@ -7,8 +9,20 @@ struct StreamConnection {
     enum Stage {
         /// Nothing has come yet, so that nobody knows what it speaks.
         case undecided
+        /// More bytes must come before anybody can tell; those that have come wait.
+        case gathering(Wanted)
         /// STUN and ChannelData.
         case open
+        /// The same within TLS.
+        case secure(SecureStream)
+    }
+
+    /// What must come whole before anybody can tell what a connection is for.
+    enum Wanted {
+        /// What a proxy says of it.
+        case proxyHeader
+        /// The client's first message of TLS.
+        case hello
     }
 
     /// Why a connection ended.
@@ -19,7 +33,13 @@ struct StreamConnection {
         case broken
         /// What came is neither a STUN message nor ChannelData, nor anything else that is spoken here.
         case notSTUN
-        /// Its first bytes, or the rest of a frame, did not come in time.
+        /// A proxy's header says that it is of a client that has too many.
+        case tooMany
+        /// It began TLS, for which there is no certificate.
+        case noCertificate
+        /// TLS failed, or the client broke it off.
+        case tlsFailed
+        /// Its first bytes, the rest of TLS's handshake, or the rest of a frame did not come in time.
         case tooSlow
         /// Nothing has come for long, and it has no allocation.
         case idle
@@ -38,6 +58,9 @@ struct StreamConnection {
             case .byClient: "by-client"
             case .broken: "broken"
             case .notSTUN: "not-stun"
+            case .tooMany: "too-many"
+            case .noCertificate: "no-certificate"
+            case .tlsFailed: "tls-failed"
             case .tooSlow: "too-slow"
             case .idle: "idle"
             case .unread: "unread"
@@ -51,6 +74,8 @@ struct StreamConnection {
     var stream: StreamHandle
     /// The 5-tuple, whose `socket` is the connection's number.
     var flow: ClientFlow
+    /// As whose it is counted (`ConnectionLimits`); nil for nobody's.
+    var counted: IPAddress?
     var stage = Stage.undecided
     var interest = StreamInterest.input
     /// The part of a frame that has come.
@@ -65,12 +90,26 @@ struct StreamConnection {
     var isDirty = false
     /// Whether the row is in use.
     var isLive = true
+
+    /// Whether nobody knows yet what it is for.
+    var isUndecided: Bool {
+        switch stage {
+        case .undecided, .gathering: true
+        case .open, .secure: false
+        }
+    }
+
+    /// Its TLS session; nil without TLS.
+    var secure: SecureStream? { if case .secure(let secure) = stage { secure } else { nil } }
 }
 
 /// What happened to the connections of a worker, or of all.
 struct StreamCounters: Sendable {
     /// Connections that were accepted.
     var accepted: UInt64 = 0
+    /// TLS sessions that were begun, and those whose handshake came to its end.
+    var sessions: UInt64 = 0
+    var handshakes: UInt64 = 0
     /// Connections that were refused, by `ConnectionLimits.Refusal`.
     var refusedTotal: UInt64 = 0
     var refusedClient: UInt64 = 0
@@ -95,6 +134,8 @@ struct StreamCounters: Sendable {
 
     mutating func add(_ other: StreamCounters) {
         accepted &+= other.accepted
+        sessions &+= other.sessions
+        handshakes &+= other.handshakes
         refusedTotal &+= other.refusedTotal
         refusedClient &+= other.refusedClient
         refusedFiles &+= other.refusedFiles

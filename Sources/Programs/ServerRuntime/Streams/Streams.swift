@@ -1,9 +1,10 @@
 import Addresses
 import PacketEngine
 import STUNCodec
+import SecureTransport
 import ServerCore
 
-/// The TCP connections of one worker's clients.
+/// The TCP connections of one worker's clients, with TLS or without.
 ///
 /// What comes is read into one piece of memory for all and cut into frames; what is no whole frame yet waits in a pool, and so
 /// does what a client does not take. An idle connection holds no memory but its row.
@@ -16,7 +17,7 @@ struct Streams: ~Copyable {
     /// How many connections of a listener are accepted in a turn.
     private static let acceptBurst = 16
     /// How many bytes are read from a connection in a turn.
-    private static let readBurst = 65_536
+    static let readBurst = 65_536
     /// How long a client may take for its first bytes, and for the rest of a frame, in nanoseconds.
     private static let firstBytesLimit: UInt64 = 10_000_000_000
     private static let frameLimit: UInt64 = 30_000_000_000
@@ -29,15 +30,16 @@ struct Streams: ~Copyable {
     private let listeners: [TCPListener]
     /// Listeners that no file was left for; they are watched again later.
     private var paused: [Int] = []
-    private let watcher: EventLoop.Watcher
-    private let shared: StreamsShared
+    let watcher: EventLoop.Watcher
+    let shared: StreamsShared
     /// By their number, which is the `socket` of their flows.
     var connections: [StreamConnection] = []
     /// How often each number was used.
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     var buffers = StreamBuffers(capacity: poolSize)
-    private var input = StreamInput(capacity: StreamFramer.limit + readBurst)
+    var input = StreamInput(capacity: StreamFramer.limit + 4 * readBurst)
+    var tls = TLSWork()
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
     /// The connections that have ended, whose allocations must end too.
@@ -50,6 +52,7 @@ struct Streams: ~Copyable {
     struct Ended {
         let flow: ClientFlow
         let end: StreamConnection.End
+        let failure: SessionFailure?
     }
 
     /// Watches the listeners.
@@ -119,7 +122,13 @@ struct Streams: ~Copyable {
             transport: .tcp,
             socket: UInt32(truncatingIfNeeded: index)
         )
-        let new = StreamConnection(stream: stream, flow: flow, lastFrame: now, owesSince: now)
+        let new = StreamConnection(
+            stream: stream,
+            flow: flow,
+            counted: stream.remote.address,
+            lastFrame: now,
+            owesSince: now
+        )
         if index < connections.count {
             connections[index] = new
         } else {
@@ -141,7 +150,13 @@ struct Streams: ~Copyable {
     /// Reads what has come to a connection; then `frame` gives one frame after another, and `endReading` is called.
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
-        guard connections[index].stage == .open || decide(index) else { return }
+        if case .undecided = connections[index].stage, !decide(index) { return }
+        switch connections[index].stage {
+        case .undecided: return
+        case .gathering(let wanted): return gather(index, wanted)
+        case .secure(let secure): return read(index, secure)
+        case .open: break
+        }
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
@@ -150,40 +165,9 @@ struct Streams: ~Copyable {
         }
     }
 
-    /// Looks at the first byte, which tells what is spoken, and leaves it where it is.
-    private mutating func decide(_ index: Int) -> Bool {
-        switch input.peek(at: connections[index].stream) {
-        case .bytes:
-            let first = input.rest().uint8(at: 0)
-            input.removeAll()
-            return decide(index, by: first)
-        case .blocked: return false
-        case .ended: close(index, .byClient)
-        case .failed: close(index, .broken)
-        }
-        return false
-    }
-
-    private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
-        // A STUN message: 0x00 and 0x01 in all methods that there are (RFC 8489 section 5).
-        if first < 0x04 {
-            connections[index].stage = .open
-            return true
-        }
-        if first == FleetDoor.firstByte, shared.fleet.isOpen {
-            let stream = connections[index].stream
-            watcher.unwatch(stream)
-            forget(index, .handedOver)
-            if !shared.fleet.pass(StreamSocket.handOver(stream), from: stream.remote) { StreamSocket.close(stream) }
-        } else {
-            close(index, .notSTUN)
-        }
-        return false
-    }
-
     /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
     mutating func nextFrame(_ index: Int, into batch: inout DatagramBatch, now: UInt64) -> Int? {
-        guard connections[index].isLive else { return nil }
+        guard connections[index].isLive, !connections[index].isUndecided else { return nil }
         switch StreamFramer.first(in: input.rest()) {
         case .whole(let count, let padded):
             connections[index].lastFrame = now
@@ -201,6 +185,7 @@ struct Streams: ~Copyable {
     /// Keeps what of a frame has come until the rest does.
     mutating func endReading(_ index: Int, now: UInt64) {
         guard connections[index].isLive else { return }
+        if let secure = connections[index].secure, let end = secure.end { return close(index, end, secure.failure) }
         guard input.count > input.taken else { return }
         guard input.keepRest(in: &buffers, as: &connections[index].input, limit: StreamFramer.limit) else {
             return close(index, .noMemory)
@@ -222,22 +207,24 @@ struct Streams: ~Copyable {
 
     // MARK: End
 
-    /// Closes a connection.
-    mutating func close(_ index: Int, _ end: StreamConnection.End) {
+    /// Closes a connection; `failure` says more of TLS that failed.
+    mutating func close(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
         guard connections[index].isLive else { return }
+        if let secure = connections[index].secure { endTLS(index, secure) }
         StreamSocket.close(connections[index].stream)
-        forget(index, end)
+        forget(index, end, failure)
     }
 
     /// Gives up a connection's row; its stream is closed or somebody else's.
-    private mutating func forget(_ index: Int, _ end: StreamConnection.End) {
+    mutating func forget(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
         buffers.discard(&connections[index].input)
         buffers.discard(&connections[index].output)
         connections[index].isLive = false
-        shared.limits.leave(connections[index].stream.remote.address)
+        connections[index].stage = .undecided
+        if let client = connections[index].counted { shared.limits.leave(client) }
         counters.count(end)
         count -= 1
-        ended.append(Ended(flow: connections[index].flow, end: end))
+        ended.append(Ended(flow: connections[index].flow, end: end, failure: failure))
     }
 
     /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
@@ -252,7 +239,7 @@ struct Streams: ~Copyable {
     mutating func sweep(now: UInt64, isNeeded: (ClientFlow) -> Bool) {
         for index in connections.indices where connections[index].isLive {
             let owing = connections[index].owesSince
-            let limit = connections[index].stage == .undecided ? Self.firstBytesLimit : Self.frameLimit
+            let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
             if owing > 0, now &- owing >= limit {
                 close(index, .tooSlow)
             } else if now &- connections[index].lastFrame >= Self.idleLimit, !isNeeded(connections[index].flow) {
