@@ -26,6 +26,8 @@ public final class LiveServer: RunningServer {
     let files: FilePlan
     /// How many connections clients may have, and have.
     let connections: ConnectionLimits
+    /// What TLS and DTLS are served with.
+    let certificates: CertificateStore
     /// Where connections of the fleet's other servers go.
     let fleetDoor = FleetDoor()
     /// nil when TURN is off.
@@ -79,11 +81,11 @@ public final class LiveServer: RunningServer {
         log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
         do throws(StartError) {
-            // First, since listening sockets count too.
-            let fileLimit = FileLimit.raise()
+            certificates = try Self.makeCertificates(settings, log)
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
-            files = FilePlan(settings, plan, limit: fileLimit)
+            // Before sockets are opened, which count too.
+            files = FilePlan(settings, plan, limit: FileLimit.raise())
             if let refusal = files.refusal { throw .system(refusal) }
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
@@ -117,6 +119,7 @@ public final class LiveServer: RunningServer {
     private func begin() {
         pump.start()
         announce(settings)
+        beginCertificates()
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
@@ -225,6 +228,7 @@ public final class LiveServer: RunningServer {
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
         trafficSampler.stop()
+        certificates.stop()
         fleetStore?.stop()
         cluster.stop()
         pool.stop()
@@ -251,11 +255,13 @@ public final class LiveServer: RunningServer {
     public static func obstacles(_ settings: Settings) -> [String] {
         let host = HostAddresses.all()
         let relays = settings.turn ? settings.relayAddress : []
-        return (settings.address + settings.secondAddress + relays).compactMap { address in
+        let addresses: [String] = (settings.address + settings.secondAddress + relays).compactMap { address in
             let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
             return isHere || address.isUnspecified
                 ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"
         }
+        guard case .bad(let fault) = CertificatePreview(settings) else { return addresses }
+        return addresses + ["\(fault): the server would not start"]
     }
 
     private func announce(_ loaded: LoadedSettings) {
