@@ -30,6 +30,8 @@ public final class LiveServer: RunningServer {
     let certificates: CertificateStore
     /// Where connections of the fleet's other servers go.
     let fleetDoor = FleetDoor()
+    /// Where connections go that are for the console.
+    public let consoleDoor = ConsoleDoor()
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -101,7 +103,13 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let shared = Self.share(settings, relay, teller, pump, log, engine, connections, fleetDoor)
+            let streams = StreamsShared(
+                limits: connections,
+                fleet: fleetDoor,
+                rules: StreamRules(settings),
+                console: consoleDoor
+            )
+            let shared = Self.share(settings, relay, teller, pump, log, engine, streams)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)
@@ -136,11 +144,9 @@ public final class LiveServer: RunningServer {
         _ pump: LogPump,
         _ log: EventLog,
         _ engine: WorkerEngine,
-        _ limits: ConnectionLimits,
-        _ fleet: FleetDoor
+        _ streams: StreamsShared
     ) -> WorkerPool.Shared {
-        let streams = StreamsShared(limits: limits, fleet: fleet)
-        return WorkerPool.Shared(
+        WorkerPool.Shared(
             relay,
             settings,
             teller: teller,
