@@ -86,9 +86,7 @@ public final class LiveServer: RunningServer {
             certificates = try Self.makeCertificates(settings, log)
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
-            // Before sockets are opened, which count too.
-            files = FilePlan(settings, plan, limit: FileLimit.raise())
-            if let refusal = files.refusal { throw .system(refusal) }
+            files = try Self.makeFilePlan(settings, plan)
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
@@ -103,12 +101,8 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let streams = StreamsShared(
-                limits: connections,
-                fleet: fleetDoor,
-                rules: StreamRules(settings),
-                console: consoleDoor
-            )
+            let rules = StreamRules(settings)
+            let streams = StreamsShared(limits: connections, fleet: fleetDoor, rules: rules, console: consoleDoor)
             let shared = Self.share(settings, relay, teller, pump, log, engine, streams)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
@@ -180,6 +174,13 @@ public final class LiveServer: RunningServer {
             pool.stop()
             throw .system("\(error)")
         }
+    }
+
+    /// Raises the limit of open files, before sockets are opened, which count too.
+    private static func makeFilePlan(_ settings: Settings, _ plan: ListenPlan) throws(StartError) -> FilePlan {
+        let files = FilePlan(settings, plan, limit: FileLimit.raise())
+        if let refusal = files.refusal { throw .system(refusal) }
+        return files
     }
 
     private static func openLog(_ settings: Settings, isDetached: Bool) throws(StartError) -> EventLog {
