@@ -13,7 +13,7 @@ extension Worker {
             case .drain(let isDraining): server.isDraining = isDraining
             case .secure(let contexts):
                 secure = contexts
-                dtls.context = contexts?.datagram
+                dtls.adopt(contexts?.datagram)
                 streams.tls.context = contexts?.stream
             case .stop: isStopping = true
             case .report(let reply): reply(report)

@@ -66,7 +66,7 @@ struct Worker: ~Copyable {
         listeners: [Listeners.Listener],
         streams streamListeners: [TCPListener],
         sharing shared: StreamsShared,
-        cookie: DatagramCookie,
+        cookie: DatagramCookie?,
         relays table: RelayTable,
         mailbox: Mailbox,
         events: consuming WorkerEvents,

@@ -28,8 +28,8 @@ final class WorkerPool: Sendable {
         let log: EventLog
         let engine: WorkerEngine
         let streams: StreamsShared
-        /// Any worker may see the answer to the cookie of another one.
-        let cookie: DatagramCookie
+        /// One for all workers; nil where DTLS is off.
+        let cookie: DatagramCookie?
 
         init(
             _ relay: RelayService?,
@@ -48,7 +48,7 @@ final class WorkerPool: Sendable {
             self.engine = engine
             self.streams = streams
             var random = SystemRandomNumberGenerator()
-            cookie = DatagramCookie(drawing: &random)
+            cookie = settings.dtls ? DatagramCookie(drawing: &random) : nil
         }
     }
 

@@ -217,7 +217,7 @@ private struct DTLSBench: ~Copyable {
         limits = ConnectionLimits(settings, files: FileBudget())
         var generator = SystemRandomNumberGenerator()
         clients = DTLSClients(limits: limits, cookie: DatagramCookie(drawing: &generator))
-        clients.context = try TestContext.datagramServer()
+        clients.adopt(try TestContext.datagramServer())
     }
 
     /// Does what a worker does with datagrams, but for deciding on messages.

@@ -243,6 +243,16 @@ struct LiveDTLSTests {
         #expect(await Self.dtls(of: host).asked == 1)
     }
 
+    @Test("with dtls: off a hello is no more than a datagram that is not STUN")
+    func off() async throws {
+        let host = try await Self.host("turn: off\ndtls: off\n")
+        let client = try DTLSTestClient(connectingTo: host.address())
+        try client.flush()
+        try client.socket.send(Self.binding(1))
+        #expect(RelayClient.Answer(try client.socket.receive())?.isSuccess == true)
+        #expect(await Self.dtls(of: host).asked == 0)
+    }
+
     @Test("CHANGE-REQUEST over DTLS is refused with 420, since an answer can only leave by the session")
     func changeRequest() async throws {
         let host = try await Self.host("turn: off\n")

@@ -29,9 +29,10 @@ struct DTLSClients: ~Copyable {
     static let roomForAll = 1 << 20
 
     private let limits: ConnectionLimits
-    private let cookie: DatagramCookie
+    /// Nil where DTLS is off.
+    private let cookie: DatagramCookie?
     /// What sessions are begun with; nil while there is no certificate, and nobody new is let in.
-    var context: TLSContext?
+    private var context: TLSContext?
     /// By the number that is the `socket` of their flows.
     private(set) var clients: [DTLSClient] = []
     private var free: [Int32] = []
@@ -88,11 +89,14 @@ struct DTLSClients: ~Copyable {
         var isUnfinished = false
     }
 
-    init(limits: ConnectionLimits, cookie: DatagramCookie) {
+    init(limits: ConnectionLimits, cookie: DatagramCookie?) {
         self.limits = limits
         self.cookie = cookie
         sendings.reserveCapacity(64)
     }
+
+    /// Begins sessions by another certificate, or none any more; those that there are go on.
+    mutating func adopt(_ context: TLSContext?) { self.context = cookie == nil ? nil : context }
 
     /// Begins a turn of the worker.
     mutating func beginTurn() { begunInTurn = 0 }
@@ -111,7 +115,7 @@ struct DTLSClients: ~Copyable {
     /// Looks whose a datagram is; a hello without a cookie is answered, and forgotten.
     mutating func find(_ datagram: RawSpan, from flow: ClientFlow, now: UInt64) -> Finding {
         let row = table[DTLSTable.Key(flow)]
-        if context != nil {
+        if context != nil, let cookie {
             switch Self.judge(datagram, from: flow.source, cookie, now, &output) {
             case .other: break
             case .answer(let count):
