@@ -62,7 +62,7 @@ struct Relay: Sendable {
             if hasCertificate {
                 all["tls-certificate"] = folder + "/chain.pem"
                 all["tls-key"] = folder + "/key.pem"
-                all["tls-port"] = "\(ports.second)"
+                all["tls-port"] = "\(try Ports.free().first)"
             }
             if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
             return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments
