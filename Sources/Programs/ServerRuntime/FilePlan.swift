@@ -35,7 +35,7 @@ struct FilePlan: Equatable {
             limit: limit,
             listeners: (plan.sockets.count + plan.streams.count) * workers,
             workers: workers,
-            relaysTCP: settings.turn && settings.tcp && settings.tcpRelay
+            relaysTCP: settings.turn && settings.tcpRelay
         )
     }
 

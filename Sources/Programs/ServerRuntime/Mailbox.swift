@@ -49,6 +49,10 @@ struct WorkerReport: Sendable {
     /// What happened to connections with peers, and how many there are.
     let peers: PeerStreamCounters
     let peerConnectionCount: Int
+    /// What happened to DTLS sessions.
+    let dtls: DTLSCounters
+    /// How many DTLS sessions there are.
+    let dtlsCount: Int
     /// How many allocations there are.
     let sessionCount: Int
     /// How many sources the statistics remember.

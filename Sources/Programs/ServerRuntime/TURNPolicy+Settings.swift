@@ -32,7 +32,7 @@ extension TURNPolicy {
         endsAtCredentialExpiry = settings.strictExpiry
         permissionsPerAllocation = settings.permissionsPerAllocation
         channelsPerAllocation = settings.channelsPerAllocation
-        relaysTCP = settings.tcpRelay && settings.tcp
+        relaysTCP = settings.tcpRelay
         connectionsPerAllocation = settings.tcpRelayConnections
         acceptsRFC5766Channels = settings.rfc5766Channels
         quotas.userAllocations = settings.userAllocations ?? .max

@@ -13,6 +13,7 @@ extension Worker {
             case .drain(let isDraining): server.isDraining = isDraining
             case .secure(let contexts):
                 secure = contexts
+                dtls.adopt(contexts?.datagram)
                 streams.tls.context = contexts?.stream
             case .take(let handed): take(handed)
             case .stop: isStopping = true
@@ -37,6 +38,8 @@ extension Worker {
             connectionCount: streams.count + peers.splicedCount,
             peers: peers.counters,
             peerConnectionCount: peers.count,
+            dtls: dtls.counters,
+            dtlsCount: dtls.count,
             sessionCount: server.sessionCount,
             sourceCount: server.sources.sourceCount
         )

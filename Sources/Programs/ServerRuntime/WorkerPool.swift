@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Observability
 import PacketEngine
+import SecureTransport
 import ServerCore
 import ServerSettings
 import Synchronization
@@ -27,6 +28,8 @@ final class WorkerPool: Sendable {
         let log: EventLog
         let engine: WorkerEngine
         let streams: StreamsShared
+        /// One for all workers; nil where DTLS is off.
+        let cookie: DatagramCookie?
 
         init(
             _ relay: RelayService?,
@@ -44,6 +47,8 @@ final class WorkerPool: Sendable {
             self.log = log
             self.engine = engine
             self.streams = streams
+            var random = SystemRandomNumberGenerator()
+            cookie = settings.dtls ? DatagramCookie(drawing: &random) : nil
         }
     }
 
@@ -89,9 +94,9 @@ final class WorkerPool: Sendable {
         )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
-        let (mailbox, mailboxes) = (mailboxes[index], mailboxes)
-        let handover = Handover(listeners)
-        let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
+        let (mailbox, mailboxes, handover) = (mailboxes[index], mailboxes, Handover(listeners))
+        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
+        let (streams, cookie) = (shared.streams, shared.cookie)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
@@ -104,6 +109,7 @@ final class WorkerPool: Sendable {
                     listeners: listeners.sockets,
                     streams: listeners.streams,
                     sharing: streams,
+                    cookie: cookie,
                     relays: relays,
                     number: index,
                     mailboxes: mailboxes,

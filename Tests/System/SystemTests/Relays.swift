@@ -19,6 +19,8 @@ struct Relay: Sendable {
     /// Whether peers may have these addresses, which are denied unless somebody allows them.
     var allowsPeers = true
     var namespace: String?
+    /// Whether ours has a certificate, for TLS and DTLS.
+    var hasCertificate = false
     /// Further settings of ours.
     var settings: [String: String] = [:]
 
@@ -28,6 +30,7 @@ struct Relay: Sendable {
     ) async throws -> Result {
         let ports = try Ports.free()
         return try await withTemporaryFolder { folder in
+            if hasCertificate { try await Self.makeCertificate(in: folder) }
             let command = try command(ports, folder)
             return try await Program.running(command, namespace: namespace) { program in
                 // With one address, coturn does not bind the second port.
@@ -38,6 +41,16 @@ struct Relay: Sendable {
         }
     }
 
+    /// A certificate of its own, for `turn.example.org`.
+    private nonisolated(nonsending) static func makeCertificate(in folder: String) async throws {
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", folder + "/key.pem"]
+        let name = ["-subj", "/CN=turn.example.org", "-addext", "subjectAltName=DNS:turn.example.org"]
+        let made = try await Program.run(
+            ["openssl", "req", "-x509", "-nodes", "-days", "30", "-out", folder + "/chain.pem"] + key + name
+        )
+        guard made.exitCode == 0 else { throw Program.Failure(description: made.output) }
+    }
+
     private func command(_ ports: Ports, _ folder: String) throws -> [String] {
         guard server == .coturn else {
             var all = ["stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)"]
@@ -46,6 +59,11 @@ struct Relay: Sendable {
             all["relay-address"] = addresses.joined(separator: " ")
             // Allocations that a test leaves behind shall not keep its server.
             all["drain-time"] = "0"
+            if hasCertificate {
+                all["tls-certificate"] = folder + "/chain.pem"
+                all["tls-key"] = folder + "/key.pem"
+                all["tls-port"] = "\(try Ports.free().first)"
+            }
             if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
             return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments
         }

@@ -101,7 +101,7 @@ extension Worker {
     /// Tells the client of a peer's connection, or closes it at once.
     private mutating func admit(_ stream: StreamHandle, at relay: RelayID) {
         if batch.freeSlots == 0 { flush() }
-        guard peers.takeFile(), let slot = batch.takeSlot() else {
+        guard let slot = batch.takeSlot(), peers.takeFile() else {
             peers.counters.turnedAway &+= 1
             return StreamSocket.abort(stream)
         }
@@ -124,9 +124,11 @@ extension Worker {
     /// follows; else it is copied.
     mutating func bind(_ client: Int, to id: ConnectionID) {
         streams.write(client)
-        guard streams.connections[client].isLive, let index = peers.index(of: id) else {
-            return server.peerConnectionEnded(id)
+        guard let index = peers.index(of: id) else {
+            server.peerConnectionEnded(id)
+            return streams.close(client, .relayed)
         }
+        guard streams.connections[client].isLive else { return endPeer(index, aborting: true) }
         guard streams.isDelivered(client) else {
             // It has asked for much before, and does not read the answers: data could not follow them.
             streams.close(client, .unread)
