@@ -36,6 +36,7 @@ extension Worker {
             relaySendFailures: failures.relays,
             streams: streams.counters,
             connectionCount: streams.count + peers.splicedCount,
+            tlsCount: streams.tls.count,
             peers: peers.counters,
             peerConnectionCount: peers.count,
             dtls: dtls.counters,

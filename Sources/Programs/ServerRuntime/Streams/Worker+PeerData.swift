@@ -23,8 +23,8 @@ extension Worker {
     /// Counts what was moved, and goes on or ends.
     mutating func goOn(_ index: Int, _ progress: Splice.Progress) {
         let moved = peers.takeMoved(index)
-        count(moved.toPeer, toPeer: true, on: index)
-        count(moved.toClient, toPeer: false, on: index)
+        countMoved(moved.toPeer, toPeer: true, on: index)
+        countMoved(moved.toClient, toPeer: false, on: index)
         if moved.toPeer &+ moved.toClient > 0 { peers.rows[index].lastMoved = now.nanoseconds }
         switch progress {
         case .going: if !peers.watch(index) { endPeer(index, aborting: true) }
@@ -73,7 +73,7 @@ extension Worker {
                 streams.input.removeAll()
                 switch streams.input.read(from: peers.rows[index].stream, most: allowance) {
                 case .bytes(let count):
-                    count(count, toPeer: false, on: index)
+                    countMoved(count, toPeer: false, on: index)
                     peers.rows[index].lastMoved = now.nanoseconds
                     guard streams.relay(client) else { return endStreams() }
                 case .blocked: break
@@ -89,7 +89,7 @@ extension Worker {
     mutating func relayFromClient(_ index: Int, _ client: Int) {
         let new = streams.input.count &- streams.input.taken
         if new > 0 {
-            count(new, toPeer: true, on: index)
+            countMoved(new, toPeer: true, on: index)
             peers.rows[index].lastMoved = now.nanoseconds
             if peers.rows[index].pending.isEmpty,
                 case .failed = streams.input.write(to: peers.rows[index].stream)
@@ -155,7 +155,7 @@ extension Worker {
     }
 
     /// Counts bytes that were moved.
-    mutating func count(_ bytes: Int, toPeer: Bool, on index: Int) {
+    mutating func countMoved(_ bytes: Int, toPeer: Bool, on index: Int) {
         guard let id = peers.rows[index].partner.connection else { return }
         server.moved(bytes, toPeer: toPeer, on: id, now: now)
     }

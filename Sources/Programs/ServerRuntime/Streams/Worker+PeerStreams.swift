@@ -1,4 +1,5 @@
 import Addresses
+import Administration
 import PacketEngine
 import STUNCodec
 import ServerCore
