@@ -244,7 +244,7 @@ let package = Package(
         ),
         .target(
             name: "ClientRuntime",
-            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "Addresses"],
+            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "SecureTransport", "Addresses"],
             path: "Sources/Programs/ClientRuntime",
             swiftSettings: lifetimes
         ),

@@ -76,6 +76,60 @@ struct LoadTests {
         }
     }
 
+    @Test(
+        "relay over TCP: packets of any size arrive in both directions, none of them wrong, none lost",
+        .timeLimit(.minutes(2)),
+        arguments: [["--window", "16", "--size", "161"], ["--rtp", "--sizes", "60,163,1399"]]
+    )
+    func relayOverTCP(pacing: [String]) async throws {
+        try await withRelay { server, ports in
+            let way = ["--transport", "tcp", "--sessions", "10", "--duplex", "--time", "1", "--warm", "0.1"]
+            let found = try await load(["relay"] + way + pacing + Self.credential, ports, server)
+            #expect(found["ready"] == 10 && found["ended_connections"] == 0)
+            #expect(found["to_peer_pps"] > 0 && found["to_client_pps"] > 0)
+            #expect(found["bad"] == 0 && found["not_sent"] == 0)
+            if pacing.contains("--rtp") { #expect(found["loss_pct"] == 0 && found["offered_pps"] < 1200) }
+        }
+    }
+
+    @Test("allocate over TCP: each client has a connection, and its allocation", .timeLimit(.minutes(2)))
+    func allocateOverTCP() async throws {
+        try await withRelay { server, ports in
+            let mode = ["allocate", "--transport", "tcp", "--sessions", "200", "--hold", "0"] + Self.credential
+            let found = try await load(mode, ports, server)
+            #expect(found["ok"] == 200 && found["failed"] == 0 && found["retransmits"] == 0)
+        }
+    }
+
+    @Test("idle: all connections are answered and held", .timeLimit(.minutes(2)))
+    func idle() async throws {
+        try await withServer(["rate-limit-exempt": "127.0.0.0/8"]) { server, _, ports in
+            let mode = ["idle", "--transport", "tcp", "--connections", "300", "--hold", "0.5"]
+            let found = try await load(mode, ports, server)
+            #expect(found["ok"] == 300 && found["held"] == 300 && found["bad"] == 0)
+            #expect(found["p50_us"] > 0 && found["rss_after_kb"] > 1000)
+        }
+    }
+
+    @Test("A server that refuses connections, and one that is none, are told with the cause", .timeLimit(.minutes(2)))
+    func refusedConnections() async throws {
+        try await withServer(["max-connections": "5"]) { _, _, ports in
+            let end = try await run(["idle", "--transport", "tcp", "--connections", "20"], ports)
+            #expect(end.exitCode == 1)
+            #expect(end.output.contains("5 of 20 connections were answered"), "\(end.output)")
+            #expect(end.output.contains("closed the connection") || end.output.contains("reset"), "\(end.output)")
+        }
+        for mode in [["idle", "--transport", "tcp"], ["relay", "--transport", "tcp"] + Self.credential] {
+            let end = try await run(mode, try Ports.free())
+            #expect(end.exitCode == 69)
+            #expect(end.output.contains("Connection refused"), "\(end.output)")
+        }
+    }
+
+    private func run(_ mode: [String], _ ports: Ports) async throws -> Program.State {
+        try await Program.run([Partners.stun, "load"] + mode + ["--server", "127.0.0.1:\(ports.first)"])
+    }
+
     @Test("relay: peers that share sockets get what is theirs", .timeLimit(.minutes(2)), arguments: [1, 3])
     func sharedPeers(sockets: Int) async throws {
         try await withRelay { server, ports in
@@ -152,6 +206,8 @@ struct LoadTests {
             (["flood", "--kind", "garbage", "--server", "192.0.2.1:3478"], "--any"),
             (["relay", "--user", "u", "--password", "p", "--server", "192.0.2.1:3478"], "--any"),
             (["binding", "--time", "241"], "--time"), (["binding", "--server", "here"], "--server"),
+            (["idle", "--transport", "udp"], "--transport udp"), (["idle", "--transport", "sctp"], "udp, tcp, tls"),
+            (["relay", "--user", "u", "--password", "p", "--transport", "tcp", "--trains", "8"], "--trains"),
             (["flood", "--kind", "tears"], "garbage, binding, allocate, channel-data"),
             (["relay", "--user", "u", "--password", "p", "--rtp", "--pps", "3"], "--rtp"),
         ]
