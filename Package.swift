@@ -327,7 +327,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SecureTransportTests",
-            dependencies: ["SecureTransport", "WireFixtures"],
+            dependencies: ["SecureTransport", "TestTLS", "WireFixtures"],
             path: "Tests/Engine/SecureTransportTests",
             swiftSettings: lifetimes
         ),
@@ -335,6 +335,13 @@ let package = Package(
             name: "NameServiceTests",
             dependencies: ["NameService", "TestNames", "TestSockets", "Addresses"],
             path: "Tests/Engine/NameServiceTests",
+            swiftSettings: swiftSettings
+        ),
+        // Certificates and TLS clients of the tests.
+        .target(
+            name: "TestTLS",
+            dependencies: ["SecureTransport", "TestSockets", "Addresses"],
+            path: "Tests/Engine/TestTLS",
             swiftSettings: swiftSettings
         ),
         // A name server of the tests: Debian's dnsmasq on a port of its own.
@@ -418,6 +425,7 @@ let package = Package(
                 "ServerSettings",
                 "Observability",
                 "TestSockets",
+                "TestTLS",
                 "WireFixtures",
                 "Addresses",
             ],

@@ -8,8 +8,8 @@ extension SettingKey {
 
     private static let ofOneHost: Set<String> = [
         "stun-port-1", "stun-port-2", "address", "second-address", "relay-address", "external-ip", "relay-ports",
-        "other-stun-servers", "cluster-key", "log-file", "stream-ports", "workers", "pin-workers", "memory-limit",
-        "engine", "wake-ups",
+        "other-stun-servers", "cluster-key", "log-file", "tls-certificate", "tls-key", "tls-port", "stream-ports",
+        "workers", "pin-workers", "memory-limit", "engine", "wake-ups",
         "socket-buffer",
     ]
 }

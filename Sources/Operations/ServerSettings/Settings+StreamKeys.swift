@@ -1,5 +1,5 @@
 extension Settings {
-    /// What is served besides UDP.
+    /// What is served besides plain UDP: TCP, TLS and DTLS.
     static let streams: [SettingKey] = [
         SettingKey(
             "tcp",
@@ -8,8 +8,39 @@ extension Settings {
             example: "off",
             needsRestart: true,
             help: """
-                Whether STUN and TURN are served by TCP too, at stun-port-1 and stream-ports: for clients whose network lets no \
-                UDP through.
+                Whether STUN and TURN are served by TCP too, at stun-port-1: for clients whose network lets no UDP through. \
+                With tls-certificate the same port takes TLS as well.
+                """
+        ),
+        SettingKey(
+            "tls-certificate",
+            \.tlsCertificate,
+            .path,
+            example: "/etc/letsencrypt/live/turn.example.org/fullchain.pem",
+            help: """
+                The file with the certificate for TLS and DTLS, in PEM, and after it those that lead to its authority. It \
+                is read again when it changes; connections go on. Empty means neither TLS nor DTLS.
+                """
+        ),
+        SettingKey(
+            "tls-key",
+            \.tlsKey,
+            .path,
+            example: "/etc/letsencrypt/live/turn.example.org/privkey.pem",
+            help: """
+                The file with the private key of tls-certificate, in PEM and without a password. Empty means that it \
+                stands in the same file as the certificate.
+                """
+        ),
+        SettingKey(
+            "tls-port",
+            \.tlsPort,
+            .integer(1...65535),
+            example: "443",
+            needsRestart: true,
+            help: """
+                The port for TLS over TCP and, with dtls, for DTLS over UDP; opened when tls-certificate is set. Plain TCP \
+                is taken there too.
                 """
         ),
         SettingKey(
@@ -18,7 +49,18 @@ extension Settings {
             .ports,
             example: "80 443",
             needsRestart: true,
-            help: "More TCP ports for STUN and TURN: some networks let only the ports of the web through."
+            help: """
+                More TCP ports, each for plain TCP and, with tls-certificate, for TLS: some networks let only ports of the \
+                web through.
+                """
+        ),
+        SettingKey(
+            "dtls",
+            \.dtls,
+            .onOff,
+            example: "off",
+            needsRestart: true,
+            help: "Whether DTLS is served at the UDP ports when tls-certificate is set (RFC 7350)."
         ),
         SettingKey(
             "max-connections",
@@ -26,8 +68,8 @@ extension Settings {
             .integer(1...1_000_000),
             example: "50000",
             help: """
-                How many TCP connections of clients there may be in all. Each takes an open file, and new ones are refused \
-                before files are short for the rest.
+                How many TCP and TLS connections and DTLS sessions of clients there may be in all. Each takes an open file, \
+                and new ones are refused before files are short for the rest.
                 """
         ),
         SettingKey(

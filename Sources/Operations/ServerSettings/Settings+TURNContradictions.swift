@@ -13,7 +13,7 @@ extension Settings {
         guard origins["relay-ports"] ?? .default != .default else { return nil }
         let listening =
             [("stun-port-1", stunPort1), ("stun-port-2", stunPort2)]
-            + streamPorts.map { ("stream-ports", $0) }
+            + (tlsCertificate == nil ? [] : [("tls-port", tlsPort)]) + streamPorts.map { ("stream-ports", $0) }
         for (key, port) in listening where relayPorts.contains(port) {
             let range = "\(relayPorts.lowerBound)-\(relayPorts.upperBound)"
             return problem(
@@ -149,6 +149,11 @@ extension Settings {
             warnings.append(
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
+        }
+        if tlsCertificate == nil {
+            for (key, isSet) in [("tls-key", tlsKey != nil), ("tls-port", tlsPort != Settings().tlsPort)] where isSet {
+                warnings.append("\(key) has no effect without tls-certificate: name the file with the certificate")
+            }
         }
         return warnings + redisWarnings
     }

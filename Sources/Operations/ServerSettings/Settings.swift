@@ -16,8 +16,16 @@ public struct Settings: Sendable, Equatable {
     public var secondAddress: [IPAddress] = []
     /// Whether STUN and TURN are served by TCP too.
     public var tcp = true
+    /// The file with the certificate for TLS and DTLS; nil means that neither is served.
+    public var tlsCertificate: String?
+    /// The file with its private key; nil means the same file.
+    public var tlsKey: String?
+    /// The port for TLS and DTLS.
+    public var tlsPort: UInt16 = 5349
     /// More TCP ports.
     public var streamPorts: [UInt16] = []
+    /// Whether DTLS is served when there is a certificate.
+    public var dtls = true
     /// How many connections of clients there may be in all.
     public var maxConnections = 10_000
     /// How many connections one client may have.

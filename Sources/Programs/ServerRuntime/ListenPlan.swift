@@ -15,9 +15,12 @@ struct ListenPlan: Equatable {
         let isOptional: Bool
         /// Whether it only spares work: a socket on one address beside the one on all addresses (`addShortcuts`).
         var isShortcut = false
+        /// Whether it is there for DTLS alone, at tls-port: it is none of RFC 5780's four, and its role only says which of
+        /// them are on another address and port.
+        var isSecure = false
     }
 
-    /// One TCP socket that every worker opens for itself.
+    /// One TCP socket that every worker opens for itself; TLS comes to it too.
     struct Stream: Equatable {
         let local: SocketAddress
         /// The setting that asks for it.
@@ -81,6 +84,12 @@ struct ListenPlan: Equatable {
                 )
             )
         }
+        if let port = Self.securePort(settings) {
+            let local = SocketAddress(primary ?? .unspecified(family), port: port)
+            sockets.append(
+                Socket(local: local, role: .primaryPrimary, isRead: true, isOptional: isOptional, isSecure: true)
+            )
+        }
         for (key, port) in Self.streamPorts(settings) {
             let local = SocketAddress(primary ?? .unspecified(family), port: port)
             streams.append(Stream(local: local, key: key, isOptional: isOptional))
@@ -92,9 +101,20 @@ struct ListenPlan: Equatable {
 
     /// The TCP ports, each once, with the settings that ask for them.
     private static func streamPorts(_ settings: Settings) -> [(key: String, port: UInt16)] {
-        guard settings.tcp else { return [] }
-        let more = settings.streamPorts.filter { $0 != settings.stunPort1 }
-        return [(key: "stun-port-1", port: settings.stunPort1)] + more.map { (key: "stream-ports", port: $0) }
+        let hasTLS = settings.tlsCertificate != nil
+        let more = settings.streamPorts.map { (key: "stream-ports", port: $0) }
+        let wanted =
+            (settings.tcp ? [(key: "stun-port-1", port: settings.stunPort1)] : [])
+            + (hasTLS ? [(key: "tls-port", port: settings.tlsPort)] : []) + (settings.tcp || hasTLS ? more : [])
+        var ports: [(key: String, port: UInt16)] = []
+        for entry in wanted where !ports.contains(where: { $0.port == entry.port }) { ports.append(entry) }
+        return ports
+    }
+
+    /// The UDP port that DTLS has for itself; nil when there is none, or when it is one that is listened at anyway.
+    private static func securePort(_ settings: Settings) -> UInt16? {
+        guard settings.dtls, settings.tlsCertificate != nil else { return nil }
+        return [settings.stunPort1, settings.stunPort2].contains(settings.tlsPort) ? nil : settings.tlsPort
     }
 
     /// Plans sockets for the addresses that this host has now, beside those on all addresses.

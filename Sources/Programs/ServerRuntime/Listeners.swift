@@ -13,6 +13,8 @@ enum Listeners {
         let isRead: Bool
         /// Whether it stands beside a socket on all addresses only to spare work.
         let isShortcut: Bool
+        /// Whether it is there for DTLS alone.
+        let isSecure: Bool
     }
 
     /// What one worker listens at.
@@ -72,7 +74,8 @@ enum Listeners {
                 socket: opened,
                 role: socket.role,
                 isRead: socket.isRead,
-                isShortcut: socket.isShortcut
+                isShortcut: socket.isShortcut,
+                isSecure: socket.isSecure
             )
         } catch {
             // The address went away meanwhile, or another program of this user shares its port.
@@ -127,6 +130,7 @@ enum Listeners {
     }
 
     private static func refusal(_ socket: ListenPlan.Socket, _ error: SocketError) -> StartError {
+        guard !socket.isSecure else { return refusalOfSecure(socket, error) }
         let isSecond = socket.role.isOnAlternatePort
         let key = isSecond ? "stun-port-2" : "stun-port-1"
         let code: MessageCode = isSecond ? .secondaryPortNotOpened : .primaryPortNotOpened
@@ -137,6 +141,17 @@ enum Listeners {
         return .portNotOpened(
             code,
             "STUN port \(isSecond ? 2 : 1) not opened: \(socket.local): \(holder); stop it or set \(key) to another port"
+        )
+    }
+
+    private static func refusalOfSecure(_ socket: ListenPlan.Socket, _ error: SocketError) -> StartError {
+        guard error.isAddressInUse else {
+            return .portNotOpened(.primaryPortNotOpened, "DTLS port not opened: \(error)")
+        }
+        let holder = PortHolder.describe(socket.local).map { "held by \($0)" } ?? "another socket holds it"
+        return .portNotOpened(
+            .primaryPortNotOpened,
+            "DTLS port not opened: \(socket.local): \(holder); stop it, set tls-port to another port, or dtls to off"
         )
     }
 }

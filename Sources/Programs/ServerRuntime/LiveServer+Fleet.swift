@@ -168,6 +168,6 @@ struct FleetFacts {
 extension ListenPlan {
     /// Where the other servers of the fleet may connect to: TCP at the first port of the first address.
     var channelPlaces: [SocketAddress] {
-        sockets.filter { $0.role == .primaryPrimary && !$0.isShortcut }.map(\.local)
+        sockets.filter { $0.role == .primaryPrimary && !$0.isShortcut && !$0.isSecure }.map(\.local)
     }
 }

@@ -59,7 +59,12 @@ extension LiveServer {
 
     /// The settings that differ from those the server started with and cannot change while it runs.
     func pendingRestart(_ settings: Settings) -> [String] {
-        Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
+        // The first certificate opens tls-port, and without one it is closed.
+        let changesSecurePort = (settings.tlsCertificate == nil) != (started.tlsCertificate == nil)
+        return Settings.keys.filter { key in
+            key.needsRestart && key.text(in: settings) != key.text(in: started)
+                || key.name == "tls-port" && changesSecurePort
+        }.map(\.name)
     }
 }
 

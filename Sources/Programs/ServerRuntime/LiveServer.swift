@@ -37,7 +37,7 @@ public final class LiveServer: RunningServer {
     /// What the workers go by.
     let policy: Mutex<Policy>
     let listening: [String]
-    /// The sockets that requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
+    /// The sockets that plain requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
     let readSockets: [SocketAddress]
     let startWarnings: [String]
     let startedAt = SystemClock.monotonic()
@@ -88,7 +88,7 @@ public final class LiveServer: RunningServer {
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
-            readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut }.map(\.socket.local)
+            readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut && !$0.isSecure }.map(\.socket.local)
             let budget = FileBudget(files)
             connections = ConnectionLimits(settings, files: budget)
             relay = try RelayService(settings, database: paths.database, files: budget)
@@ -202,7 +202,7 @@ public final class LiveServer: RunningServer {
     public static func preview(_ settings: Settings) throws(StartError) -> [String] {
         let plan = try ListenPlan(settings, host: HostAddresses.all())
         _ = try Policy(settings, plan: plan, workers: settings.workerCount)
-        return plan.sockets.filter { !$0.isShortcut }.map { "udp \($0.local)" + ($0.isRead ? "" : " (answers only)") }
+        return plan.sockets.filter { !$0.isShortcut }.map(\.text)
             + plan.streams.map { "tcp \($0.local)" } + addressPairs(of: plan)
             + relaying(RelayPlan(settings, outgoing: HostAddresses.outgoing), settings).map { "relays \($0)" }
     }

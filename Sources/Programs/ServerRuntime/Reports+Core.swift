@@ -1,3 +1,4 @@
+import Addresses
 import Administration
 import Observability
 import PacketEngine
@@ -44,7 +45,18 @@ extension LogDestination {
 
 extension Listeners.Listener {
     /// "udp 0.0.0.0:3478", and what is special about it.
-    var text: String { "udp \(socket.local)" + (isRead ? "" : " (answers only)") }
+    var text: String { ListenPlan.text(socket.local, isRead: isRead, isSecure: isSecure) }
+}
+
+extension ListenPlan.Socket {
+    /// The same, before it is opened.
+    var text: String { ListenPlan.text(local, isRead: isRead, isSecure: isSecure) }
+}
+
+extension ListenPlan {
+    fileprivate static func text(_ local: SocketAddress, isRead: Bool, isSecure: Bool) -> String {
+        "udp \(local)" + (isRead ? "" : " (answers only)") + (isSecure ? " (DTLS)" : "")
+    }
 }
 
 extension Listeners.Group {

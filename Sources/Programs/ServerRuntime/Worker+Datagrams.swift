@@ -161,9 +161,10 @@ enum ClientDatagram {
 
     /// The socket that has the address of a role: its own one, else that on all addresses, which must be told which
     /// address to send from.
-    private static func choose(_ role: SocketRole, _ wanted: IPAddress, among ports: [Worker.Port]) -> Worker.Port? {
+    static func choose(_ role: SocketRole, _ wanted: IPAddress, among ports: [Worker.Port]) -> Worker.Port? {
         var chosen: Worker.Port?
-        for port in ports where port.role == role && port.socket.local.address.family == wanted.family {
+        for port in ports where port.role == role && !port.isSecure && port.socket.local.address.family == wanted.family
+        {
             if port.socket.local.address == wanted { return port }
             if port.socket.isWildcard { chosen = port }
         }

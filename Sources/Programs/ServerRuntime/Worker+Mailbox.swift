@@ -11,7 +11,9 @@ extension Worker {
             case .cluster(let view, let trust): server.adopt(view, trust: trust)
             case .clearSources: server.clearSources()
             case .drain(let isDraining): server.isDraining = isDraining
-            case .secure(let contexts): secure = contexts
+            case .secure(let contexts):
+                secure = contexts
+                streams.tls.context = contexts?.stream
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))

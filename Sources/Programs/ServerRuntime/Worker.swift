@@ -54,6 +54,8 @@ struct Worker: ~Copyable {
     struct Port {
         let socket: SocketHandle
         let role: SocketRole
+        /// Whether it is there for DTLS alone, so that no answer of RFC 5780 leaves from it.
+        var isSecure = false
     }
 
     /// Takes over its parts; `seed` of the server must be random (`Server`).
@@ -79,7 +81,7 @@ struct Worker: ~Copyable {
         self.loop = loop
         self.server = server
         self.listeners = listeners
-        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role) }
+        ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role, isSecure: $0.isSecure) }
         self.mailbox = mailbox
         self.events = events
         moderation = WakeModeration(engine.mode)

@@ -1,6 +1,7 @@
 import Addresses
 import Observability
 import PacketEngine
+import SecureTransport
 import ServerCore
 
 /// What one worker tells the log, by its two rings: of packets, and of the relay.
@@ -118,9 +119,9 @@ struct WorkerEvents: ~Copyable {
     }
 
     /// A client's connection has ended (message 1160).
-    mutating func tell(_ end: StreamConnection.End, of client: SocketAddress) {
+    mutating func tell(_ end: StreamConnection.End, _ failure: SessionFailure? = nil, of client: SocketAddress) {
         guard isTold(.connectionEnded) else { return }
-        append(.connectionEnded(client: client, end, time: time()))
+        append(.connectionEnded(client: client, end, failure, time: time()))
     }
 
     /// A client's connection was refused (message 1161).

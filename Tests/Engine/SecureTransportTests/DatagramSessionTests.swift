@@ -1,5 +1,6 @@
 import Foundation
 import SecureTransport
+import TestTLS
 import Testing
 import WireFixtures
 

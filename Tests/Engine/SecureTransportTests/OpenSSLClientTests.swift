@@ -1,4 +1,5 @@
 import SecureTransport
+import TestTLS
 import Testing
 
 @Suite("A foreign client: openssl s_client")

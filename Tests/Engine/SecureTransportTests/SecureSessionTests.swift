@@ -1,4 +1,5 @@
 import SecureTransport
+import TestTLS
 import Testing
 
 @Suite("TLS sessions: bytes in, bytes out")

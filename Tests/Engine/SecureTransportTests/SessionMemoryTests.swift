@@ -1,5 +1,6 @@
 import Foundation
 import SecureTransport
+import TestTLS
 import Testing
 
 @Suite("An idle session takes at most 40 kB of the process's memory")

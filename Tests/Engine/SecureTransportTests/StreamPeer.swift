@@ -1,6 +1,7 @@
 // Unsafe: spans over arrays of bytes count as unsafe.
 
 import SecureTransport
+import TestTLS
 
 /// One end of a TLS stream in memory: keeps what is to be sent, and what has been received.
 final class StreamPeer {

@@ -1,4 +1,5 @@
 import SecureTransport
+import TestTLS
 import Testing
 
 @Suite("Certificates and keys: what is wrong with them is said in words")

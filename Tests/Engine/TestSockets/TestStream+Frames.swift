@@ -1,6 +1,19 @@
+public import Addresses
 import Glibc
 
-extension TestStream {
+/// A client of a test that exchanges frames by a stream, with TLS or without.
+public protocol TestFrames: AnyObject {
+    /// Its own address.
+    var local: SocketAddress { get }
+    /// Sends all of it.
+    func send(_ bytes: [UInt8]) throws
+    /// Exactly so many bytes, or fewer when the end comes before.
+    func receive(exactly count: Int) throws -> [UInt8]
+}
+
+extension TestStream: TestFrames {}
+
+extension TestFrames {
     /// The next STUN message, or ChannelData without its padding, which must be zeros; fails with code 0 at the end.
     public func receiveFrame() throws -> [UInt8] {
         var frame = try all(4)
@@ -11,6 +24,14 @@ extension TestStream {
         return frame
     }
 
+    private func all(_ count: Int) throws -> [UInt8] {
+        let bytes = try receive(exactly: count)
+        guard bytes.count == count else { throw TestClient.Failure(code: 0) }
+        return bytes
+    }
+}
+
+extension TestStream {
     /// Whether the other end closes the connection, by an end or a reset, before it sends anything more.
     public func ends() -> Bool {
         do {
@@ -18,11 +39,5 @@ extension TestStream {
         } catch {
             return (error as? TestClient.Failure)?.code == ECONNRESET
         }
-    }
-
-    private func all(_ count: Int) throws -> [UInt8] {
-        let bytes = try receive(exactly: count)
-        guard bytes.count == count else { throw TestClient.Failure(code: 0) }
-        return bytes
     }
 }

@@ -106,8 +106,9 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
                 ("0", "is too low"), ("257", "is too high"), ("all", "is not a whole number in decimal digits"),
             ]
         ),
-        .onOff("pin-workers"), .onOff("tcp"),
+        .onOff("pin-workers"), .onOff("tcp"), .onOff("dtls"), .integer("tls-port", 1...65535),
         .integer("max-connections", 1...1_000_000), .integer("connections-per-client", 1...1_000_000),
+        path("tls-certificate"), path("tls-key"),
         KeyCase(
             "stream-ports",
             right: [("80", "80"), ("443   80", "443 80"), ("''", "")],
@@ -291,9 +292,9 @@ struct EveryKeyTests {
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
             "workers": "auto", "pin-workers": "off", "engine": "auto", "wake-ups": "adaptive",
-            "socket-buffer": "4194304", "tcp": "on",
-            "stream-ports": "", "max-connections": "10000", "connections-per-client": "512", "other-stun-servers": "",
-            "cluster-key": "",
+            "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
+            "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512",
+            "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",

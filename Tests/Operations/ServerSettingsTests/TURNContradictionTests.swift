@@ -16,6 +16,10 @@ struct TURNContradictionTests {
                     + "(stun-port-2 comes from stund.yaml:1)"
             ),
             (
+                "tls-certificate: a.pem\nrelay-ports: 5000-6000",
+                "2: relay-ports 5000-6000 include tls-port 5349: a port can't do both (tls-port is the default)"
+            ),
+            (
                 "stream-ports: 80 50000\nrelay-ports: 50000-50009",
                 "2: relay-ports 50000-50009 include stream-ports 50000: a port can't do both "
                     + "(stream-ports comes from stund.yaml:1)"
@@ -113,5 +117,9 @@ struct TURNContradictionTests {
         let secrets = try #require(try load("", flags: ["turn-secrets": "x=short"]).loaded)
         #expect(secrets.warnings.count == 1 && secrets.warnings[0].contains("fewer than 16 bytes"))
         #expect(try load("", flags: ["turn-secrets": "0123456789abcdef"]).loaded?.warnings == [])
+        let key = try #require(try load("tls-key: a.pem\ntls-port: 443").loaded)
+        #expect(key.warnings.map { $0.prefix { $0 != " " } } == ["tls-key", "tls-port"])
+        #expect(key.warnings.allSatisfy { $0.contains("has no effect without tls-certificate") })
+        #expect(try load("tls-key: a.pem\ntls-port: 443\ntls-certificate: b.pem").loaded?.warnings == [])
     }
 }

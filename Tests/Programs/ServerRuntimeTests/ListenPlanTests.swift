@@ -2,6 +2,7 @@ import Addresses
 import PacketEngine
 import ServerCore
 import ServerSettings
+import TestSockets
 import Testing
 
 @testable import ServerRuntime
@@ -44,25 +45,79 @@ struct ListenPlanTests {
         #expect(!second.sockets.contains { $0.isShortcut && $0.local.address == .v4("198.51.100.11") })
     }
 
-    @Test("TCP listens at the first STUN port, and at more ports where asked, each once a family")
+    @Test("TCP listens at the first STUN port, TLS at its own and more ports where asked, each once a family")
     func streams() throws {
         let locals = { (change: (inout Settings) -> Void) in
             try ListenPlan(self.settings(change), host: self.host).streams.map { "\($0.local)" }
         }
         #expect(try locals { _ in } == ["0.0.0.0:3478", "[::]:3478"])
-        #expect(
-            try locals {
-                $0.address = [.v4("198.51.100.10")]
-                $0.streamPorts = [443, 3478, 80]
-            } == ["198.51.100.10:3478", "198.51.100.10:443", "198.51.100.10:80"]
-        )
+        #expect(try locals { $0.tcp = false } == [])
         #expect(
             try locals {
                 $0.tcp = false
                 $0.streamPorts = [443]
-            } == []
+            } == [],
+            "nothing is spoken there"
         )
+        let one = { (settings: inout Settings) in
+            settings.address = [.v4("198.51.100.10")]
+            settings.tlsCertificate = "a.pem"
+            settings.streamPorts = [443, 5349]
+        }
+        #expect(try locals(one) == ["198.51.100.10:3478", "198.51.100.10:5349", "198.51.100.10:443"])
+        let secure = { (settings: inout Settings) in
+            one(&settings)
+            settings.tcp = false
+        }
+        #expect(try locals(secure) == ["198.51.100.10:5349", "198.51.100.10:443"])
         #expect(try ListenPlan(Settings(), host: host).streams.map(\.isOptional) == [false, true])
+    }
+
+    @Test("DTLS has a UDP socket of its own at tls-port, which is none of RFC 5780's four and no shortcut of one")
+    func securePort() throws {
+        let plan = { (change: (inout Settings) -> Void) in
+            try ListenPlan(
+                self.settings {
+                    $0.tlsCertificate = "a.pem"
+                    change(&$0)
+                },
+                host: self.host
+            )
+        }
+        let both = try plan { _ in }
+        #expect(both.sockets.filter(\.isSecure).map { "\($0.local)" } == ["0.0.0.0:5349", "[::]:5349"])
+        #expect(both.sockets.filter(\.isSecure).map(\.isOptional) == [false, true])
+        #expect(both.sockets.allSatisfy { $0.isSecure == ($0.local.port == 5349) })
+        let one = try plan {
+            $0.address = [.v4("198.51.100.10")]
+            $0.secondAddress = [.v4("203.0.113.5")]
+            $0.tlsPort = 443
+        }
+        #expect(one.sockets.filter(\.isSecure).map { "\($0.local)" } == ["198.51.100.10:443"])
+        #expect(one.channelPlaces.map { "\($0)" } == ["198.51.100.10:3478"])
+        for shared: UInt16 in [3478, 3479] {
+            #expect(try plan { $0.tlsPort = shared }.sockets.allSatisfy { !$0.isSecure }, "DTLS comes to that one too")
+        }
+        #expect(try plan { $0.dtls = false }.sockets.allSatisfy { !$0.isSecure })
+        #expect(try plan { $0.tlsCertificate = nil }.sockets.allSatisfy { !$0.isSecure })
+    }
+
+    @Test("no answer of RFC 5780 leaves from DTLS's own socket, whatever its place among the others")
+    func securePortIsNotChosen() throws {
+        let open = { (role: SocketRole, isSecure: Bool) in
+            let socket = try UDPSocket(bindingTo: .loopback(0), sharesPort: false, bufferSize: 65_536)
+            return (socket, Worker.Port(socket: socket.handle, role: role, isSecure: isSecure))
+        }
+        let secure = try open(.primaryPrimary, true)
+        let first = try open(.primaryPrimary, false)
+        let other = try open(.primaryAlternate, false)
+        let home = first.1.socket.local.address
+        for ports in [[secure.1, first.1, other.1], [other.1, first.1, secure.1]] {
+            let chosen = ClientDatagram.choose(.primaryPrimary, home, among: ports)
+            #expect(chosen?.isSecure == false)
+        }
+        #expect(ClientDatagram.choose(.primaryPrimary, home, among: [secure.1, other.1]) == nil)
+        withExtendedLifetime((secure.0, first.0, other.0)) {}
     }
 
     @Test("an address of one family leaves the other family out")

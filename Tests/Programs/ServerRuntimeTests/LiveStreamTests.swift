@@ -36,11 +36,12 @@ struct LiveStreamTests {
 
     @Test(
         "a whole session: allocation, permission, channel, data both ways of every length up to 67, and its end",
-        arguments: [1, 4]
+        arguments: StreamKind.allCases,
+        [1, 4]
     )
-    func session(workers: Int) async throws {
+    func session(kind: StreamKind, workers: Int) async throws {
         let host = try ServerUnderTest(RelayClient.settings + "workers: \(workers)\n")
-        let client = try RelayClient(over: TestStream(connectingTo: host.address()))
+        let client = try RelayClient(over: await host.stream(kind))
         let relayed = try client.allocate()
         let peer = try TestClient(bindingTo: .loopback(0))
         try client.send([1, 2, 3], to: peer.local)
@@ -64,10 +65,13 @@ struct LiveStreamTests {
         #expect(await Self.sessions(of: host) == 0)
     }
 
-    @Test("a peer's train arrives as single frames in order, and what the client sends at once leaves whole")
-    func trains() throws {
+    @Test(
+        "a peer's train arrives as single frames in order, and what the client sends at once leaves whole",
+        arguments: StreamKind.allCases
+    )
+    func trains(kind: StreamKind) async throws {
         let host = try ServerUnderTest(Self.settings)
-        let client = try RelayClient(over: TestStream(connectingTo: host.address()))
+        let client = try RelayClient(over: await host.stream(kind))
         let relayed = try client.allocate()
         let peer = try TestClient(bindingTo: .loopback(0))
         #expect(try client.permit(peer.local).isSuccess)
@@ -85,12 +89,15 @@ struct LiveStreamTests {
         for part in parts { #expect(try peer.receive() == part) }
     }
 
-    @Test("a closed connection ends its allocation at once, frees the port, and the log says why")
-    func closed() async throws {
+    @Test(
+        "a closed connection ends its allocation at once, frees the port, and the log says why",
+        arguments: StreamKind.allCases
+    )
+    func closed(kind: StreamKind) async throws {
         let range = try RelayRange.free(1)
         let host = try ServerUnderTest(Self.settings + range.setting + "log-level: 7\n")
         for _ in 0..<3 {
-            let client = try RelayClient(over: TestStream(connectingTo: host.address()))
+            let client = try RelayClient(over: await host.stream(kind))
             try client.allocate()
             #expect(range.free == 0)
             #expect(await Self.sessions(of: host) == 1)
@@ -157,10 +164,13 @@ struct LiveStreamTests {
         }
     }
 
-    @Test("a client that does not read loses data, not its allocation, and holds up nobody")
-    func unread() async throws {
+    @Test(
+        "a client that does not read loses data, not its allocation, and holds up nobody",
+        arguments: StreamKind.allCases
+    )
+    func unread(kind: StreamKind) async throws {
         let host = try ServerUnderTest(Self.settings)
-        let slow = try RelayClient(over: TestStream(connectingTo: host.address(), buffers: 4096))
+        let slow = try RelayClient(over: await host.stream(kind, buffers: 4096))
         let relayed = try slow.allocate()
         let peer = try TestClient(bindingTo: .loopback(0))
         #expect(try slow.permit(peer.local).isSuccess)

@@ -19,8 +19,8 @@ final class RelayClient {
 
     /// The socket of a client over UDP.
     let socket: TestClient
-    /// The connection of a client over TCP.
-    private let stream: TestStream?
+    /// The connection of a client over TCP or TLS.
+    private let stream: (any TestFrames)?
     private let server: SocketAddress
     private let name: String
     private let password: String
@@ -44,8 +44,8 @@ final class RelayClient {
         self.password = password
     }
 
-    /// A client over TCP.
-    init(over stream: TestStream, user: String = "alice", password: String = RelayClient.password) throws {
+    /// A client over TCP or TLS.
+    init(over stream: any TestFrames, user: String = "alice", password: String = RelayClient.password) throws {
         socket = try TestClient(bindingTo: .loopback(0))
         self.stream = stream
         server = stream.local

@@ -1,7 +1,7 @@
 // Unsafe: a piece of memory that is lent as spans, whose length is looked at each time.
 
 /// The memory into which a worker reads its streams, one after another: what of a connection's last bytes was no whole frame
-/// yet, and behind it what has come.
+/// yet, and behind it what has come. What is encrypted and decrypted lies in such memory too.
 @safe
 public struct StreamInput: ~Copyable {
     /// How many bytes there is room for.
@@ -63,6 +63,19 @@ public struct StreamInput: ~Copyable {
         return outcome
     }
 
+    /// Writes the rest to a stream, as far as the system has room for it, and takes off what was written.
+    public mutating func write(to stream: StreamHandle) -> StreamOutcome {
+        let outcome = StreamSocket.write(stream, rest())
+        if case .bytes(let written) = outcome { take(written) }
+        return outcome
+    }
+
+    /// Takes in so many bytes that were written at the beginning of `room`.
+    public mutating func fill(_ bytes: Int) {
+        precondition(bytes >= 0 && bytes <= capacity - count, "no more than there is room for")
+        count += bytes
+    }
+
     /// Puts the first bytes that have come to a stream behind what there is, and leaves them where they are.
     public mutating func peek(at stream: StreamHandle) -> StreamOutcome {
         var room = room()
@@ -71,8 +84,9 @@ public struct StreamInput: ~Copyable {
         return outcome
     }
 
+    /// The room behind what there is; who has written there says so by `fill`.
     @_lifetime(&self)
-    private mutating func room() -> MutableRawSpan {
+    public mutating func room() -> MutableRawSpan {
         let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: capacity - count)
         return unsafe _overrideLifetime(span, mutating: &self)
     }

@@ -1,12 +1,13 @@
 import Addresses
 import Observability
+import SecureTransport
 
 extension LogEntry {
     /// What the log says of a connection that has ended.
-    init(ended end: StreamConnection.End, _ client: SocketAddress, _ time: Int64) {
+    init(ended end: StreamConnection.End, _ client: SocketAddress, failure: SessionFailure?, _ time: Int64) {
         self.init(
             .connectionEnded,
-            "\(MessageCode.connectionEnded.definition.text): \(end.words)",
+            "\(MessageCode.connectionEnded.definition.text): \(failure.map { "\($0)" } ?? end.words)",
             level: end.isOrdinary ? .detail : .info,
             address: client,
             at: time
@@ -29,7 +30,7 @@ extension StreamConnection.End {
     fileprivate var isOrdinary: Bool {
         switch self {
         case .byClient, .idle, .stopped, .handedOver: true
-        case .broken, .notSTUN, .tooSlow, .unread, .noMemory: false
+        case .broken, .notSTUN, .noCertificate, .tlsFailed, .tooSlow, .unread, .noMemory: false
         }
     }
 
@@ -38,6 +39,8 @@ extension StreamConnection.End {
         case .byClient: "the client closed it"
         case .broken: "it broke"
         case .notSTUN: "the client sent neither STUN nor ChannelData"
+        case .noCertificate: "the client began TLS, for which there is no certificate (tls-certificate)"
+        case .tlsFailed: "TLS failed"
         case .tooSlow: "the client began a message and did not end it in time, or said nothing at all"
         case .idle: "the client said nothing for long and has no allocation"
         case .unread: "the client does not read its answers"

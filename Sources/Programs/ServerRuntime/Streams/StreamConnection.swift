@@ -1,4 +1,5 @@
 import PacketEngine
+import SecureTransport
 import ServerCore
 
 /// A client's TCP connection.
@@ -9,6 +10,8 @@ struct StreamConnection {
         case undecided
         /// STUN and ChannelData.
         case open
+        /// The same within TLS.
+        case secure(SecureStream)
     }
 
     /// Why a connection ended.
@@ -19,7 +22,11 @@ struct StreamConnection {
         case broken
         /// What came is neither a STUN message nor ChannelData, nor anything else that is spoken here.
         case notSTUN
-        /// Its first bytes, or the rest of a frame, did not come in time.
+        /// It began TLS, for which there is no certificate.
+        case noCertificate
+        /// TLS failed, or the client broke it off.
+        case tlsFailed
+        /// Its first bytes, the rest of TLS's handshake, or the rest of a frame did not come in time.
         case tooSlow
         /// Nothing has come for long, and it has no allocation.
         case idle
@@ -38,6 +45,8 @@ struct StreamConnection {
             case .byClient: "by-client"
             case .broken: "broken"
             case .notSTUN: "not-stun"
+            case .noCertificate: "no-certificate"
+            case .tlsFailed: "tls-failed"
             case .tooSlow: "too-slow"
             case .idle: "idle"
             case .unread: "unread"
@@ -65,12 +74,21 @@ struct StreamConnection {
     var isDirty = false
     /// Whether the row is in use.
     var isLive = true
+
+    /// Whether nothing has come yet.
+    var isUndecided: Bool { if case .undecided = stage { true } else { false } }
+
+    /// Its TLS session; nil without TLS.
+    var secure: SecureStream? { if case .secure(let secure) = stage { secure } else { nil } }
 }
 
 /// What happened to the connections of a worker, or of all.
 struct StreamCounters: Sendable {
     /// Connections that were accepted.
     var accepted: UInt64 = 0
+    /// TLS sessions that were begun, and those whose handshake came to its end.
+    var sessions: UInt64 = 0
+    var handshakes: UInt64 = 0
     /// Connections that were refused, by `ConnectionLimits.Refusal`.
     var refusedTotal: UInt64 = 0
     var refusedClient: UInt64 = 0
@@ -95,6 +113,8 @@ struct StreamCounters: Sendable {
 
     mutating func add(_ other: StreamCounters) {
         accepted &+= other.accepted
+        sessions &+= other.sessions
+        handshakes &+= other.handshakes
         refusedTotal &+= other.refusedTotal
         refusedClient &+= other.refusedClient
         refusedFiles &+= other.refusedFiles

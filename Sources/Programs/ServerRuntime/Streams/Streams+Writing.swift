@@ -28,15 +28,20 @@ extension Streams {
     private mutating func put(_ bytes: RawSpan, on index: Int, limit: Int) -> Bool {
         guard connections[index].isLive else { return false }
         guard buffers.append(bytes, to: &connections[index].output, limit: limit) else { return false }
-        if !connections[index].isDirty, !connections[index].interest.contains(.output) {
-            connections[index].isDirty = true
-            dirty.append(Int32(truncatingIfNeeded: index))
-        }
+        markDirty(index)
         return true
+    }
+
+    /// Has a connection written to at the end of the turn, unless the event loop says when.
+    mutating func markDirty(_ index: Int) {
+        guard !connections[index].isDirty, !connections[index].interest.contains(.output) else { return }
+        connections[index].isDirty = true
+        dirty.append(Int32(truncatingIfNeeded: index))
     }
 
     /// Writes what this turn has for clients.
     mutating func flush() {
+        tls.handshakesLeft = TLSWork.handshakeBurst
         guard !dirty.isEmpty else { return }
         for number in dirty {
             let index = Int(number)
@@ -49,6 +54,7 @@ extension Streams {
 
     /// Writes what waits for a client, and has the event loop say when the rest can be written.
     mutating func write(_ index: Int) {
+        if let secure = connections[index].secure { return write(index, secure) }
         switch buffers.write(&connections[index].output, to: connections[index].stream) {
         case .bytes: want(.input, index)
         case .blocked: want([.input, .output], index)

@@ -1,9 +1,10 @@
 import Addresses
 import PacketEngine
 import STUNCodec
+import SecureTransport
 import ServerCore
 
-/// The TCP connections of one worker's clients.
+/// The TCP connections of one worker's clients, with TLS or without.
 ///
 /// What comes is read into one piece of memory for all and cut into frames; what is no whole frame yet waits in a pool, and so
 /// does what a client does not take. An idle connection holds no memory but its row.
@@ -16,7 +17,7 @@ struct Streams: ~Copyable {
     /// How many connections of a listener are accepted in a turn.
     private static let acceptBurst = 16
     /// How many bytes are read from a connection in a turn.
-    private static let readBurst = 65_536
+    static let readBurst = 65_536
     /// How long a client may take for its first bytes, and for the rest of a frame, in nanoseconds.
     private static let firstBytesLimit: UInt64 = 10_000_000_000
     private static let frameLimit: UInt64 = 30_000_000_000
@@ -37,7 +38,8 @@ struct Streams: ~Copyable {
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     var buffers = StreamBuffers(capacity: poolSize)
-    private var input = StreamInput(capacity: StreamFramer.limit + readBurst)
+    var input = StreamInput(capacity: StreamFramer.limit + 2 * readBurst)
+    var tls = TLSWork()
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
     /// The connections that have ended, whose allocations must end too.
@@ -50,6 +52,7 @@ struct Streams: ~Copyable {
     struct Ended {
         let flow: ClientFlow
         let end: StreamConnection.End
+        let failure: SessionFailure?
     }
 
     /// Watches the listeners.
@@ -141,7 +144,8 @@ struct Streams: ~Copyable {
     /// Reads what has come to a connection; then `frame` gives one frame after another, and `endReading` is called.
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
-        guard connections[index].stage == .open || decide(index) else { return }
+        if case .undecided = connections[index].stage, !decide(index) { return }
+        if let secure = connections[index].secure { return read(index, secure) }
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
@@ -170,6 +174,7 @@ struct Streams: ~Copyable {
             connections[index].stage = .open
             return true
         }
+        if first == SecureStream.firstByte { return beginTLS(index) }
         if first == FleetDoor.firstByte, shared.fleet.isOpen {
             let stream = connections[index].stream
             watcher.unwatch(stream)
@@ -201,6 +206,7 @@ struct Streams: ~Copyable {
     /// Keeps what of a frame has come until the rest does.
     mutating func endReading(_ index: Int, now: UInt64) {
         guard connections[index].isLive else { return }
+        if let secure = connections[index].secure, let end = secure.end { return close(index, end, secure.failure) }
         guard input.count > input.taken else { return }
         guard input.keepRest(in: &buffers, as: &connections[index].input, limit: StreamFramer.limit) else {
             return close(index, .noMemory)
@@ -222,22 +228,24 @@ struct Streams: ~Copyable {
 
     // MARK: End
 
-    /// Closes a connection.
-    mutating func close(_ index: Int, _ end: StreamConnection.End) {
+    /// Closes a connection; `failure` says more of TLS that failed.
+    mutating func close(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
         guard connections[index].isLive else { return }
+        if let secure = connections[index].secure { endTLS(index, secure) }
         StreamSocket.close(connections[index].stream)
-        forget(index, end)
+        forget(index, end, failure)
     }
 
     /// Gives up a connection's row; its stream is closed or somebody else's.
-    private mutating func forget(_ index: Int, _ end: StreamConnection.End) {
+    private mutating func forget(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
         buffers.discard(&connections[index].input)
         buffers.discard(&connections[index].output)
         connections[index].isLive = false
+        connections[index].stage = .undecided
         shared.limits.leave(connections[index].stream.remote.address)
         counters.count(end)
         count -= 1
-        ended.append(Ended(flow: connections[index].flow, end: end))
+        ended.append(Ended(flow: connections[index].flow, end: end, failure: failure))
     }
 
     /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
@@ -252,7 +260,7 @@ struct Streams: ~Copyable {
     mutating func sweep(now: UInt64, isNeeded: (ClientFlow) -> Bool) {
         for index in connections.indices where connections[index].isLive {
             let owing = connections[index].owesSince
-            let limit = connections[index].stage == .undecided ? Self.firstBytesLimit : Self.frameLimit
+            let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
             if owing > 0, now &- owing >= limit {
                 close(index, .tooSlow)
             } else if now &- connections[index].lastFrame >= Self.idleLimit, !isNeeded(connections[index].flow) {

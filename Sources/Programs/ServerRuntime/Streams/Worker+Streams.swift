@@ -97,7 +97,7 @@ extension Worker {
     /// Ends the allocations of connections that have ended.
     private mutating func endStreams() {
         while let ended = streams.nextEnded() {
-            events.tell(ended.end, of: ended.flow.source)
+            events.tell(ended.end, ended.failure, of: ended.flow.source)
             server.connectionClosed(ended.flow, now: now, ports: &relays)
         }
     }

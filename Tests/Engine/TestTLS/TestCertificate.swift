@@ -1,22 +1,25 @@
 import Foundation
 
 /// A certificate and its key, made by `openssl` when first used, as PEM text.
-struct TestCertificate: Sendable {
-    let chain: [UInt8]
-    let key: [UInt8]
+public struct TestCertificate: Sendable {
+    /// The certificate.
+    public let chain: [UInt8]
+    /// Its private key.
+    public let key: [UInt8]
     /// Where they lie, for clients that want files.
-    let folder: String
+    public let folder: String
 
     /// Signed by itself, for `turn.example.org`, `*.stun.example.org`, 192.0.2.1 and 2001:db8::1.
-    static let usual = make("usual", newKey: "ec")
+    public static let usual = make("usual", newKey: "ec")
     /// The same with an RSA key, as most certificates have.
-    static let rsa = make("rsa", newKey: "rsa:2048")
+    public static let rsa = make("rsa", newKey: "rsa:2048")
     /// For another name.
-    static let other = make("other", newKey: "ec", names: "DNS:other.example.org")
+    public static let other = make("other", newKey: "ec", names: "DNS:other.example.org")
     /// Its key is too short for anybody.
-    static let weak = make("weak", newKey: "rsa:1024")
+    public static let weak = make("weak", newKey: "rsa:1024")
 
-    static func make(
+    /// Makes one.
+    public static func make(
         _ name: String,
         newKey: String,
         names: String = "DNS:turn.example.org,DNS:*.stun.example.org,IP:192.0.2.1,IP:2001:db8::1,email:a@example.org",
@@ -39,19 +42,20 @@ struct TestCertificate: Sendable {
     }
 
     /// The key with a password.
-    var encryptedKey: [UInt8] {
+    public var encryptedKey: [UInt8] {
         let path = folder + "/encrypted.pem"
         Self.run(["pkey", "-in", folder + "/key.pem", "-aes256", "-passout", "pass:secret", "-out", path])
         return Self.read(path)
     }
 
     /// What `openssl` says of it.
-    func openssl(_ arguments: [String]) -> String {
+    public func openssl(_ arguments: [String]) -> String {
         Self.run(["x509", "-in", folder + "/chain.pem", "-noout"] + arguments)
     }
 
+    /// Runs `openssl`.
     @discardableResult
-    static func run(_ arguments: [String]) -> String {
+    public static func run(_ arguments: [String]) -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
         process.arguments = arguments
@@ -68,6 +72,9 @@ struct TestCertificate: Sendable {
         precondition(process.terminationStatus == 0, "openssl \(arguments) failed")
         return String(decoding: data, as: UTF8.self)
     }
+
+    /// Where the file of the certificate and that of the key lie.
+    public var files: (chain: String, key: String) { (folder + "/chain.pem", folder + "/key.pem") }
 
     private static func read(_ path: String) -> [UInt8] {
         guard let data = FileManager.default.contents(atPath: path) else { preconditionFailure("no file \(path)") }

@@ -1,0 +1,121 @@
+import PacketEngine
+import SecureTransport
+import ServerCore
+
+extension Streams {
+    /// How much that is encrypted may wait for one client: handshakes need it, and a few records.
+    private static let sealedLimit = 131_072
+
+    /// Begins TLS on a connection whose first byte says so.
+    mutating func beginTLS(_ index: Int) -> Bool {
+        guard let context = tls.context else {
+            close(index, .noCertificate)
+            return false
+        }
+        do throws(SessionFailure) {
+            let secure = try SecureStream(context)
+            let flow = connections[index].flow
+            connections[index].flow = ClientFlow(
+                source: flow.source,
+                destination: flow.destination,
+                role: flow.role,
+                transport: .tls,
+                socket: flow.socket
+            )
+            connections[index].stage = .secure(secure)
+            tls.count += 1
+            counters.sessions &+= 1
+            return true
+        } catch {
+            close(index, .tlsFailed, error)
+            return false
+        }
+    }
+
+    /// Reads what has come to a connection with TLS, and puts its plaintext behind the part of a frame that there was.
+    mutating func read(_ index: Int, _ secure: SecureStream) {
+        if secure.isHandshaking {
+            // What is not read shows again in the next turn.
+            guard tls.handshakesLeft > 0 else { return }
+            tls.handshakesLeft -= 1
+        }
+        tls.sealed.removeAll()
+        switch tls.sealed.read(from: connections[index].stream) {
+        case .bytes: break
+        case .blocked: return
+        case .ended: return close(index, .byClient)
+        case .failed: return close(index, .broken)
+        }
+        input.take(&connections[index].input, from: &buffers)
+        let wasHandshaking = secure.isHandshaking
+        while secure.end == nil {
+            tls.output.removeAll()
+            let step = secure.receive(&tls.sealed, into: &input, sending: &tls.output)
+            if step.sending > 0 {
+                guard tls.output.keepRest(in: &buffers, as: &secure.sealed, limit: Self.sealedLimit) else {
+                    return close(index, .noMemory)
+                }
+                markDirty(index)
+            }
+            switch secure.session.state {
+            case .handshaking, .open: break
+            case .closed: secure.end = .byClient
+            case .failed(let failure):
+                secure.end = .tlsFailed
+                secure.failure = failure
+            }
+            guard step.isUnfinished || tls.sealed.count > tls.sealed.taken else { break }
+            // It always gets on, or it would stand still for ever.
+            if step.taken == 0, step.received == 0, step.sending == 0 { secure.end = .broken }
+        }
+        if wasHandshaking, secure.session.state == .open { counters.handshakes &+= 1 }
+    }
+
+    /// Encrypts what waits for a client, as far as it takes it, and writes that.
+    mutating func write(_ index: Int, _ secure: SecureStream) {
+        while true {
+            if !secure.sealed.isEmpty {
+                switch buffers.write(&secure.sealed, to: connections[index].stream) {
+                case .bytes: break
+                case .blocked: return want([.input, .output], index)
+                case .ended, .failed: return close(index, .broken)
+                }
+            }
+            guard !connections[index].output.isEmpty else { return want(.input, index) }
+            guard seal(index, secure) else { return }
+        }
+    }
+
+    /// Encrypts a record of what waits, and writes it or has it wait; false when the connection is closed.
+    private mutating func seal(_ index: Int, _ secure: SecureStream) -> Bool {
+        tls.plain.removeAll()
+        tls.output.removeAll()
+        tls.plain.take(&connections[index].output, from: &buffers)
+        guard secure.send(&tls.plain, sending: &tls.output) else {
+            close(index, .tlsFailed)
+            return false
+        }
+        switch tls.output.write(to: connections[index].stream) {
+        case .bytes, .blocked: break
+        case .ended, .failed:
+            close(index, .broken)
+            return false
+        }
+        guard tls.output.keepRest(in: &buffers, as: &secure.sealed, limit: Self.sealedLimit) else {
+            close(index, .noMemory)
+            return false
+        }
+        return true
+    }
+
+    /// Says to the client of a connection that ends that nothing more comes, if it takes that now.
+    mutating func endTLS(_ index: Int, _ secure: SecureStream) {
+        tls.count -= 1
+        tls.output.removeAll()
+        secure.close(sending: &tls.output)
+        if case .bytes = buffers.write(&secure.sealed, to: connections[index].stream) {
+            _ = tls.output.write(to: connections[index].stream)
+        }
+        buffers.discard(&secure.sealed)
+    }
+}
