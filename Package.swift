@@ -457,7 +457,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund", "stun", "TestNames"],
+            dependencies: ["stund", "stun", "TestNames", "TestTLS"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),

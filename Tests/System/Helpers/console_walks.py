@@ -107,6 +107,10 @@ def run_test(page, failures):
         page.locator("main", has_text=passed).wait_for(timeout=60_000)
     except Error:
         failures.check(False, f"the test does not pass: {page.locator('main').inner_text()[:1500]}")
+    steps = page.locator("#test-steps").inner_text()
+    for way in ("UDP", "TCP"):
+        failures.check(re.search(rf"Relay by {way}: .*works", steps), f"the Test page does not tell of {way}: {steps}")
+    failures.check("TLS" not in steps, "the Test page tells of TLS, which this server has none of")
     failures.check("Mbit/s" in page.locator("main").inner_text(), "the Test page tells no Mbit/s")
 
 

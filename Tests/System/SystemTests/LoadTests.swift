@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite("stun load against a real server: the figures are possible ones")
@@ -77,13 +78,15 @@ struct LoadTests {
     }
 
     @Test(
-        "relay over TCP: packets of any size arrive in both directions, none of them wrong, none lost",
+        "relay over TCP and TLS: packets of any size arrive in both directions, none of them wrong, none lost",
         .timeLimit(.minutes(2)),
-        arguments: [["--window", "16", "--size", "161"], ["--rtp", "--sizes", "60,163,1399"]]
+        arguments: ["tcp", "tls"],
+        [["--window", "16", "--size", "161"], ["--rtp", "--sizes", "60,163,1399"]]
     )
-    func relayOverTCP(pacing: [String]) async throws {
-        try await withRelay { server, ports in
-            let way = ["--transport", "tcp", "--sessions", "10", "--duplex", "--time", "1", "--warm", "0.1"]
+    func relayOverStreams(transport: String, pacing: [String]) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let way = ["--transport", transport, "--sessions", "10", "--duplex", "--time", "1", "--warm", "0.1"]
             let found = try await load(["relay"] + way + pacing + Self.credential, ports, server)
             #expect(found["ready"] == 10 && found["ended_connections"] == 0)
             #expect(found["to_peer_pps"] > 0 && found["to_client_pps"] > 0)
@@ -92,19 +95,36 @@ struct LoadTests {
         }
     }
 
-    @Test("allocate over TCP: each client has a connection, and its allocation", .timeLimit(.minutes(2)))
-    func allocateOverTCP() async throws {
-        try await withRelay { server, ports in
-            let mode = ["allocate", "--transport", "tcp", "--sessions", "200", "--hold", "0"] + Self.credential
+    /// A server whose port of TLS takes plain TCP too.
+    private func withStreams(_ body: (Program, UInt16) async throws -> Void) async throws {
+        let port = try Ports.free().first
+        let files = Relay.certificate.files
+        let secure = ["tls-certificate": files.chain, "tls-key": files.key, "tls-port": "\(port)"]
+        try await withServer(Self.relaySettings.merging(secure) { $1 }) { server, _, _ in
+            try await waitUntilListening(server, port)
+            try await body(server, port)
+        }
+    }
+
+    @Test(
+        "allocate over TCP and TLS: each client has a connection, and its allocation",
+        .timeLimit(.minutes(2)),
+        arguments: ["tcp", "tls"]
+    )
+    func allocateOverStreams(transport: String) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let mode = ["allocate", "--transport", transport, "--sessions", "200", "--hold", "0"] + Self.credential
             let found = try await load(mode, ports, server)
             #expect(found["ok"] == 200 && found["failed"] == 0 && found["retransmits"] == 0)
         }
     }
 
-    @Test("idle: all connections are answered and held", .timeLimit(.minutes(2)))
-    func idle() async throws {
-        try await withServer(["rate-limit-exempt": "127.0.0.0/8"]) { server, _, ports in
-            let mode = ["idle", "--transport", "tcp", "--connections", "300", "--hold", "0.5"]
+    @Test("idle: all connections are answered and held", .timeLimit(.minutes(2)), arguments: ["tcp", "tls"])
+    func idle(transport: String) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let mode = ["idle", "--transport", transport, "--connections", "300", "--hold", "0.5"]
             let found = try await load(mode, ports, server)
             #expect(found["ok"] == 300 && found["held"] == 300 && found["bad"] == 0)
             #expect(found["p50_us"] > 0 && found["rss_after_kb"] > 1000)

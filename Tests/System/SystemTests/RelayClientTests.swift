@@ -20,9 +20,10 @@ struct RelayClientTests {
             server.contains(":") || peer?.contains(":") == true || flags.contains { ["-x", "-Z"].contains($0) }
         }
         var usesSecret: Bool { flags.contains("-W") }
+        var isSecure: Bool { flags.contains("-S") }
     }
 
-    /// The ways in which it can use a relay, over UDP and, with `-t`, TCP.
+    /// The ways in which it can use a relay, over UDP and, with `-t`, TCP, with `-S` as well, TLS.
     ///
     /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
     /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out is `-R`,
@@ -61,19 +62,31 @@ struct RelayClientTests {
             flags: ["-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
             messages: 800
         ),
+        Mode(name: "TLS, channels", flags: ["-t", "-S"]),
+        Mode(name: "TLS, Send and Data indications", flags: ["-t", "-S", "-s"]),
+        Mode(name: "TLS, client to client by channels", flags: ["-t", "-S", "-y"], messages: 20, peer: nil),
+        Mode(name: "TLS, ChannelData of odd length", flags: ["-t", "-S", "-l", "101"]),
+        Mode(
+            name: "TLS, forty clients, packets of 1171 bytes",
+            flags: ["-t", "-S", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 800
+        ),
     ]
 
     @Test("Nothing is lost in any mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
     func lossless(mode: Mode, server: Server) async throws {
         guard Partners.hasIPv6 || !mode.needsIPv6 else { try Test.cancel("this host has no IPv6 loopback") }
+        let secure = mode.isSecure ? try Ports.free().first : nil
         let relay = Relay(
             server: server,
             usesSecret: mode.usesSecret,
+            securePort: secure,
             settings: ["rfc5766-channels": "on"]
         )
         try await Self.places.withPlace {
             try await relay.running { ports, program in
-                let end = try await Self.run(mode, ports)
+                let asked = secure.map { Ports(first: $0, second: ports.second) } ?? ports
+                let end = try await Self.run(mode, asked)
                 let sentAndReceived = "tot_send_msgs=\(mode.messages), tot_recv_msgs=\(mode.messages)"
                 #expect(end.lines.contains { $0.hasSuffix(sentAndReceived) }, "\(end.output)\n\(program.state.output)")
                 #expect(end.output.contains("Total lost packets 0 (0.000000%)"), "\(end.output)")

@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 /// A server that relays, as a test wants it: ours, or coturn, which shows that the clients themselves are right.
@@ -11,6 +12,13 @@ struct Relay: Sendable {
     /// wrong (`RELAY_UNDER_TEST=coturn swift test ...`).
     static let underTest = ProcessInfo.processInfo.environment["RELAY_UNDER_TEST"] == "coturn" ? Server.coturn : .ours
 
+    /// For the names and addresses that clients of the tests ask.
+    static let certificate = TestCertificate.make(
+        "system",
+        newKey: "ec",
+        names: "DNS:localhost,IP:127.0.0.1,IP:\(Namespaces.serverAddress)"
+    )
+
     var server = Relay.underTest
     /// Where it relays from; the first is also where clients ask it.
     var addresses = ["127.0.0.1"] + (Partners.hasIPv6 ? ["::1"] : [])
@@ -19,6 +27,8 @@ struct Relay: Sendable {
     /// Whether peers may have these addresses, which are denied unless somebody allows them.
     var allowsPeers = true
     var namespace: String?
+    /// The port of TLS, with a certificate that the test made; nil for neither.
+    var securePort: UInt16?
     /// Further settings of ours.
     var settings: [String: String] = [:]
 
@@ -33,6 +43,7 @@ struct Relay: Sendable {
                 // With one address, coturn does not bind the second port.
                 let bound = server == .coturn ? Ports(first: ports.first, second: ports.first) : ports
                 try await waitUntilBound(program, bound, namespace: namespace)
+                if let securePort { try await waitUntilListening(program, securePort) }
                 return try await body(ports, program)
             }
         }
@@ -46,6 +57,11 @@ struct Relay: Sendable {
             all["relay-address"] = addresses.joined(separator: " ")
             // Allocations that a test leaves behind shall not keep its server.
             all["drain-time"] = "0"
+            if let securePort {
+                all["tls-port"] = "\(securePort)"
+                all["tls-certificate"] = Self.certificate.files.chain
+                all["tls-key"] = Self.certificate.files.key
+            }
             if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
             return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments
         }
@@ -53,7 +69,11 @@ struct Relay: Sendable {
             usesSecret
             ? ["--use-auth-secret", "--static-auth-secret", Self.secret]
             : ["--lt-cred-mech", "--user", "\(Self.user):\(Self.password)"]
-        return ["turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--realm", "stund"] + credentials
+        let files = Self.certificate.files
+        let secure =
+            securePort.map { ["--tls-listening-port", "\($0)", "--cert", files.chain, "--pkey", files.key] }
+            ?? ["--no-tls", "--no-dtls"]
+        return ["turnserver", "-n", "--no-cli", "--realm", "stund"] + secure + credentials
             + (allowsPeers ? ["--allow-loopback-peers"] : []) + addresses.flatMap { ["-L", $0, "-E", $0] }
             + ["-p", "\(ports.first)", "--alt-listening-port", "\(ports.second)", "--userdb", folder + "/turndb"]
             + ["--pidfile", folder + "/pid", "--log-file", "stdout"]
