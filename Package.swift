@@ -442,6 +442,7 @@ let package = Package(
             name: "stundTests",
             dependencies: [
                 "stund",
+                "ServerRuntime",
                 "NameService",
                 "Addresses",
                 "AccountStore",

@@ -37,6 +37,15 @@ public struct CertificateFacts: Equatable, Sendable {
     /// Whether it has expired at a time in seconds since 1970.
     public func hasExpired(at now: Int64) -> Bool { now > notAfter }
 
+    /// Whether it is for a host of this name, in small letters, or one of its wildcards is (RFC 6125 section 6.4.3).
+    public func covers(_ host: String) -> Bool {
+        let rest = host.firstIndex(of: ".").map { host[$0...] }
+        return names.contains { name in
+            let name = name.lowercased()
+            return name == host || (name.hasPrefix("*.") && rest.map { name.dropFirst() == $0 } == true)
+        }
+    }
+
     private static func names(_ certificate: Certificate) -> [String] {
         let list = unsafe secure_names(certificate.pointer)
         defer { unsafe secure_names_free(list) }

@@ -166,6 +166,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var files: Files?
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
     public var consoleURL: String?
+    /// What TLS and DTLS are served with; nil when they are not.
+    public var certificate: Certificate?
     /// What the relay has; nil when it is off.
     public var relay: Relay?
     /// The store that the fleet shares; nil when there is none.
@@ -189,6 +191,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
         files: Files? = nil,
         consoleURL: String? = nil,
+        certificate: Certificate? = nil,
         relay: Relay? = nil,
         fleetStore: FleetStore? = nil,
         drain: DrainReport? = nil,
@@ -205,6 +208,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.engine = engine
         self.files = files
         self.consoleURL = consoleURL
+        self.certificate = certificate
         self.relay = relay
         self.fleetStore = fleetStore
         self.drain = drain

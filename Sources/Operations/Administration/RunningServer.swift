@@ -43,6 +43,8 @@ public protocol RunningServer: Sendable {
     /// Has `handler` answer other servers that connect to a port which clients connect to as well; nil for nobody. It gets a
     /// descriptor, which it closes, of a connection from `source` of which nothing has been read.
     func takeFleetConnections(by handler: (@Sendable (_ descriptor: Int32, _ source: SocketAddress) -> Void)?)
+    /// Where connections go that come to a port of clients and are for the console.
+    var consoleDoor: ConsoleDoor { get }
     /// The settings that are in force, and where each came from.
     var settings: LoadedSettings { get }
     /// The settings that are put into force from now on.
@@ -58,6 +60,8 @@ extension RunningServer {
     public func fleet() async throws -> FleetReport { FleetReport(servers: [], hasKey: false) }
     /// A server alone.
     public var fleetPlaces: FleetPlaces { FleetPlaces() }
+    /// Nobody connects.
+    public var consoleDoor: ConsoleDoor { ConsoleDoor() }
     /// Nobody connects.
     public func takeFleetConnections(
         by handler: (@Sendable (_ descriptor: Int32, _ source: SocketAddress) -> Void)?

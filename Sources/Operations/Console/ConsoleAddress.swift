@@ -12,6 +12,8 @@ struct ConsoleAddress: Hashable, Sendable {
     var ports: [UInt16]
     /// Whether only this host reaches them.
     var isLocal: Bool
+    /// The port at which clients by TLS reach it too; nil when they don't.
+    var tlsPort: UInt16?
 
     /// Without a password only this host is listened to, whatever the settings say: anybody who reaches the console may
     /// change everything then.
@@ -25,18 +27,20 @@ struct ConsoleAddress: Hashable, Sendable {
             hosts = set.isEmpty ? ["::"] : set.map(\.description)
         }
         isLocal = isOpen || set.allSatisfy { $0.isLoopback } && !set.isEmpty
+        tlsPort = settings.httpTLS && settings.tlsCertificate != nil && !isOpen ? settings.tlsPort : nil
         ports = [settings.httpPort] + Self.otherPorts.filter { $0 != settings.httpPort }
     }
 
     /// The address to enter in a browser.
-    static func url(host: String, port: Int, name: String) -> String {
+    static func url(host: String, port: Int, name: String, scheme: String = "http") -> String {
         let place: String
         switch IPAddress(host) {
         case .some(let address) where address.isUnspecified: place = name
         case .some(let address) where address.family == .v6: place = "[\(host)]"
         default: place = host
         }
-        return "http://\(place)\(port == 80 ? "" : ":\(port)")/"
+        let isUsual = port == (scheme == "http" ? 80 : 443)
+        return "\(scheme)://\(place)\(isUsual ? "" : ":\(port)")/"
     }
 
     /// The port of such an address.

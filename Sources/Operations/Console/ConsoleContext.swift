@@ -8,7 +8,11 @@ import NIOCore
 struct ConsoleContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// Where the connection comes from; never what a header says (X-Forwarded-For can be written by anybody).
-    let client: IPAddress
+    var client: IPAddress
+    /// The port that the connection comes from.
+    let sourcePort: UInt16?
+    /// Whether the client has come by TLS.
+    var isSecure = false
     /// Who asks; nil until `Authentication` has looked, and for pages that need nobody.
     var visitor: Visitor?
 
@@ -17,7 +21,8 @@ struct ConsoleContext: RequestContext {
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        client = source.channel.remoteAddress?.ipAddress.flatMap(IPAddress.init)?.withoutMapping ?? .loopbackV4
+        client = source.channel.remoteAddress?.ipAddress.flatMap(IPAddress.init)?.unmapped ?? .loopbackV4
+        sourcePort = source.channel.remoteAddress?.port.flatMap { UInt16(exactly: $0) }
     }
 }
 
@@ -46,9 +51,4 @@ extension Request {
 
 extension IPAddress {
     static let loopbackV4 = IPAddress(v4: 0x7F00_0001)
-
-    /// An IPv4 client of a socket for both families is an IPv4 client (RFC 4291 section 2.5.5.2).
-    var withoutMapping: IPAddress {
-        family == .v6 && high == 0 && low >> 32 == 0xFFFF ? IPAddress(v4: v4Bits) : self
-    }
 }

@@ -16,7 +16,7 @@ import Synchronization
 public final class ConsoleServer: Sendable {
     private struct State {
         var address: ConsoleAddress?
-        var listeners: [Listener] = []
+        var listeners: [ConsoleListener] = []
         var url: String?
         /// User and hash that people log in with.
         var login: [String] = []
@@ -79,6 +79,7 @@ public final class ConsoleServer: Sendable {
             return state.listeners
         }
         await hub.endAll()
+        administrator.server.consoleDoor.open(at: nil)
         for listener in listeners { await listener.stop() }
         try? FileManager.default.removeItem(atPath: urlFile)
         try? await group.shutdownGracefully()
@@ -109,6 +110,7 @@ public final class ConsoleServer: Sendable {
             defer { (state.listeners, state.url) = ([], nil) }
             return state.listeners
         }
+        administrator.server.consoleDoor.open(at: nil)
         // Live parts never end by themselves.
         if !old.isEmpty { await hub.endAll() }
         // The same port may be wanted on other addresses: the old socket has to be gone first.
@@ -120,7 +122,7 @@ public final class ConsoleServer: Sendable {
             do {
                 let listeners = try await listen(address.hosts, port: port)
                 adopt(address, listeners, port: port, instead: port == address.ports.first ? nil : reason)
-                return
+                return await openDoor(address)
             } catch {
                 if reason.isEmpty { reason = "\(error)" }
             }
@@ -138,19 +140,47 @@ public final class ConsoleServer: Sendable {
         urlChanged(nil)
     }
 
+    /// Opens a port for those who come by TLS, which ends before (`ConsoleDoor`).
+    private func openDoor(_ address: ConsoleAddress) async {
+        guard let tlsPort = address.tlsPort else { return }
+        let door = administrator.server.consoleDoor
+        do {
+            let listener = try await ConsoleListener(
+                ForwardedResponder(door: door, responder: responder),
+                host: "127.0.0.1",
+                port: 0,
+                group: group,
+                executor: executor
+            )
+            state.withLock { $0.listeners.append(listener) }
+            door.open(at: listener.port)
+            let name = ProcessInfo.processInfo.hostName
+            let url = ConsoleAddress.url(host: "::", port: Int(tlsPort), name: name, scheme: "https")
+            administrator.server.tell(.consoleOpened, "The console is at \(url) too")
+        } catch {
+            administrator.server.tell(.httpPortNotOpened, "The console is not served by HTTPS (http-tls): \(error)")
+        }
+    }
+
     /// All hosts on one port, or none.
-    private func listen(_ hosts: [String], port: UInt16) async throws -> [Listener] {
-        var listeners: [Listener] = []
+    private func listen(_ hosts: [String], port: UInt16) async throws -> [ConsoleListener] {
+        var listeners: [ConsoleListener] = []
         do {
             for host in hosts {
                 do {
                     listeners.append(
-                        try await Listener(responder, host: host, port: port, group: group, executor: executor)
+                        try await ConsoleListener(responder, host: host, port: port, group: group, executor: executor)
                     )
                 } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
                     // A host without IPv6.
                     listeners.append(
-                        try await Listener(responder, host: "0.0.0.0", port: port, group: group, executor: executor)
+                        try await ConsoleListener(
+                            responder,
+                            host: "0.0.0.0",
+                            port: port,
+                            group: group,
+                            executor: executor
+                        )
                     )
                 }
             }
@@ -161,7 +191,8 @@ public final class ConsoleServer: Sendable {
         return listeners
     }
 
-    private func adopt(_ address: ConsoleAddress, _ listeners: [Listener], port: UInt16, instead reason: String?) {
+    private func adopt(_ address: ConsoleAddress, _ listeners: [ConsoleListener], port: UInt16, instead reason: String?)
+    {
         let name = address.isLocal ? "127.0.0.1" : ProcessInfo.processInfo.hostName
         let url = ConsoleAddress.url(host: address.hosts.first ?? "", port: Int(port), name: name)
         state.withLock { state in
@@ -179,80 +210,6 @@ public final class ConsoleServer: Sendable {
         }
         try? Data((url + "\n").utf8).write(to: URL(fileURLWithPath: urlFile), options: .atomic)
         urlChanged(url)
-    }
-}
-
-/// One open port.
-private final class Listener: Sendable {
-    private let task: Task<Void, any Error>
-    private let services: ServiceGroup
-
-    /// Connections at once; others wait in the kernel's queue.
-    private static let mostConnections = 512
-    /// A connection ends that sends nothing, or no whole request, for so long.
-    private static let idle = TimeAmount.seconds(30)
-    /// How long answers that are on their way may take when the port is closed.
-    private static let grace = Duration.seconds(5)
-
-    /// Listens; throws when the port cannot be opened.
-    init(
-        _ responder: RouterResponder<ConsoleContext>,
-        host: String,
-        port: UInt16,
-        group: MultiThreadedEventLoopGroup,
-        executor: ConsoleExecutor
-    ) async throws {
-        let (opened, continuation) = AsyncStream.makeStream(of: Bool.self)
-        let application = Application(
-            responder: responder,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [RequestDeadline(Self.idle)],
-                    idleTimeout: Self.idle,
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10,
-                        maxHeaderListSize: 32 << 10,
-                        maxHeaderFieldCount: 100
-                    )
-                )
-            ),
-            configuration: .init(
-                address: .hostname(host, port: Int(port)),
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)
-            ),
-            onServerRunning: { _ in continuation.yield(true) },
-            eventLoopGroupProvider: .shared(group),
-            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
-        let services = ServiceGroup(
-            services: [application],
-            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
-        let task = Task(executorPreference: executor) {
-            // An error before the port is open is thrown by the wait below.
-            defer { continuation.finish() }
-            try await services.run()
-        }
-        self.services = services
-        self.task = task
-        guard await opened.first(where: { _ in true }) == true else {
-            // Whoever opened it is cancelled, or it failed: one that runs would never end by itself.
-            await stop()
-            try await task.value
-            throw ConsoleError(.internalServerError, .inside, "the listener ended")
-        }
-    }
-
-    /// Closes the port and all its connections, each after the answer that is on its way: whoever moves the console by
-    /// its own page is told where it is now.
-    func stop() async {
-        await services.triggerGracefulShutdown()
-        let end = Task { [task] in
-            try await Task.sleep(for: Self.grace)
-            task.cancel()
-        }
-        _ = await task.result
-        end.cancel()
     }
 }
 

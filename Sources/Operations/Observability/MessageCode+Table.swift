@@ -515,5 +515,50 @@ extension MessageCode {
                 "Raise the limit that the entry names if the clients are yours; many clients behind one address can be let "
                 + "in by rate-limit-exempt."
         ),
+        Definition(
+            .certificateInUse,
+            .notice,
+            "TLS certificate in use",
+            meaning:
+                "The server begins TLS and DTLS with this certificate, or with none any more; the entry has its "
+                + "names and its end.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .certificateReplaced,
+            .notice,
+            "TLS certificate replaced",
+            meaning:
+                "The files of the certificate have changed: new connections get the new certificate, and those "
+                + "that were there go on.",
+            remedy: "Nothing."
+        ),
+        Definition(
+            .certificateNotTaken,
+            .error,
+            "TLS certificate not taken",
+            meaning:
+                "The files of the certificate have changed, and what is in them now cannot be used, so the "
+                + "certificate that was read before stays in use; the entry says what is wrong.",
+            remedy: "Put right what the entry names; the files are read again by themselves."
+        ),
+        Definition(
+            .certificateExpiresSoon,
+            .warning,
+            "TLS certificate expires soon",
+            meaning:
+                "The certificate ends within 14 days, or has less than a quarter of its life left; it is said "
+                + "daily.",
+            remedy: "Renew it; docs/certificates.md says how, and why it may not have happened by itself."
+        ),
+        Definition(
+            .certificateNotValid,
+            .error,
+            "TLS certificate not valid",
+            meaning:
+                "The certificate has expired, or is not valid yet by the clock of this host, so that clients "
+                + "refuse TLS and DTLS; UDP and TCP go on. It is said daily.",
+            remedy: "Renew it, or set the clock of the host right."
+        ),
     ]
 }

@@ -142,6 +142,16 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case connectionEnded = 1160
     /// A client's TCP connection was refused.
     case connectionRefused = 1161
+    /// The server begins TLS and DTLS with this certificate.
+    case certificateInUse = 1162
+    /// New files of the certificate are in use.
+    case certificateReplaced = 1163
+    /// New files of the certificate are not used.
+    case certificateNotTaken = 1164
+    /// The certificate expires soon.
+    case certificateExpiresSoon = 1165
+    /// The certificate has expired, or is not valid yet.
+    case certificateNotValid = 1166
 }
 
 extension MessageCode {

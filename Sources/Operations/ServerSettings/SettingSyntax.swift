@@ -150,6 +150,25 @@ extension SettingSyntax<[IPPrefix]> {
     }
 }
 
+extension SettingSyntax<SocketAddress?> {
+    /// One address and port, or nothing.
+    static var place: Self {
+        Self(
+            kind: .text("address:port, an IPv6 address as [address]:port, or nothing", mayBeEmpty: true),
+            parse: { (text) throws(InvalidValue) in
+                guard !text.isEmpty else { return nil }
+                guard let place = SocketAddress(text) else {
+                    throw InvalidValue("is not an IP address and a port (names are not looked up here)")
+                }
+                guard place.port > 0 else { throw InvalidValue("has no port") }
+                _ = try parseAddress("\(place.address)", allowsUnspecified: false)
+                return place
+            },
+            format: { $0?.description ?? "" }
+        )
+    }
+}
+
 extension SettingSyntax<String?> {
     static var path: Self {
         Self(

@@ -30,7 +30,7 @@ extension Settings {
                 )
             }
         }
-        return turnContradiction(origins: origins)
+        return streamContradiction(origins: origins) ?? turnContradiction(origins: origins)
     }
 
     /// Blames the setting that somebody wrote, and tells where the other one comes from.

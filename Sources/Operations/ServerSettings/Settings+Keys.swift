@@ -269,6 +269,16 @@ extension Settings {
                 """
         ),
         SettingKey(
+            "http-tls",
+            \.httpTLS,
+            .onOff,
+            example: "on",
+            help: """
+                Whether the web console is served by HTTPS too, with tls-certificate, at tls-port and wherever else clients come \
+                by TLS. Only once a password is set (`stund password`).
+                """
+        ),
+        SettingKey(
             "http-metrics-open",
             \.httpMetricsOpen,
             .onOff,

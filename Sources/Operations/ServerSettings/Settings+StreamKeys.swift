@@ -82,5 +82,39 @@ extension Settings {
                 have any number.
                 """
         ),
+        SettingKey(
+            "proxies",
+            \.proxies,
+            .prefixes,
+            example: "192.0.2.10 10.1.0.0/16",
+            needsRestart: true,
+            help: """
+                The proxies before this server, such as haproxy with send-proxy-v2, which tell by the PROXY protocol, version 2, \
+                whose connection they pass on: who is not among them is not believed.
+                """
+        ),
+        SettingKey(
+            "web-server",
+            \.webServer,
+            .place,
+            example: "127.0.0.1:8080",
+            needsRestart: true,
+            help: """
+                The web server to which connections go that speak HTTP without TLS, so that it shares a port with this \
+                server; without it they are closed. Nothing of them is read here but the first byte.
+                """
+        ),
+        SettingKey(
+            "web-tls-server",
+            \.webTLSServer,
+            .place,
+            example: "127.0.0.1:8443",
+            needsRestart: true,
+            help: """
+                The web server to which TLS connections go that are for a web site: those whose client asks for other \
+                protocols than STUN's (ALPN), or for a name that is not in tls-certificate (SNI). They go there as they are, \
+                encrypted. With http-tls, HTTPS for a name of tls-certificate goes to the console.
+                """
+        ),
     ]
 }

@@ -150,12 +150,7 @@ extension Settings {
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
         }
-        if tlsCertificate == nil {
-            for (key, isSet) in [("tls-key", tlsKey != nil), ("tls-port", tlsPort != Settings().tlsPort)] where isSet {
-                warnings.append("\(key) has no effect without tls-certificate: name the file with the certificate")
-            }
-        }
-        return warnings + redisWarnings
+        return warnings + streamWarnings + redisWarnings
     }
 
     private var redisWarnings: [String] {

@@ -30,6 +30,12 @@ public struct Settings: Sendable, Equatable {
     public var maxConnections = 10_000
     /// How many connections one client may have.
     public var connectionsPerClient = 512
+    /// The proxies that tell the address of the client whose connection they pass on.
+    public var proxies: [IPPrefix] = []
+    /// Where connections go that speak plain HTTP; nil for nowhere.
+    public var webServer: SocketAddress?
+    /// Where connections go that begin TLS and are for a web site; nil for nowhere.
+    public var webTLSServer: SocketAddress?
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
     /// The key that the servers of a fleet trust each other by; nil when there is none.
@@ -112,6 +118,8 @@ public struct Settings: Sendable, Equatable {
     public var httpUser = "admin"
     /// The scrypt hash of the console's password, as `stund password` writes it; nil means no password is set.
     public var httpPasswordHash: String?
+    /// Whether the web console is served by HTTPS where clients come by TLS.
+    public var httpTLS = false
     /// Whether `/metrics` is told without login.
     public var httpMetricsOpen = false
     /// How many sources the statistics keep.

@@ -20,6 +20,7 @@ extension LiveServer {
             await socketCheck(),
         ]
         if let relay { checks += [Self.storeCheck(relay), Self.portCheck(relay)] }
+        if let check = certificates.report.check(now: RelayService.unixSeconds) { checks.append(check) }
         return ReadinessReport(checks)
     }
 
@@ -32,6 +33,7 @@ extension LiveServer {
         }
         var checks = answers + [Self.clockCheck(RelayService.unixSeconds)]
         if let relay { checks += [Self.storeCheck(relay)] + Self.relayChecks(relay) }
+        if let check = certificates.report.check(now: RelayService.unixSeconds) { checks.append(check) }
         return checks
     }
 

@@ -26,6 +26,7 @@ extension LiveServer {
                 )
             },
             logEntries: log.entryCounts,
+            certificate: certificates.report.figures,
             peers: FleetFacts(cluster.link.findings).servers,
             store: fleetStore?.figures,
             process: ProcessFigures.now(),
@@ -53,6 +54,8 @@ struct MetricFacts {
     /// nil when TURN is off.
     var relay: Relay?
     var logEntries: [(level: LogLevel, count: UInt64)]
+    /// When the certificate ends, in Unix seconds, and how often another one was taken or not; nothing without one.
+    var certificate: (expiry: Int64?, taken: Int, refused: Int) = (nil, 0, 0)
     /// The other servers.
     var peers: [FleetReport.Server] = []
     /// Whether the store of the fleet answers, and what it last had; nil without one.
@@ -66,7 +69,7 @@ struct MetricFacts {
 
     /// The families in the order of `docs/metrics.md`.
     var families: [MetricFamily] {
-        messages + connections + relaying + limits + state + cluster + fleetStore + processFamilies
+        messages + connections + certificates + relaying + limits + state + cluster + fleetStore + processFamilies
     }
 }
 

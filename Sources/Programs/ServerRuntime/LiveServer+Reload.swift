@@ -20,6 +20,7 @@ extension LiveServer {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
             var policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            let certificate = try certificates.prepare(new.settings)
             let credentials = try relay?.read(new.settings)
             if let relay, let credentials {
                 policy.turn = relay.policy(new.settings, credentials, listening: plan)
@@ -31,6 +32,7 @@ extension LiveServer {
             self.policy.withLock { $0 = policy }
             if let credentials { relay?.adopt(credentials) }
             adopt(new, now: now)
+            certificates.adopt(certificate, now: RelayService.unixSeconds)
         } catch {
             // One entry a fault: a log line is one line.
             let faults = (error as? SettingsError)?.problems.map { "\($0)" } ?? ["\(error)"]

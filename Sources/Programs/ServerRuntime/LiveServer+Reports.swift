@@ -17,6 +17,7 @@ extension LiveServer {
             total.counters.named
             + [("send-failures", total.sendFailures), ("relay-send-failures", total.relaySendFailures)]
         let current = loaded.withLock { $0 }
+        let certificate = certificates.report
         let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
         return ServerStatus(
             version: version,
@@ -30,12 +31,14 @@ extension LiveServer {
             engine: engine.status(on: pool.processors),
             files: fileStatus,
             consoleURL: consoleURL.withLock { $0 },
+            certificate: certificate.status(now: RelayService.unixSeconds),
             relay: relayStatus(sessions: total.sessions),
             fleetStore: fleetStore?.status,
             drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
-                + (relay?.credentials.warnings ?? []) + pending + (fleetStore?.status.trouble.map { [$0] } ?? [])
+                + (relay?.credentials.warnings ?? []) + pending + certificate.warnings(now: RelayService.unixSeconds)
+                + (fleetStore?.status.trouble.map { [$0] } ?? [])
         )
     }
 

@@ -26,8 +26,12 @@ public final class LiveServer: RunningServer {
     let files: FilePlan
     /// How many connections clients may have, and have.
     let connections: ConnectionLimits
+    /// What TLS and DTLS are served with.
+    let certificates: CertificateStore
     /// Where connections of the fleet's other servers go.
     let fleetDoor = FleetDoor()
+    /// Where connections go that are for the console.
+    public let consoleDoor = ConsoleDoor()
     /// nil when TURN is off.
     let relay: RelayService?
     /// The other servers.
@@ -79,12 +83,10 @@ public final class LiveServer: RunningServer {
         log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
         do throws(StartError) {
-            // First, since listening sockets count too.
-            let fileLimit = FileLimit.raise()
+            certificates = try Self.makeCertificates(settings, log)
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
-            files = FilePlan(settings, plan, limit: fileLimit)
-            if let refusal = files.refusal { throw .system(refusal) }
+            files = try Self.makeFilePlan(settings, plan)
             let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
@@ -99,7 +101,9 @@ public final class LiveServer: RunningServer {
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
                 + Self.limitWarnings(settings, files, relay?.plan)
-            let shared = Self.share(settings, relay, teller, pump, log, engine, connections, fleetDoor)
+            let rules = StreamRules(settings)
+            let streams = StreamsShared(limits: connections, fleet: fleetDoor, rules: rules, console: consoleDoor)
+            let shared = Self.share(settings, relay, teller, pump, log, engine, streams)
             pool = try WorkerPool(policy: policy, listeners: sets, sharing: shared)
             cluster = try Self.makeCluster(version, plan, relay, shared, pool)
             fleetStore = Self.makeFleetStore(settings, plan, relay, log)
@@ -117,6 +121,7 @@ public final class LiveServer: RunningServer {
     private func begin() {
         pump.start()
         announce(settings)
+        beginCertificates()
         usageSaver.start { [weak self] in self?.saveUsage() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
@@ -133,11 +138,9 @@ public final class LiveServer: RunningServer {
         _ pump: LogPump,
         _ log: EventLog,
         _ engine: WorkerEngine,
-        _ limits: ConnectionLimits,
-        _ fleet: FleetDoor
+        _ streams: StreamsShared
     ) -> WorkerPool.Shared {
-        let streams = StreamsShared(limits: limits, fleet: fleet)
-        return WorkerPool.Shared(
+        WorkerPool.Shared(
             relay,
             settings,
             teller: teller,
@@ -171,6 +174,13 @@ public final class LiveServer: RunningServer {
             pool.stop()
             throw .system("\(error)")
         }
+    }
+
+    /// Raises the limit of open files, before sockets are opened, which count too.
+    private static func makeFilePlan(_ settings: Settings, _ plan: ListenPlan) throws(StartError) -> FilePlan {
+        let files = FilePlan(settings, plan, limit: FileLimit.raise())
+        if let refusal = files.refusal { throw .system(refusal) }
+        return files
     }
 
     private static func openLog(_ settings: Settings, isDetached: Bool) throws(StartError) -> EventLog {
@@ -225,6 +235,7 @@ public final class LiveServer: RunningServer {
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
         trafficSampler.stop()
+        certificates.stop()
         fleetStore?.stop()
         cluster.stop()
         pool.stop()
@@ -251,11 +262,13 @@ public final class LiveServer: RunningServer {
     public static func obstacles(_ settings: Settings) -> [String] {
         let host = HostAddresses.all()
         let relays = settings.turn ? settings.relayAddress : []
-        return (settings.address + settings.secondAddress + relays).compactMap { address in
+        let addresses: [String] = (settings.address + settings.secondAddress + relays).compactMap { address in
             let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
             return isHere || address.isUnspecified
                 ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"
         }
+        guard case .bad(let fault) = CertificatePreview(settings) else { return addresses }
+        return addresses + ["\(fault): the server would not start"]
     }
 
     private func announce(_ loaded: LoadedSettings) {

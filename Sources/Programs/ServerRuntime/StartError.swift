@@ -16,6 +16,8 @@ public enum StartError: Error, CustomStringConvertible {
     case relayAddress(IPAddress, String)
     /// The settings insist on io_uring, and the system does not let us, with the reason.
     case engine(String)
+    /// The certificate cannot be served, with setting, file and reason.
+    case certificate(String)
     /// The store of users cannot be opened or read.
     case accounts(String)
     /// The log file cannot be opened.
@@ -26,7 +28,8 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .accounts:
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .certificate,
+            .accounts:
             .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
@@ -53,7 +56,7 @@ public enum StartError: Error, CustomStringConvertible {
             "relay address \(address): no socket can be opened there: \(reason); set relay-address to an address of this host"
         case .engine(let reason): "engine: io_uring cannot be used: \(reason); set engine to auto or epoll"
         case .accounts(let text): "users and secrets: \(text)"
-        case .portNotOpened(_, let text), .logNotOpened(let text), .system(let text):
+        case .portNotOpened(_, let text), .certificate(let text), .logNotOpened(let text), .system(let text):
             text
         }
     }

@@ -19,7 +19,14 @@ struct CheckCommand: AsyncParsableCommand {
             let listeners = try LiveServer.preview(loaded.settings)
             let obstacles = LiveServer.obstacles(loaded.settings)
             let limits = try LiveServer.limitWarnings(loaded.settings)
-            let report = CheckReport(loaded, paths, listeners: listeners, limits: limits, obstacles: obstacles)
+            let report = CheckReport(
+                loaded,
+                paths,
+                listeners: listeners,
+                certificate: CertificatePreview(loaded.settings),
+                limits: limits,
+                obstacles: obstacles
+            )
             print(report.text, terminator: "")
             if !obstacles.isEmpty { throw ExitCode(ExitStatus.osError.rawValue) }
         } catch let code as ExitCode {
@@ -38,6 +45,7 @@ struct CheckReport {
         _ loaded: LoadedSettings,
         _ paths: StatePaths,
         listeners: [String],
+        certificate: CertificatePreview = .none,
         limits: [String] = [],
         obstacles: [String] = []
     ) {
@@ -63,9 +71,13 @@ struct CheckReport {
         for (index, listener) in listeners.enumerated() {
             lines.append((index == 0 ? "would listen on " : "                ") + listener)
         }
-        let warnings = loaded.warnings + limits + obstacles
-        for warning in warnings { lines.append("warning: \(warning)") }
-        lines.append(Self.verdict(warnings: loaded.warnings + limits, obstacles: obstacles))
+        var warnings = loaded.warnings + limits
+        if case .good(let sentence, let warning) = certificate {
+            lines.append("certificate     \(sentence)")
+            if let warning { warnings.append(warning) }
+        }
+        for warning in warnings + obstacles { lines.append("warning: \(warning)") }
+        lines.append(Self.verdict(warnings: warnings, obstacles: obstacles))
         text = lines.joined(separator: "\n") + "\n"
     }
 

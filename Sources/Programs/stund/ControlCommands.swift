@@ -297,6 +297,10 @@ struct StatusText {
             )
         }
         if let url = status.consoleURL { lines.append("console        \(url)") }
+        if let certificate = status.certificate {
+            let names = certificate.names.joined(separator: ", ")
+            lines.append("certificate    \(names), until \(certificate.expires)")
+        }
         if let relay = status.relay { lines += Self.lines(of: relay) }
         if let store = status.fleetStore {
             let servers = HumanText.count(store.members, "server")

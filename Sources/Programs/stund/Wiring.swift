@@ -89,7 +89,9 @@ struct StartText {
         lines =
             ["stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"]
             + server.addressPairs.map { "NAT test: \($0)" }
-            + server.relaying.map { "relays:   \($0)" } + server.relayWarnings.map { "warning:  \($0)" } + log
+            + server.relaying.map { "relays:   \($0)" }
+            + (server.relayWarnings + server.certificateWarnings).map { "warning:  \($0)" }
+            + log
             + [console.map { "console:  \($0)" } ?? "console:  none, as no port could be opened (see the log)"] + [
                 "settings: \(absolute(loaded.file))\(loaded.fileExists ? "" : " (none yet: all defaults)")",
                 "state:    \(absolute(launch.paths.stateFolder))",

@@ -1,4 +1,9 @@
 extension IPAddress {
+    /// The IPv4 address that an IPv6 address stands for at a socket of both families (RFC 4291 section 2.5.5.2); else itself.
+    public var unmapped: IPAddress {
+        family == .v6 && high == 0 && low >> 32 == 0xFFFF ? IPAddress(v4: v4Bits) : self
+    }
+
     /// Whether only this host has it: 127.0.0.0/8 (RFC 1122 section 3.2.1.3) and `::1` (RFC 4291 section 2.5.3).
     public var isLoopback: Bool {
         family == .v4 ? v4Bits >> 24 == 127 : high == 0 && low == 1

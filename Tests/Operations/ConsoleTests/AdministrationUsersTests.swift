@@ -173,6 +173,16 @@ struct AdministrationUsersTests {
 
 @Suite("Version, licence and explain")
 struct AdministrationOtherPagesTests {
+    private static let certificate = ServerStatus.Certificate(
+        file: "a.pem",
+        names: ["a.example.org", "<b>"],
+        notBefore: 0,
+        notAfter: 1,
+        expires: "2027-01-01T00:00:00Z",
+        fingerprint: "AA:BB",
+        isValid: true
+    )
+
     @Test("the version page tells features and warnings, and runs the self-test when asked")
     func info() async throws {
         let fixture = try await ConsoleFixture()
@@ -183,6 +193,17 @@ struct AdministrationOtherPagesTests {
         #expect(page.text.contains("&lt;b&gt;unwise"))
         #expect(page.text.contains("16000 of 16384 ports free"))
         #expect(!page.text.contains("All checks are good"))
+        #expect(page.text.contains("<dt>Encryption</dt><dd><div>off</div></dd>"))
+        fixture.server.set { $0.status.certificate = Self.certificate }
+        let certified = try await fixture.get("/info_en.htm")
+        #expect(certified.text.contains("<div>TLS, DTLS</div><div>a.example.org</div><div>&lt;b&gt;</div>"))
+        #expect(
+            certified.text.contains("<div>certificate valid until 2027-01-01T00:00:00Z</div><div>SHA-256 AA:BB</div>")
+        )
+        fixture.server.set { $0.status.certificate?.isValid = false }
+        #expect(
+            try await fixture.get("/info_en.htm").text.contains("certificate not valid (its end: 2027-01-01T00:00:00Z)")
+        )
         let tested = try await fixture.post("/info_en.htm", ["do": "selftest"])
         #expect(tested.text.contains("All checks are good"))
         fixture.server.set { $0.checks = [Check("sockets", isGood: false, "none")] }

@@ -43,6 +43,7 @@ final class CannedServer: RunningServer {
     }
 
     let state: Mutex<State>
+    let consoleDoor = ConsoleDoor()
     private let sources: SettingsSources
     private let feed = SettingsFeed()
 

@@ -97,11 +97,14 @@ final class ConsoleFixture: Sendable {
     }
 
     /// Sends a request with curl, which follows nothing and remembers nothing.
+    ///
+    /// - `door`: the port of those who come by TLS, and the port to come from; nil for the usual one.
     func send(
         _ method: String,
         _ path: String,
         headers: [String: String] = [:],
-        body: Data? = nil
+        body: Data? = nil,
+        door: (port: UInt16, from: UInt16)? = nil
     ) async throws -> Answer {
         var arguments = ["--silent", "--show-error", "--include", "--max-time", "30", "--globoff", "--request", method]
         if method == "HEAD" { arguments.append("--head") }
@@ -110,7 +113,11 @@ final class ConsoleFixture: Sendable {
         let process = Process()
         let (input, output) = (Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-        process.arguments = arguments + [try url(path).absoluteString]
+        if let door {
+            process.arguments = arguments + ["--local-port", "\(door.from)", "http://127.0.0.1:\(door.port)\(path)"]
+        } else {
+            process.arguments = arguments + [try url(path).absoluteString]
+        }
         process.standardInput = input
         process.standardOutput = output
         try process.run()

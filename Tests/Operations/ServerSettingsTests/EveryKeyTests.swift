@@ -56,6 +56,21 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         )
     }
 
+    private static func place(_ key: String) -> KeyCase {
+        KeyCase(
+            key,
+            right: [
+                ("127.0.0.1:8080", "127.0.0.1:8080"), ("'[2001:db8::1]:443'", "[2001:db8::1]:443"), ("''", ""),
+            ],
+            wrong: [
+                ("www.example.org:80", "is not an IP address and a port (names are not looked up here)"),
+                ("127.0.0.1", "is not an IP address and a port (names are not looked up here)"),
+                ("127.0.0.1:0", "has no port"), ("0.0.0.0:80", "is no single address"),
+                ("224.0.0.1:80", "is a multicast address"),
+            ]
+        )
+    }
+
     static let all: [KeyCase] = stun + turn
 
     private static let stun: [KeyCase] = [
@@ -64,7 +79,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         .integer("binding-rate-limit", 1...10_000_000), .integer("binding-rate-burst", 1...10_000_000),
         .integer("challenge-rate-limit", 1...10_000_000), .integer("challenge-rate-burst", 1...10_000_000),
         .integer("log-level", 0...9), .integer("log-rows", 1...100_000), .integer("statistics-rows", 1...100_000),
-        .integer("http-port", 1...65535), .onOff("http-metrics-open"),
+        .integer("http-port", 1...65535), .onOff("http-metrics-open"), .onOff("http-tls"),
         KeyCase(
             "http-address",
             right: [("127.0.0.1", "127.0.0.1"), ("'::1 0.0.0.0'", "::1 0.0.0.0"), ("2001:db8::1", "2001:db8::1")],
@@ -109,6 +124,14 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         .onOff("pin-workers"), .onOff("tcp"), .onOff("dtls"), .integer("tls-port", 1...65535),
         .integer("max-connections", 1...1_000_000), .integer("connections-per-client", 1...1_000_000),
         path("tls-certificate"), path("tls-key"),
+        place("web-server"), place("web-tls-server"),
+        KeyCase(
+            "proxies",
+            right: [
+                ("192.0.2.0/24 2001:db8::/32", "192.0.2.0/24 2001:db8::/32"), ("192.0.2.1", "192.0.2.1/32"), ("''", ""),
+            ],
+            wrong: [("192.0.2.1/24", "has bits set after its length: write 192.0.2.0/24")]
+        ),
         KeyCase(
             "stream-ports",
             right: [("80", "80"), ("443   80", "443 80"), ("''", "")],
@@ -294,13 +317,14 @@ struct EveryKeyTests {
             "workers": "auto", "pin-workers": "off", "engine": "auto", "wake-ups": "adaptive",
             "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
             "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512",
+            "proxies": "", "web-server": "", "web-tls-server": "",
             "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",
             "challenge-rate-limit": "100", "challenge-rate-burst": "400", "rate-limit-exempt": "", "log-level": "5",
             "log-format": "text", "log-file": "", "log-rows": "200", "statistics-rows": "100", "http-port": "80",
             "http-address": "",
-            "http-user": "admin", "http-password-hash": "", "http-metrics-open": "off", "turn": "on",
+            "http-user": "admin", "http-password-hash": "", "http-tls": "off", "http-metrics-open": "off", "turn": "on",
             "max-lifetime": "3600",
             "strict-expiry": "off", "rfc5766-channels": "off", "realm": "stund", "realm-lifetimes": "",
             "turn-users": "", "turn-secrets": "", "retired-turn-secrets": "", "nonce-lifetime": "3600",

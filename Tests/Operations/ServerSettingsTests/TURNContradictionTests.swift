@@ -25,6 +25,16 @@ struct TURNContradictionTests {
                     + "(stream-ports comes from stund.yaml:1)"
             ),
             (
+                "web-server: 127.0.0.1:3478",
+                "1: web-server 127.0.0.1:3478 is stun-port-1 of this server itself: name the address and port of the web "
+                    + "server (stun-port-1 is the default)"
+            ),
+            (
+                "stream-ports: 443\naddress: 192.0.2.1\nweb-tls-server: 192.0.2.1:443",
+                "3: web-tls-server 192.0.2.1:443 is stream-ports of this server itself: name the address and port of the web "
+                    + "server (stream-ports comes from stund.yaml:1)"
+            ),
+            (
                 "max-lifetime: 599",
                 "1: default-binding-duration 600 is more than max-lifetime 599 (default-binding-duration is the default)"
             ),
@@ -121,5 +131,10 @@ struct TURNContradictionTests {
         #expect(key.warnings.map { $0.prefix { $0 != " " } } == ["tls-key", "tls-port"])
         #expect(key.warnings.allSatisfy { $0.contains("has no effect without tls-certificate") })
         #expect(try load("tls-key: a.pem\ntls-port: 443\ntls-certificate: b.pem").loaded?.warnings == [])
+        let console = try #require(try load("http-tls: on\ntls-certificate: b.pem").loaded)
+        #expect(
+            console.warnings == ["http-tls has no effect until the console has a password: `stund password` sets it"]
+        )
+        #expect(try load("web-server: 127.0.0.1:8080\nstream-ports: 80").loaded?.warnings == [])
     }
 }

@@ -162,6 +162,23 @@ struct LiveTLSTests {
         }
     }
 
+    @Test("with tcp: off the TLS port takes no STUN without TLS")
+    func tlsAlone() async throws {
+        let port = try #require(RelayRange.freeStream())
+        let files = TestCertificate.usual.files
+        let host = try ServerUnderTest(
+            "turn: off\ntcp: off\ntls-certificate: \(files.chain)\ntls-key: \(files.key)\ntls-port: \(port)\n"
+        )
+        await host.adopt(.usual)
+        let place = SocketAddress(IPAddress(v4: 0x7F00_0001), port: port)
+        let plain = try TestStream(connectingTo: place)
+        try plain.send(Self.request)
+        #expect(plain.ends())
+        let secure = try TestTLSStream(over: TestStream(connectingTo: place))
+        try secure.send(Self.request)
+        #expect(RelayClient.Answer(try secure.receiveFrame())?.isSuccess == true)
+    }
+
     private static func id(_ number: UInt8) -> [UInt8] {
         [0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 0, count: 11) + [number]
     }
@@ -179,7 +196,7 @@ extension ServerUnderTest {
     func adopt(_ certificate: TestCertificate) async {
         let (chain, key) = (certificate.chain, certificate.key)
         do {
-            let protocols = ["stun.turn", "stun.nat-discovery"]
+            let protocols = SecureContexts.protocols
             server.pool.adopt(
                 SecureContexts(
                     stream: try TLSContext(server: .stream, chain: chain, key: key, protocols: protocols),
@@ -212,7 +229,8 @@ extension ServerUnderTest {
         try await wait(for: text) { try await server.log(LogQuery()).lines.joined(separator: "\n").contains(text) }
     }
 
-    private func wait(for what: String, until holds: () async throws -> Bool) async throws {
+    /// Waits until something holds, at most 10 s.
+    func wait(for what: String, until holds: () async throws -> Bool) async throws {
         for _ in 0..<500 {
             if try await holds() { return }
             try await Task.sleep(for: .milliseconds(20))

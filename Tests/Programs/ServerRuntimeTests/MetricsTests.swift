@@ -16,6 +16,7 @@ struct MetricsTests {
         sources: 0,
         relay: MetricFacts.Relay(memory: ServerStatus.Memory(used: 0, limit: 5)),
         logEntries: LogLevel.allCases.map { ($0, 0) },
+        certificate: (expiry: 1_790_000_000, taken: 0, refused: 0),
         peers: (1...2).map { last in
             FleetReport.Server(
                 name: "stun.example.org:3478",
@@ -93,13 +94,24 @@ struct MetricsTests {
         #expect(values(alone) == [[], [], []])
     }
 
+    @Test("the certificate's end is told of where there is one")
+    func certificate() {
+        func values(_ facts: MetricFacts) -> [Double]? {
+            facts.families.first { $0.name == "stund_tls_certificate_expiry_timestamp_seconds" }?.samples.map(\.value)
+        }
+        #expect(values(facts) == [1_790_000_000])
+        var alone = facts
+        alone.certificate.expiry = nil
+        #expect(values(alone) == [])
+    }
+
     @Test("no label names a user or an address: there are a few values of each, known beforehand")
     func labels() {
         let labels = Set(families.flatMap(\.samples).flatMap(\.labels).map(\.name))
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
-                "peer", "cause",
+                "peer", "cause", "result",
             ]
         )
     }

@@ -192,6 +192,13 @@ enum RelayRange {
         }
     }
 
+    /// A TCP port of 127.0.0.1 that is free, and for UDP too.
+    static func freeStream() -> UInt16? {
+        guard let range = try? free(1) else { return nil }
+        let place = SocketAddress(IPAddress(v4: 0x7F00_0001), port: range.lowerBound)
+        return (try? TCPListener.probe(place)) == nil ? nil : range.lowerBound
+    }
+
     /// Whether nobody has a port of 127.0.0.1.
     static func isFree(_ port: UInt16) -> Bool { (try? TestClient(bindingTo: .loopback(port))) != nil }
 }

@@ -1,4 +1,5 @@
 import Addresses
+import Administration
 import Observability
 import PacketEngine
 import STUNCodec
@@ -76,7 +77,12 @@ private struct StreamBench: ~Copyable {
         let facts = pump.makeRing(of: RelayFact.self) { _ in nil }
         let opened = try TCPListener(bindingTo: .loopback(0))
         let waiting = try EventLoop()
-        let shared = StreamsShared(limits: ConnectionLimits(Settings(), files: FileBudget()), fleet: FleetDoor())
+        let shared = StreamsShared(
+            limits: ConnectionLimits(Settings(), files: FileBudget()),
+            fleet: FleetDoor(),
+            rules: StreamRules(Settings()),
+            console: ConsoleDoor()
+        )
         let served = try Streams([opened], sharing: shared, watchedBy: waiting.watcher)
         listener = opened
         streams = served

@@ -1,6 +1,7 @@
 import Administration
 import Foundation
 import Observability
+import ServerRuntime
 import ServerSettings
 import Testing
 
@@ -29,6 +30,49 @@ struct ReportTests {
         #expect(text.contains("/nonexistent/stund.yaml (not there: the defaults stand)"))
         #expect(text.contains("/nonexistent/stund.yaml.d/control.sock"))
         for key in Settings.keys { #expect(rows.contains { $0.first == Substring(key.name) }) }
+    }
+
+    @Test("check tells of the certificate, and what is to be said of it")
+    func certificate() throws {
+        let loaded = try Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml", environment: [:]))
+        let paths = try StatePaths(settingsFile: "/nonexistent/stund.yaml", environment: [:])
+        func text(_ preview: CertificatePreview) -> String {
+            CheckReport(loaded, paths, listeners: [], certificate: preview).text
+        }
+        let good = text(.good("a.example.org, until 2027-01-01T00:00:00Z", warning: nil))
+        #expect(
+            good.hasSuffix("\ncertificate     a.example.org, until 2027-01-01T00:00:00Z\nThe settings are right.\n")
+        )
+        let ended = text(.good("a.example.org", warning: "it has ended"))
+        #expect(ended.hasSuffix("\nwarning: it has ended\nThe settings can be used.\n"))
+        #expect(!text(.none).contains("\ncertificate "))
+    }
+
+    @Test("status tells of the certificate")
+    func certificateOfStatus() {
+        let status = ServerStatus(
+            version: "1.2.3",
+            pid: 7,
+            uptime: 1,
+            settingsFile: "a.yaml",
+            stateFolder: "a.yaml.d",
+            listeners: [],
+            workers: 2,
+            certificate: ServerStatus.Certificate(
+                file: "a.pem",
+                names: ["a.example.org", "192.0.2.1"],
+                notBefore: 0,
+                notAfter: 1,
+                expires: "2027-01-01T00:00:00Z",
+                fingerprint: "AA",
+                isValid: true
+            ),
+            counters: [],
+            warnings: []
+        )
+        #expect(
+            StatusText(status).text.contains("\ncertificate    a.example.org, 192.0.2.1, until 2027-01-01T00:00:00Z\n")
+        )
     }
 
     @Test("status shows the whole state, and control characters of nobody")

@@ -39,6 +39,15 @@ public struct StreamInput: ~Copyable {
         taken += bytes
     }
 
+    /// Takes over the rest of another one, which must fit.
+    public mutating func take(_ other: inout StreamInput) {
+        let bytes = other.count - other.taken
+        precondition(bytes <= capacity - count, "no more than there is room for")
+        unsafe (memory + count).copyMemory(from: other.memory + other.taken, byteCount: bytes)
+        count += bytes
+        other.taken = other.count
+    }
+
     /// Puts what has waited in a pool behind what there is.
     public mutating func take(_ waiting: inout StreamBuffer, from buffers: inout StreamBuffers) {
         var room = room()

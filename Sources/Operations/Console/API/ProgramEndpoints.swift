@@ -10,6 +10,7 @@ struct ProgramEndpoints: Sendable {
     private struct Version: Encodable {
         let version: String
         let uptime: Int
+        let certificate: ServerStatus.Certificate?
         let warnings: [String]
     }
 
@@ -40,7 +41,12 @@ struct ProgramEndpoints: Sendable {
             APIEndpoint(method: .get, path: "/version") { _ in
                 let status = try await administrator.server.status()
                 return try JSONAnswer.make(
-                    Version(version: status.version, uptime: status.uptime, warnings: status.warnings)
+                    Version(
+                        version: status.version,
+                        uptime: status.uptime,
+                        certificate: status.certificate,
+                        warnings: status.warnings
+                    )
                 )
             },
             APIEndpoint(method: .get, path: "/readiness") { _ in

@@ -30,7 +30,7 @@ struct LoginRoutes: Sendable {
             if let id = request.cookies[Sessions.cookie]?.value { gatekeeper.sessions.end(id) }
             return Response(
                 status: .seeOther,
-                headers: [.location: "/login", .setCookie: Self.cookie("", seconds: 0)]
+                headers: [.location: "/login", .setCookie: Self.cookie("", seconds: 0, context)]
             )
         }
     }
@@ -48,7 +48,7 @@ struct LoginRoutes: Sendable {
                 status: .seeOther,
                 headers: [
                     .location: model.next,
-                    .setCookie: Self.cookie(id, seconds: Sessions.longest.components.seconds),
+                    .setCookie: Self.cookie(id, seconds: Sessions.longest.components.seconds, context),
                     .cacheControl: "no-store",
                 ]
             )
@@ -67,8 +67,8 @@ struct LoginRoutes: Sendable {
         return try renderer.plain("login", model, texts, title: texts("page_login"), status: status)
     }
 
-    private static func cookie(_ value: String, seconds: Int64) -> String {
-        "\(Sessions.cookie)=\(value); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(seconds)"
+    private static func cookie(_ value: String, seconds: Int64, _ context: ConsoleContext) -> String {
+        "\(Sessions.cookie)=\(value); Path=/; HttpOnly; SameSite=Strict; Max-Age=\(seconds)\(context.isSecure ? "; Secure" : "")"
     }
 
     /// An address of this console; anything else becomes its first page, so that the form leads nowhere else.

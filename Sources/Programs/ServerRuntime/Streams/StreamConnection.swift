@@ -1,3 +1,4 @@
+import Addresses
 import PacketEngine
 import SecureTransport
 import ServerCore
@@ -8,10 +9,20 @@ struct StreamConnection {
     enum Stage {
         /// Nothing has come yet, so that nobody knows what it speaks.
         case undecided
+        /// More bytes must come before anybody can tell; those that have come wait.
+        case gathering(Wanted)
         /// STUN and ChannelData.
         case open
         /// The same within TLS.
         case secure(SecureStream)
+    }
+
+    /// What must come whole before anybody can tell what a connection is for.
+    enum Wanted {
+        /// What a proxy says of it.
+        case proxyHeader
+        /// The client's first message of TLS.
+        case hello
     }
 
     /// Why a connection ended.
@@ -22,6 +33,8 @@ struct StreamConnection {
         case broken
         /// What came is neither a STUN message nor ChannelData, nor anything else that is spoken here.
         case notSTUN
+        /// A proxy's header says that it is of a client that has too many.
+        case tooMany
         /// It began TLS, for which there is no certificate.
         case noCertificate
         /// TLS failed, or the client broke it off.
@@ -45,6 +58,7 @@ struct StreamConnection {
             case .byClient: "by-client"
             case .broken: "broken"
             case .notSTUN: "not-stun"
+            case .tooMany: "too-many"
             case .noCertificate: "no-certificate"
             case .tlsFailed: "tls-failed"
             case .tooSlow: "too-slow"
@@ -60,6 +74,8 @@ struct StreamConnection {
     var stream: StreamHandle
     /// The 5-tuple, whose `socket` is the connection's number.
     var flow: ClientFlow
+    /// As whose it is counted (`ConnectionLimits`); nil for nobody's.
+    var counted: IPAddress?
     var stage = Stage.undecided
     var interest = StreamInterest.input
     /// The part of a frame that has come.
@@ -75,8 +91,13 @@ struct StreamConnection {
     /// Whether the row is in use.
     var isLive = true
 
-    /// Whether nothing has come yet.
-    var isUndecided: Bool { if case .undecided = stage { true } else { false } }
+    /// Whether nobody knows yet what it is for.
+    var isUndecided: Bool {
+        switch stage {
+        case .undecided, .gathering: true
+        case .open, .secure: false
+        }
+    }
 
     /// Its TLS session; nil without TLS.
     var secure: SecureStream? { if case .secure(let secure) = stage { secure } else { nil } }

@@ -47,6 +47,20 @@ extension Streams {
         case .failed: return close(index, .broken)
         }
         input.take(&connections[index].input, from: &buffers)
+        decrypt(index, secure)
+    }
+
+    /// Has a session take the bytes that were read before it began.
+    mutating func takeHello(_ index: Int, _ secure: SecureStream) {
+        tls.handshakesLeft -= 1
+        tls.sealed.removeAll()
+        tls.sealed.take(&input)
+        input.removeAll()
+        decrypt(index, secure)
+    }
+
+    /// Decrypts what has come, and has what is to be sent wait.
+    private mutating func decrypt(_ index: Int, _ secure: SecureStream) {
         let wasHandshaking = secure.isHandshaking
         while secure.end == nil {
             tls.output.removeAll()

@@ -30,15 +30,15 @@ struct Streams: ~Copyable {
     private let listeners: [TCPListener]
     /// Listeners that no file was left for; they are watched again later.
     private var paused: [Int] = []
-    private let watcher: EventLoop.Watcher
-    private let shared: StreamsShared
+    let watcher: EventLoop.Watcher
+    let shared: StreamsShared
     /// By their number, which is the `socket` of their flows.
     var connections: [StreamConnection] = []
     /// How often each number was used.
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     var buffers = StreamBuffers(capacity: poolSize)
-    var input = StreamInput(capacity: StreamFramer.limit + 2 * readBurst)
+    var input = StreamInput(capacity: StreamFramer.limit + 4 * readBurst)
     var tls = TLSWork()
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
@@ -122,7 +122,13 @@ struct Streams: ~Copyable {
             transport: .tcp,
             socket: UInt32(truncatingIfNeeded: index)
         )
-        let new = StreamConnection(stream: stream, flow: flow, lastFrame: now, owesSince: now)
+        let new = StreamConnection(
+            stream: stream,
+            flow: flow,
+            counted: stream.remote.address,
+            lastFrame: now,
+            owesSince: now
+        )
         if index < connections.count {
             connections[index] = new
         } else {
@@ -145,7 +151,12 @@ struct Streams: ~Copyable {
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
         if case .undecided = connections[index].stage, !decide(index) { return }
-        if let secure = connections[index].secure { return read(index, secure) }
+        switch connections[index].stage {
+        case .undecided: return
+        case .gathering(let wanted): return gather(index, wanted)
+        case .secure(let secure): return read(index, secure)
+        case .open: break
+        }
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
@@ -154,41 +165,9 @@ struct Streams: ~Copyable {
         }
     }
 
-    /// Looks at the first byte, which tells what is spoken, and leaves it where it is.
-    private mutating func decide(_ index: Int) -> Bool {
-        switch input.peek(at: connections[index].stream) {
-        case .bytes:
-            let first = input.rest().uint8(at: 0)
-            input.removeAll()
-            return decide(index, by: first)
-        case .blocked: return false
-        case .ended: close(index, .byClient)
-        case .failed: close(index, .broken)
-        }
-        return false
-    }
-
-    private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
-        // A STUN message: 0x00 and 0x01 in all methods that there are (RFC 8489 section 5).
-        if first < 0x04 {
-            connections[index].stage = .open
-            return true
-        }
-        if first == SecureStream.firstByte { return beginTLS(index) }
-        if first == FleetDoor.firstByte, shared.fleet.isOpen {
-            let stream = connections[index].stream
-            watcher.unwatch(stream)
-            forget(index, .handedOver)
-            if !shared.fleet.pass(StreamSocket.handOver(stream), from: stream.remote) { StreamSocket.close(stream) }
-        } else {
-            close(index, .notSTUN)
-        }
-        return false
-    }
-
     /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
     mutating func nextFrame(_ index: Int, into batch: inout DatagramBatch, now: UInt64) -> Int? {
-        guard connections[index].isLive else { return nil }
+        guard connections[index].isLive, !connections[index].isUndecided else { return nil }
         switch StreamFramer.first(in: input.rest()) {
         case .whole(let count, let padded):
             connections[index].lastFrame = now
@@ -237,12 +216,12 @@ struct Streams: ~Copyable {
     }
 
     /// Gives up a connection's row; its stream is closed or somebody else's.
-    private mutating func forget(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
+    mutating func forget(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
         buffers.discard(&connections[index].input)
         buffers.discard(&connections[index].output)
         connections[index].isLive = false
         connections[index].stage = .undecided
-        shared.limits.leave(connections[index].stream.remote.address)
+        if let client = connections[index].counted { shared.limits.leave(client) }
         counters.count(end)
         count -= 1
         ended.append(Ended(flow: connections[index].flow, end: end, failure: failure))

@@ -1,10 +1,32 @@
 import Addresses
+import Administration
+import ServerSettings
 import Synchronization
 
 /// What the connections of all workers share.
 struct StreamsShared: Sendable {
     let limits: ConnectionLimits
     let fleet: FleetDoor
+    let rules: StreamRules
+    let console: ConsoleDoor
+}
+
+/// What is taken at the ports of TCP, as the settings have it from the start.
+struct StreamRules: Sendable {
+    /// Whether STUN is taken without TLS.
+    var takesPlain = true
+    /// Who is believed when they say whose a connection is.
+    var proxies: [IPPrefix] = []
+    /// Where HTTP goes, and TLS for a web site; nil for nowhere.
+    var webServer: SocketAddress?
+    var webTLSServer: SocketAddress?
+
+    init(_ settings: Settings) {
+        takesPlain = settings.tcp
+        proxies = settings.proxies
+        webServer = settings.webServer
+        webTLSServer = settings.webTLSServer
+    }
 }
 
 /// Where connections of the fleet's other servers go: they come to the same port as clients, and another part of the server

@@ -100,9 +100,18 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_relays"), values: relays ?? [texts("info_none")]),
             Fact(term: texts("info_memory"), values: [memory(status, texts)]),
             Fact(term: "IPv6", values: [state(hasIPv6)]),
-            Fact(term: texts("info_encryption"), values: [texts("info_encryption_none")]),
+            Fact(term: texts("info_encryption"), values: encryption(status, hasDTLS: settings.dtls, texts)),
             Fact(term: texts("info_login"), values: [state(administrator.asksForLogin)]),
         ]
+    }
+
+    private func encryption(_ status: ServerStatus, hasDTLS: Bool, _ texts: Texts) -> [String] {
+        guard let certificate = status.certificate else { return [texts("info_off")] }
+        return [hasDTLS ? "TLS, DTLS" : "TLS"] + certificate.names
+            + [
+                texts(certificate.isValid ? "info_certificate_until" : "info_certificate_invalid", certificate.expires),
+                "SHA-256 \(certificate.fingerprint)",
+            ]
     }
 
     private func files(_ status: ServerStatus, _ texts: Texts) -> String {

@@ -144,7 +144,9 @@ enum SetupGroups {
     private static let manual = [
         "other-stun-servers", "stun-port-1", "stun-port-2", "default-binding-duration", "log-level",
     ]
-    private static let web = ["http-port", "http-user", "http-password-hash", "http-address", "http-metrics-open"]
+    private static let web = [
+        "http-port", "http-user", "http-password-hash", "http-address", "http-tls", "http-metrics-open",
+    ]
 
     /// The settings in their groups, those of the manual first.
     static func make(_ report: SettingsReport) -> [(group: String, fields: [SettingsReport.Field])] {

@@ -9,7 +9,9 @@ struct HelpDocument: Sendable {
     /// Larger documents are shown in parts, in bytes of Markdown.
     private static let largest = 24_000
     /// What people look for first comes first.
-    private static let order = ["README", "settings", "api", "metrics", "messages", "nat-discovery", "fleet", "dns"]
+    private static let order = [
+        "README", "settings", "api", "metrics", "messages", "nat-discovery", "fleet", "dns", "certificates",
+    ]
 
     /// All documents that the program carries.
     static let all: [HelpDocument] = EmbeddedTexts.files

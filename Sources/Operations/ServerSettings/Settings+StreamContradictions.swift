@@ -1,0 +1,39 @@
+import Addresses
+
+extension Settings {
+    /// A web server that is this server itself, which would pass connections to itself for ever; nil when none is.
+    func streamContradiction(origins: [String: SettingOrigin]) -> SettingsError.Problem? {
+        let ports =
+            (tcp ? [("stun-port-1", stunPort1)] : []) + (tlsCertificate == nil ? [] : [("tls-port", tlsPort)])
+            + streamPorts.map { ("stream-ports", $0) }
+        for (key, place) in [("web-server", webServer), ("web-tls-server", webTLSServer)] {
+            guard let place, place.address.isLoopback || (address + secondAddress).contains(place.address),
+                let own = ports.first(where: { $0.1 == place.port })
+            else { continue }
+            return problem(
+                between: key,
+                and: own.0,
+                origins,
+                "\(key) \(place) is \(own.0) of this server itself: name the address and port of the web server"
+            )
+        }
+        return nil
+    }
+
+    /// What is allowed in the settings of TCP, TLS and DTLS but has no effect.
+    var streamWarnings: [String] {
+        var warnings: [String] = []
+        if tlsCertificate == nil {
+            let idle = [
+                ("tls-key", tlsKey != nil), ("tls-port", tlsPort != Settings().tlsPort), ("http-tls", httpTLS),
+            ]
+            for (key, isSet) in idle where isSet {
+                warnings.append("\(key) has no effect without tls-certificate: name the file with the certificate")
+            }
+        }
+        if httpTLS, httpPasswordHash == nil {
+            warnings.append("http-tls has no effect until the console has a password: `stund password` sets it")
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,132 @@
+import Addresses
+import Administration
+import PacketEngine
+import STUNCodec
+import SecureTransport
+import ServerCore
+
+// What a connection is for, by its first bytes: a client's, with TLS or without, another server's of the fleet, or a web site's.
+
+extension Streams {
+    /// Looks at the first byte, which is left where it is: whoever gets the connection may want it.
+    ///
+    /// True when the connection can be read.
+    mutating func decide(_ index: Int) -> Bool {
+        switch input.peek(at: connections[index].stream) {
+        case .bytes:
+            let first = input.rest().uint8(at: 0)
+            input.removeAll()
+            return decide(index, by: first)
+        case .blocked: return false
+        case .ended: close(index, .byClient)
+        case .failed: close(index, .broken)
+        }
+        return false
+    }
+
+    private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
+        if first == FleetDoor.firstByte, shared.fleet.isOpen {
+            let stream = connections[index].stream
+            watcher.unwatch(stream)
+            forget(index, .handedOver)
+            if !shared.fleet.pass(StreamSocket.handOver(stream), from: stream.remote) { StreamSocket.close(stream) }
+            return false
+        }
+        if first == ProxyHeader.firstByte {
+            let proxy = connections[index].stream.remote.address
+            guard shared.rules.proxies.contains(where: { $0.contains(proxy) }) else {
+                close(index, .notSTUN)
+                return false
+            }
+            connections[index].stage = .gathering(.proxyHeader)
+            return true
+        }
+        return begin(index, by: first)
+    }
+
+    /// Begins what a first byte says.
+    private mutating func begin(_ index: Int, by first: UInt8) -> Bool {
+        switch first {
+        // A STUN message: 0x00 and 0x01 in all methods that there are (RFC 8489 section 5).
+        case 0..<0x04 where shared.rules.takesPlain:
+            connections[index].stage = .open
+        case SecureStream.firstByte:
+            guard shared.rules.webTLSServer != nil else { return beginTLS(index) }
+            connections[index].stage = .gathering(.hello)
+        default:
+            close(index, .notSTUN)
+            return false
+        }
+        return true
+    }
+
+    /// Reads more of what must come whole, and goes on once it has.
+    mutating func gather(_ index: Int, _ wanted: StreamConnection.Wanted) {
+        input.take(&connections[index].input, from: &buffers)
+        switch input.read(from: connections[index].stream) {
+        case .bytes: break
+        case .blocked: return
+        case .ended: return close(index, .byClient)
+        case .failed: return close(index, .broken)
+        }
+        switch wanted {
+        case .proxyHeader: readProxyHeader(index)
+        case .hello: readHello(index)
+        }
+    }
+
+    private mutating func readProxyHeader(_ index: Int) {
+        switch ProxyHeader.read(input.rest()) {
+        case .incomplete: return
+        case .invalid: return close(index, .notSTUN)
+        case .own(let count): input.take(count)
+        case .client(let client, let count):
+            input.take(count)
+            if let proxy = connections[index].counted { shared.limits.leave(proxy) }
+            connections[index].counted = nil
+            if let refusal = shared.limits.enter(client.address) {
+                counters.count(refusal)
+                return close(index, .tooMany)
+            }
+            connections[index].counted = client.address
+            let flow = connections[index].flow
+            connections[index].flow = ClientFlow(
+                source: client,
+                destination: flow.destination,
+                role: flow.role,
+                transport: flow.transport,
+                socket: flow.socket
+            )
+        }
+        guard input.count > input.taken else {
+            connections[index].stage = .undecided
+            return
+        }
+        let first = input.rest().uint8(at: 0)
+        guard begin(index, by: first) else { return }
+        switch connections[index].stage {
+        case .gathering: readHello(index)
+        case .secure(let secure): takeHello(index, secure)
+        case .open, .undecided: break
+        }
+    }
+
+    private mutating func readHello(_ index: Int) {
+        switch ClientHello.read(input.rest()) {
+        case .incomplete: return
+        case .notTLS: close(index, .notSTUN)
+        case .found(let hello):
+            guard isOurs(hello) else { return close(index, .notSTUN) }
+            if beginTLS(index), let secure = connections[index].secure { takeHello(index, secure) }
+        }
+    }
+
+    /// Whether a client that begins TLS so wants STUN or the console.
+    private func isOurs(_ hello: ClientHello) -> Bool {
+        guard let facts = tls.context?.facts else { return false }
+        if hello.protocols.contains(where: SecureContexts.protocols.contains) { return true }
+        guard hello.serverName.map({ facts.covers($0) }) ?? true else { return false }
+        // Clients of STUN mostly name no protocol; browsers always name those of HTTP.
+        return hello.protocols.isEmpty || shared.console.port != nil
+    }
+}
