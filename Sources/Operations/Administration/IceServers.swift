@@ -80,7 +80,7 @@ public struct IceServers: Encodable, Equatable, Sendable {
 
 extension ServerStatus {
     /// What the certificate of TLS and DTLS is for; empty when there is none.
-    public var certificateNames: [String] { [] }
+    public var certificateNames: [String] { certificate?.names ?? [] }
 }
 
 extension ServerStatus.Relay {

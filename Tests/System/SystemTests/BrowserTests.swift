@@ -1,5 +1,4 @@
 import Foundation
-import TestTLS
 import Testing
 
 @Suite(
@@ -30,7 +29,7 @@ struct BrowserTests {
             try await Namespaces.with(.sym, isPair: true, purpose: "pair") { namespaces in
                 try await Self.relay(namespaces, securePort: secure).running { ports, server in
                     let command =
-                        ["exchange", "--bytes", "\(bytes)", "--limit", "150", "--key-pin", try Self.keyPin()]
+                        ["exchange", "--bytes", "\(bytes)", "--limit", "150", "--key-pin", Relay.keyPin]
                         + ["--namespace", namespaces.client, "--namespace", namespaces.secondClient]
                         + ["--tls", "\(Namespaces.serverAddress):\(secure)"]
                         + transports.flatMap { ["--transport", $0] } + Self.asUser(ports)
@@ -42,15 +41,6 @@ struct BrowserTests {
                 }
             }
         }
-    }
-
-    /// What Chromium takes a certificate by that no authority has signed: the digest of its public key.
-    private static func keyPin() throws -> String {
-        let file = Relay.certificate.folder + "/public.der"
-        let key = Relay.certificate.files.key
-        TestCertificate.run(["pkey", "-in", key, "-pubout", "-outform", "der", "-out", file])
-        TestCertificate.run(["dgst", "-sha256", "-binary", "-out", file + ".sha256", file])
-        return try Data(contentsOf: URL(fileURLWithPath: file + ".sha256")).base64EncodedString()
     }
 
     private func exchange(_ namespaces: Namespaces, _ ports: Ports, _ server: Program) async throws {

@@ -19,6 +19,15 @@ struct Relay: Sendable {
         names: "DNS:localhost,IP:127.0.0.1,IP:\(Namespaces.serverAddress)"
     )
 
+    /// What Chromium takes a certificate by that no authority has signed: the digest of its public key.
+    static let keyPin: String = {
+        let file = certificate.folder + "/public.der"
+        let key = certificate.files.key
+        TestCertificate.run(["pkey", "-in", key, "-pubout", "-outform", "der", "-out", file])
+        TestCertificate.run(["dgst", "-sha256", "-binary", "-out", file + ".sha256", file])
+        return FileManager.default.contents(atPath: file + ".sha256")?.base64EncodedString() ?? ""
+    }()
+
     var server = Relay.underTest
     /// Where it relays from; the first is also where clients ask it.
     var addresses = ["127.0.0.1"] + (Partners.hasIPv6 ? ["::1"] : [])
