@@ -337,12 +337,12 @@ let package = Package(
             path: "Tests/Engine/NameServiceTests",
             swiftSettings: swiftSettings
         ),
-        // Certificates and TLS clients of the tests.
+        // Certificates and clients of TLS and DTLS of the tests.
         .target(
             name: "TestTLS",
             dependencies: ["SecureTransport", "TestSockets", "Addresses"],
             path: "Tests/Engine/TestTLS",
-            swiftSettings: swiftSettings
+            swiftSettings: lifetimes
         ),
         // A name server of the tests: Debian's dnsmasq on a port of its own.
         .target(

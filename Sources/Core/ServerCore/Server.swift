@@ -1,4 +1,4 @@
-import Addresses
+public import Addresses
 import ClusterCore
 public import STUNCodec
 
@@ -222,6 +222,13 @@ public struct Server: Sendable {
             || challengeLimiter.take(flow.source.address, isConnected: flow.transport.isConnected, now: now)
     }
 
+    /// Takes the beginning of a session from the rate of error answers: a handshake takes as much time as very many of them.
+    ///
+    /// The client has shown that it receives at its address.
+    public mutating func mayBeginSession(from flow: ClientFlow, now: Instant) -> Bool {
+        isExempt(flow) || challengeLimiter.take(flow.source.address, isConnected: true, now: now)
+    }
+
     /// Whether no rate limit holds for the source.
     func isExempt(_ flow: ClientFlow) -> Bool {
         for prefix in policy.rateLimitExempt where prefix.contains(flow.source.address) { return true }
@@ -245,7 +252,7 @@ public struct Server: Sendable {
 
 extension SocketAddress {
     /// Whether an answer can be sent there: a whole unicast address and port (forged sources need not be).
-    var isAnswerable: Bool {
+    public var isAnswerable: Bool {
         guard port != 0, !address.isUnspecified else { return false }
         switch address.family {
         // Multicast, reserved and broadcast: 224.0.0.0/3.

@@ -96,9 +96,10 @@ extension DatagramBatch {
         if sendQueue.isFull { sendQueued() }
     }
 
-    /// Sends what is queued, and leaves the slots as they are.
-    mutating func sendQueued() {
+    /// Sends what is queued, and leaves the slots as they are; what could not be sent is told by the next `flush`.
+    public mutating func sendQueued() {
         queuedCount &+= sendQueue.count
+        round &+= 1
         if let ring {
             sendByRing(ring)
         } else {

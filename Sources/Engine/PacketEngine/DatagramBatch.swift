@@ -58,6 +58,8 @@ public struct DatagramBatch: ~Copyable {
     var failures = Failures()
     /// How many datagrams were queued, in all; it may wrap around.
     public internal(set) var queuedCount = 0
+    /// How often what was queued has been sent.
+    var round: UInt64 = 0
     /// What a part of a train that is lent has around it.
     let surroundings: UnsafeMutableRawPointer
     /// A train that is taken apart.

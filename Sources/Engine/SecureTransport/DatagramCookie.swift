@@ -1,3 +1,5 @@
+public import Addresses
+
 /// Has a client of DTLS prove that it receives at its address before the server keeps anything of it (RFC 6347 section 4.2.1;
 /// RFC 7350 sections 4.1 and 4.6 demand it; attacks row 34).
 ///
@@ -32,6 +34,30 @@ public struct DatagramCookie: Sendable {
 
     /// - `secret`: 32 random bytes, the same for all workers that may see datagrams of one client.
     public init(secret: RawSpan) { digest = CookieDigest(key: secret) }
+
+    /// With a secret that is drawn.
+    public init(drawing generator: inout some RandomNumberGenerator) {
+        var secret = [32 of UInt8](repeating: 0)
+        for index in secret.indices { secret[index] = .random(in: 0...255, using: &generator) }
+        self.init(secret: secret.rawBytes)
+    }
+
+    /// Looks at a datagram of a client; `now` is in nanoseconds of any clock.
+    public func judge(
+        _ datagram: RawSpan,
+        from client: SocketAddress,
+        now: UInt64,
+        answer: inout MutableRawSpan
+    ) -> Judgement {
+        var name = [19 of UInt8](repeating: client.address.family.rawValue)
+        for index in 0..<8 {
+            name[index] = UInt8(truncatingIfNeeded: client.address.high >> UInt64(8 &* index))
+            name[index &+ 8] = UInt8(truncatingIfNeeded: client.address.low >> UInt64(8 &* index))
+        }
+        name[16] = UInt8(truncatingIfNeeded: client.port)
+        name[17] = UInt8(truncatingIfNeeded: client.port >> 8)
+        return judge(datagram, from: name.rawBytes, now: now, answer: &answer)
+    }
 
     /// Looks at a datagram; `client` is whatever stands for its address and port, and `now` nanoseconds of any clock.
     public func judge(

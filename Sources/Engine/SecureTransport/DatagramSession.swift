@@ -28,6 +28,8 @@ public struct DatagramSession: ~Copyable, Sendable {
     private var hasListened: Bool
     private var early = 0
     private var deadline: UInt64?
+    /// The shortest record of the chosen cipher: its tag, and with AES-GCM the nonce before it (RFC 5288 section 3).
+    private var shortestRecord = 24
 
     /// A server's session, for a hello whose cookie was right; `receive` takes that datagram first.
     ///
@@ -87,6 +89,7 @@ public struct DatagramSession: ~Copyable, Sendable {
         }
         step.datagrams = datagrams
         hasListened = true
+        if state == .handshaking, next == .open, parameters.cipher.contains("CHACHA") { shortestRecord = 16 }
         state = next
         setDeadline(now)
         return step
@@ -153,11 +156,9 @@ public struct DatagramSession: ~Copyable, Sendable {
     ///
     /// OpenSSL drops it (RFC 6347 section 4.1.2.7), but goes back into the handshake before when it claims to be of one.
     private func hasShortRecord(_ datagram: RawSpan) -> Bool {
-        // The tag, and with AES-GCM the nonce before it (RFC 5288 section 3).
-        let least = parameters.cipher.contains("CHACHA") ? 16 : 24
         var offset = 0
         while let length = datagram.number(at: offset &+ 11, bytes: 2) {
-            if datagram.number(at: offset &+ 3, bytes: 2) != 0, length < least { return true }
+            if datagram.number(at: offset &+ 3, bytes: 2) != 0, length < shortestRecord { return true }
             offset &+= 13 &+ length
         }
         return false

@@ -166,7 +166,7 @@ extension Settings {
             .integer(1...10_000_000),
             example: "50",
             help: """
-                Error answers and challenges to log in a second to one client, which is an IPv4 \
+                Error answers, challenges to log in and handshakes of DTLS a second to one client, which is an IPv4 \
                 address or an IPv6 /64.
                 """
         ),

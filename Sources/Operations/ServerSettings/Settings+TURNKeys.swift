@@ -309,5 +309,22 @@ extension Settings {
             example: "32",
             help: "How many channels one allocation may bind at the same time."
         ),
+        SettingKey(
+            "tcp-relay",
+            \.tcpRelay,
+            .onOff,
+            example: "on",
+            help: """
+                Whether TCP connections between clients and peers are relayed too (RFC 6062), for clients that come by TCP or TLS: \
+                whoever has a user name may then have the server connect to any TCP port that the rules for peers allow.
+                """
+        ),
+        SettingKey(
+            "tcp-relay-connections",
+            \.tcpRelayConnections,
+            .integer(1...4096),
+            example: "16",
+            help: "How many TCP connections with peers one allocation may have at the same time."
+        ),
     ]
 }

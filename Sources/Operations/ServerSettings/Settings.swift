@@ -98,6 +98,10 @@ public struct Settings: Sendable, Equatable {
     public var permissionsPerAllocation = 128
     /// How many channels an allocation may have.
     public var channelsPerAllocation = 256
+    /// Whether TCP connections are relayed too.
+    public var tcpRelay = false
+    /// How many TCP connections with peers one allocation may have.
+    public var tcpRelayConnections = 64
     /// Whether the channel numbers of RFC 5766 above those of RFC 8656 are allowed.
     public var rfc5766Channels = false
     /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.

@@ -52,14 +52,16 @@ final class ConnectionLimits: Sendable {
     }
 
     /// Counts a connection of a client, or says why it is refused; one that counts must `leave`.
-    func enter(_ client: IPAddress) -> Refusal? {
+    ///
+    /// - `takesFile`: whether it is an open file, which a session of DTLS is not.
+    func enter(_ client: IPAddress, takesFile: Bool = true) -> Refusal? {
         state.withLock { state in
             guard state.count < state.total else { return .total(state.total) }
             let key = Self.key(client)
             let own = state.counts[key] ?? 0
             let isExempt = state.exempt.contains { $0.contains(client) }
             guard isExempt || own < state.perClient else { return .client(state.perClient) }
-            guard files.takeConnection() else { return .openFiles(files.limit) }
+            guard !takesFile || files.takeConnection() else { return .openFiles(files.limit) }
             state.count += 1
             state.counts[key] = own + 1
             return nil
@@ -67,14 +69,14 @@ final class ConnectionLimits: Sendable {
     }
 
     /// Counts a connection of a client that has ended.
-    func leave(_ client: IPAddress) {
+    func leave(_ client: IPAddress, takesFile: Bool = true) {
         state.withLock { state in
             let key = Self.key(client)
             let own = (state.counts[key] ?? 1) - 1
             state.counts[key] = own > 0 ? own : nil
             state.count -= 1
         }
-        files.giveConnection()
+        if takesFile { files.giveConnection() }
     }
 
     private static func key(_ client: IPAddress) -> IPAddress { client.family == .v4 ? client : client.masked(to: 64) }

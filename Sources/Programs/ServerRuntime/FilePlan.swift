@@ -14,10 +14,12 @@ struct FilePlan: Equatable {
     let needed: Int
 
     /// - `listeners`: the sockets of all workers that requests are read from or answered by.
-    init(limit: Int, listeners: Int, workers: Int) {
+    /// - `relaysTCP`: whether workers have pipes too, through which the system moves bytes between connections.
+    init(limit: Int, listeners: Int, workers: Int, relaysTCP: Bool = false) {
         self.limit = limit
+        let pipes = relaysTCP ? 2 * PeerStreams.pipeLimit : 0
         // Each worker has its event loop and its mailbox; 32 are log, store, console and what the libraries open.
-        needed = listeners + 4 * workers + 32
+        needed = listeners + (4 + pipes) * workers + 32
         guard limit > 0 else {
             room = .max
             return
@@ -29,7 +31,12 @@ struct FilePlan: Equatable {
     /// The plan of a server with these settings on this host.
     init(_ settings: Settings, _ plan: ListenPlan, limit: Int) {
         let workers = settings.workerCount
-        self.init(limit: limit, listeners: (plan.sockets.count + plan.streams.count) * workers, workers: workers)
+        self.init(
+            limit: limit,
+            listeners: (plan.sockets.count + plan.streams.count) * workers,
+            workers: workers,
+            relaysTCP: settings.turn && settings.tcpRelay
+        )
     }
 
     /// Why the server does not start: with fewer files than it needs some part of it would fail sooner or later.

@@ -69,7 +69,8 @@ struct MetricFacts {
 
     /// The families in the order of `docs/metrics.md`.
     var families: [MetricFamily] {
-        messages + connections + certificates + relaying + limits + state + cluster + fleetStore + processFamilies
+        messages + connections + peerConnections + dtlsSessions + certificates + relaying + limits + state + cluster
+            + fleetStore + processFamilies
     }
 }
 

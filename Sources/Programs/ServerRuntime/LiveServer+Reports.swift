@@ -110,6 +110,10 @@ struct PoolTotals {
     private(set) var relaySendFailures: UInt64 = 0
     private(set) var streams = StreamCounters()
     private(set) var connections = 0
+    private(set) var peers = PeerStreamCounters()
+    private(set) var peerConnections = 0
+    private(set) var dtls = DTLSCounters()
+    private(set) var dtlsSessions = 0
     private(set) var sessions = 0
     /// Sources that workers remember; one that asked two sockets may count twice.
     private(set) var sources = 0
@@ -123,6 +127,10 @@ struct PoolTotals {
             relaySendFailures &+= report.relaySendFailures
             streams.add(report.streams)
             connections += report.connectionCount
+            peers.add(report.peers)
+            peerConnections += report.peerConnectionCount
+            dtls.add(report.dtls)
+            dtlsSessions += report.dtlsCount
             sessions += report.sessionCount
             sources += report.sourceCount
         }

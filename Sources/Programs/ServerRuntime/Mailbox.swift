@@ -25,6 +25,8 @@ enum WorkerMessage: Sendable {
     case drain(Bool)
     /// Begin sessions of TLS and DTLS by another certificate; nil when there is none. Those that there are go on.
     case secure(SecureContexts?)
+    /// Serve a client's connection whose ConnectionBind request names a connection of this worker (RFC 6062).
+    case take(HandedStream)
     /// End.
     case stop
 }
@@ -42,8 +44,15 @@ struct WorkerReport: Sendable {
     let relaySendFailures: UInt64
     /// What happened to TCP connections.
     let streams: StreamCounters
-    /// How many TCP connections there are.
+    /// How many TCP connections of clients there are.
     let connectionCount: Int
+    /// What happened to connections with peers, and how many there are.
+    let peers: PeerStreamCounters
+    let peerConnectionCount: Int
+    /// What happened to DTLS sessions.
+    let dtls: DTLSCounters
+    /// How many DTLS sessions there are.
+    let dtlsCount: Int
     /// How many allocations there are.
     let sessionCount: Int
     /// How many sources the statistics remember.
@@ -113,7 +122,8 @@ final class Mailbox: Sendable {
         case .sessionList(_, let reply): reply(nil)
         case .sessions(_, let reply): reply(nil)
         case .disconnect(_, let reply): reply(nil)
-        case .adopt, .cluster, .clearSources, .drain, .secure, .stop: break
+        // A connection that nobody has taken closes by itself.
+        case .adopt, .cluster, .clearSources, .drain, .secure, .take, .stop: break
         }
     }
 }

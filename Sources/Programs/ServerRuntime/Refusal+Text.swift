@@ -76,8 +76,8 @@ extension Refusal {
             )
         case .connectionLimit(let limit):
             RefusalText(
-                "the allocation has \(limit) TCP connections, as many as one may have",
-                cure: "Have the client close connections that it does not need, or make another allocation."
+                "the allocation has \(limit) TCP connections with peers, all that tcp-relay-connections allows",
+                cure: "Raise tcp-relay-connections if clients really need so many, or have the client close some."
             )
         case .allocationExists:
             RefusalText(
@@ -93,9 +93,13 @@ extension Refusal {
             )
         case .transport(let number):
             RefusalText(
-                "the client asks for the transport protocol \(number)\(number == 6 ? " (TCP)" : ""), and only UDP (17) "
-                    + "is relayed",
-                cure: "Have the client ask for UDP."
+                number == 6
+                    ? "the client asks for relaying of TCP, and only UDP is relayed"
+                    : "the client asks for the transport protocol \(number), and only UDP (17) and, with tcp-relay, TCP (6) are "
+                        + "relayed",
+                cure: number == 6
+                    ? "Have the client ask for UDP, or set tcp-relay to on (RFC 6062; the client must come by TCP or TLS)."
+                    : "Have the client ask for UDP."
             )
         case .addressFamily(let number):
             RefusalText(

@@ -17,6 +17,8 @@ enum RelayFact: Sendable {
     case handedOver(client: SocketAddress, to: SocketAddress, peer: UInt16, time: Int64)
     /// A client's connection has ended.
     case connectionEnded(client: SocketAddress, StreamConnection.End, SessionFailure?, time: Int64)
+    /// A client's session of DTLS has ended.
+    case sessionEnded(client: SocketAddress, DTLSClient.End, time: Int64)
     /// A client's connection was refused.
     case connectionRefused(client: SocketAddress, ConnectionLimits.Refusal, time: Int64)
 }
@@ -49,6 +51,7 @@ final class RelayTeller: Sendable {
         case .handedOver(let client, let server, let peer, let time):
             return entry(handedOver: client, server, peer, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
+        case .sessionEnded(let client, let end, let time): return LogEntry(ended: end, client, time)
         case .connectionEnded(let client, let end, let failure, let time):
             return LogEntry(ended: end, client, failure: failure, time)
         case .connectionRefused(let client, let refusal, let time): return LogEntry(refused: refusal, client, time)

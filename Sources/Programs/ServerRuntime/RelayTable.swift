@@ -18,8 +18,11 @@ final class RelayTable: Sendable {
     /// A bit for each port of IPv4 and of IPv6 that an allocation has: read on the packet path without the lock.
     private let openV4 = PortBits()
     private let openV6 = PortBits()
+    /// The same of ports at which TCP allocations listen.
+    private let listeningV4 = PortBits()
+    private let listeningV6 = PortBits()
     /// How many sockets there may be, so that the limit of open files leaves room for what else the server opens.
-    private let files: FileBudget
+    let files: FileBudget
 
     fileprivate struct State {
         var pools: [Pool]
@@ -31,6 +34,8 @@ final class RelayTable: Sendable {
 
     fileprivate struct Pool {
         let address: RelayAddress
+        /// Whether its sockets listen for TCP; those of datagrams have ports of their own.
+        let isTCP: Bool
         var ports: RelayPortPool
         /// The open sockets of reserved ports.
         var waiting: [UInt16: SocketHandle] = [:]
@@ -41,7 +46,9 @@ final class RelayTable: Sendable {
     /// A table for at most one relay address of each family.
     init(_ addresses: [RelayAddress], ports: ClosedRange<UInt16>, files: FileBudget = FileBudget()) {
         self.files = files
-        let pools = addresses.map { Pool(address: $0, ports: RelayPortPool(ports: ports, rest: Self.rest)) }
+        let pools = [false, true].flatMap { isTCP in
+            addresses.map { Pool(address: $0, isTCP: isTCP, ports: RelayPortPool(ports: ports, rest: Self.rest)) }
+        }
         state = Mutex(State(pools: pools))
     }
 
@@ -71,6 +78,8 @@ final class RelayTable: Sendable {
         let socket: SocketHandle
         let address: SocketAddress
         let token: UInt64?
+        /// Whether peers connect to it (RFC 6062).
+        var isTCP = false
     }
 
     /// Opens a socket.
@@ -80,20 +89,24 @@ final class RelayTable: Sendable {
             return open(request, now: now, in: &state)
         }
         let opened = try result.get()
-        bits(opened.address.address.family).insert(opened.address.port)
+        bits(opened.address.address.family, opened.isTCP).insert(opened.address.port)
         return opened
     }
 
     /// Says that a socket's allocation has ended: nothing may be relayed to it.
-    func end(_ socket: SocketHandle) { bits(socket.local.address.family).remove(socket.local.port) }
+    func end(_ socket: SocketHandle, isTCP: Bool = false) {
+        bits(socket.local.address.family, isTCP).remove(socket.local.port)
+    }
 
     /// Closes a socket; its port rests.
-    func close(_ socket: SocketHandle, now: Instant) {
-        end(socket)
+    func close(_ socket: SocketHandle, isTCP: Bool = false, now: Instant) {
+        end(socket, isTCP: isTCP)
         RelaySocket.close(socket)
         state.withLock { state in
             for index in state.pools.indices
-            where state.pools[index].address.local.family == socket.local.address.family {
+            where state.pools[index].isTCP == isTCP
+                && state.pools[index].address.local.family == socket.local.address.family
+            {
                 state.pools[index].ports.release(socket.local.port, now: now)
                 state.pools[index].openCount -= 1
             }
@@ -110,14 +123,22 @@ final class RelayTable: Sendable {
     }
 
     /// Whether an allocation has this port.
-    func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { bits(family).contains(port) }
+    func isOpen(port: UInt16, of family: IPAddress.Family) -> Bool { bits(family, false).contains(port) }
 
-    /// Free ports and all ports of each relay address.
+    /// Whether a TCP allocation has this port.
+    func isListening(port: UInt16, of family: IPAddress.Family) -> Bool { bits(family, true).contains(port) }
+
+    /// Free ports and all ports of each relay address, for datagrams.
     func usage() -> [(address: RelayAddress, free: Int, total: Int)] {
-        state.withLock { state in state.pools.map { ($0.address, $0.ports.freeCount, $0.ports.capacity) } }
+        state.withLock { state in
+            state.pools.filter { !$0.isTCP }.map { ($0.address, $0.ports.freeCount, $0.ports.capacity) }
+        }
     }
 
-    private func bits(_ family: IPAddress.Family) -> PortBits { family == .v4 ? openV4 : openV6 }
+    private func bits(_ family: IPAddress.Family, _ isTCP: Bool) -> PortBits {
+        if isTCP { return family == .v4 ? listeningV4 : listeningV6 }
+        return family == .v4 ? openV4 : openV6
+    }
 
     private func open(
         _ request: RelayPortRequest,
@@ -127,10 +148,10 @@ final class RelayTable: Sendable {
         for index in state.pools.indices { state.pools[index].closeUnclaimed(now: now) }
         let family: IPAddress.Family
         let kind: RelayPortKind
+        var isTCP = false
         switch request {
         case .any(let wanted): (family, kind) = (wanted, .any)
-        // Not before the runtime relays TCP; no policy allows it until then.
-        case .tcp(let wanted): return .failure(.familyMissing(wanted))
+        case .tcp(let wanted): (family, kind, isTCP) = (wanted, .any, true)
         case .even(let wanted): (family, kind) = (wanted, .even)
         case .evenReservingNext(let wanted): (family, kind) = (wanted, .evenReservingNext)
         case .reserved(let token):
@@ -139,9 +160,8 @@ final class RelayTable: Sendable {
             }
             return .failure(.unknownToken)
         }
-        guard let index = state.pools.firstIndex(where: { $0.address.local.family == family }) else {
-            return .failure(.familyMissing(family))
-        }
+        let found = state.pools.firstIndex { $0.isTCP == isTCP && $0.address.local.family == family }
+        guard let index = found else { return .failure(.familyMissing(family)) }
         let needed = kind == .evenReservingNext ? 2 : 1
         guard files.hasRoom(forRelays: state.openCount + needed) else { return .failure(.openFiles(files.limit)) }
         if kind == .evenReservingNext, state.pools[index].isFullyReserved { return .failure(.noneFree) }
@@ -182,10 +202,10 @@ extension RelayTable.Pool {
         now: Instant,
         using random: inout KernelRandom
     ) throws(SocketError) -> RelayTable.Opened? {
-        let socket = try RelaySocket.open(local(port))
+        let socket = isTCP ? try TCPRelaySocket.open(local(port)) : try RelaySocket.open(local(port))
         guard kind == .evenReservingNext else {
             openCount += 1
-            return RelayTable.Opened(socket: socket, address: external(port), token: nil)
+            return RelayTable.Opened(socket: socket, address: external(port), token: nil, isTCP: isTCP)
         }
         do throws(SocketError) {
             let next = try RelaySocket.open(local(port + 1))

@@ -32,6 +32,8 @@ extension TURNPolicy {
         endsAtCredentialExpiry = settings.strictExpiry
         permissionsPerAllocation = settings.permissionsPerAllocation
         channelsPerAllocation = settings.channelsPerAllocation
+        relaysTCP = settings.tcpRelay
+        connectionsPerAllocation = settings.tcpRelayConnections
         acceptsRFC5766Channels = settings.rfc5766Channels
         quotas.userAllocations = settings.userAllocations ?? .max
         quotas.totalAllocations = settings.maxAllocations ?? .max
@@ -51,7 +53,7 @@ extension TURNPolicy {
     /// Our own sockets as peers may be named: by the address they are bound to, and where that relays behind a NAT, by the
     /// external one too.
     private static func listening(_ plan: ListenPlan, _ relays: RelayPlan) -> [SocketAddress] {
-        plan.sockets.filter { !$0.isShortcut }.map(\.local).flatMap { socket in
+        (plan.sockets.filter { !$0.isShortcut }.map(\.local) + plan.streams.map(\.local)).flatMap { socket in
             let outside = relays.addresses.filter { $0.local == socket.address || socket.address.isUnspecified }
             return [socket] + outside.map { SocketAddress($0.external, port: socket.port) }
         }

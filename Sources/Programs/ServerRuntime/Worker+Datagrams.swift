@@ -183,14 +183,14 @@ enum PeerDatagram {
         _ batch: inout DatagramBatch,
         _ server: inout Server,
         _ streams: inout Streams,
+        _ dtls: inout DTLSClients,
         telling events: inout WorkerEvents
     ) {
         // An empty datagram is data too, but one that was cut is not.
         guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let peer = batch.source(of: slot)
-        let decision = decide(slot, relay, peer, now, &batch, &server, &streams, telling: &events)
-        guard case .toClient(let flow) = decision.verdict, !flow.transport.isStream else { return }
-        send(slot, decision, to: flow, by: ports, &batch)
+        let decision = decide(slot, relay, peer, now, &batch, &server, &streams, &dtls, telling: &events)
+        send(slot, decision, by: ports, &dtls, &batch)
     }
 
     /// Tells the client of an ICMP error.
@@ -201,7 +201,8 @@ enum PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
-        _ streams: inout Streams
+        _ streams: inout Streams,
+        _ dtls: inout DTLSClients
     ) {
         let error: ICMP
         let peer: SocketAddress
@@ -216,18 +217,19 @@ enum PeerDatagram {
             peer = destination
         }
         guard let slot = batch.takeSlot() else { return }
-        let decision = decide(slot, relay, error, peer, now, &batch, &server, &streams)
-        guard case .toClient(let flow) = decision.verdict, !flow.transport.isStream else { return }
-        send(slot, decision, to: flow, by: ports, &batch)
+        let decision = decide(slot, relay, error, peer, now, &batch, &server, &streams, &dtls)
+        send(slot, decision, by: ports, &dtls, &batch)
     }
 
     private static func send(
         _ slot: Int,
         _ decision: Decision,
-        to flow: ClientFlow,
         by ports: [Worker.Port],
+        _ dtls: inout DTLSClients,
         _ batch: inout DatagramBatch
     ) {
+        guard case .toClient(let flow) = decision.verdict else { return }
+        guard flow.transport == .udp else { return dtls.queue(by: ports, trafficClassOf: slot, &batch) }
         let port = ports[Int(flow.socket)]
         batch.queue(
             slot: slot,
@@ -250,6 +252,7 @@ enum PeerDatagram {
         _ batch: inout DatagramBatch,
         _ server: inout Server,
         _ streams: inout Streams,
+        _ dtls: inout DTLSClients,
         telling events: inout WorkerEvents
     ) -> Decision {
         let length = batch.length(of: slot)
@@ -257,6 +260,7 @@ enum PeerDatagram {
         events.received(packet.bytes, from: peer)
         let verdict = server.receiveFromPeer(&packet, at: relay, from: peer, now: now)
         streams.take(packet.bytes, verdict)
+        dtls.deliver(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 
@@ -268,11 +272,13 @@ enum PeerDatagram {
         _ now: Instant,
         _ batch: inout DatagramBatch,
         _ server: inout Server,
-        _ streams: inout Streams
+        _ streams: inout Streams,
+        _ dtls: inout DTLSClients
     ) -> Decision {
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
         let verdict = server.receiveError(error, &packet, at: relay, to: peer, now: now)
         streams.take(packet.bytes, verdict)
+        dtls.deliver(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }

@@ -13,7 +13,9 @@ extension Worker {
             case .drain(let isDraining): server.isDraining = isDraining
             case .secure(let contexts):
                 secure = contexts
+                dtls.adopt(contexts?.datagram)
                 streams.tls.context = contexts?.stream
+            case .take(let handed): take(handed)
             case .stop: isStopping = true
             case .report(let reply): reply(report)
             case .sources(let reply): reply(WorkerSources(rows: server.sources.newestFirst, now: now))
@@ -33,7 +35,11 @@ extension Worker {
             sendFailures: failures.listeners,
             relaySendFailures: failures.relays,
             streams: streams.counters,
-            connectionCount: streams.count,
+            connectionCount: streams.count + peers.splicedCount,
+            peers: peers.counters,
+            peerConnectionCount: peers.count,
+            dtls: dtls.counters,
+            dtlsCount: dtls.count,
             sessionCount: server.sessionCount,
             sourceCount: server.sources.sourceCount
         )

@@ -8,8 +8,7 @@ import ServerCore
 extension ClientDatagram {
     /// Has the core decide on the datagrams of a train, one after another, and queues what leaves.
     ///
-    /// Data for peers is relayed from where it lies. What may be answered gets slots of its own, because an answer is written
-    /// over its request and may be longer.
+    /// They are data for peers (`isData`), which is relayed from where it lies.
     static func handle(
         _ train: DatagramBatch.Train,
         of ports: [Worker.Port],
@@ -21,24 +20,6 @@ extension ClientDatagram {
         telling events: inout WorkerEvents,
         failures: inout SendFailures
     ) {
-        guard isData(train, &batch) else {
-            batch.takeApart(train)
-            for number in 0..<train.count {
-                let slot = batch.takeOut(number, of: train)
-                handle(
-                    slot,
-                    of: ports,
-                    index,
-                    now,
-                    &batch,
-                    &server,
-                    &relays,
-                    telling: &events,
-                    failures: &failures
-                )
-            }
-            return
-        }
         guard let flow = flow(of: train.slot, on: ports[index], index, &batch) else {
             for _ in 0..<train.count { server.refuseGroupDatagram() }
             return
@@ -49,7 +30,9 @@ extension ClientDatagram {
     }
 
     /// Whether all datagrams of a train are ChannelData or Send indications, which are never answered.
-    private static func isData(_ train: DatagramBatch.Train, _ batch: inout DatagramBatch) -> Bool {
+    ///
+    /// What may be answered gets slots of its own, because an answer is written over its request and may be longer.
+    static func isData(_ train: DatagramBatch.Train, _ batch: inout DatagramBatch) -> Bool {
         for number in 0..<train.count where !isData(train[number], &batch) { return false }
         return true
     }
@@ -124,13 +107,14 @@ extension PeerDatagram {
         _ batch: inout DatagramBatch,
         _ server: inout Server,
         _ streams: inout Streams,
+        _ dtls: inout DTLSClients,
         telling events: inout WorkerEvents
     ) {
         let peer = batch.source(of: train.slot)
         for number in 0..<train.count {
             let part = train[number]
-            let decision = decide(part, relay, peer, now, &batch, &server, &streams, telling: &events)
-            if case .toClient(let flow) = decision.verdict, !flow.transport.isStream {
+            let decision = decide(part, relay, peer, now, &batch, &server, &streams, &dtls, telling: &events)
+            if case .toClient(let flow) = decision.verdict, flow.transport == .udp {
                 let port = ports[Int(flow.socket)]
                 batch.queue(
                     part,
@@ -144,6 +128,8 @@ extension PeerDatagram {
                 )
             }
             batch.takeBack(part)
+            // Not while the part is lent: what is queued could be sent.
+            if dtls.hasSendings { dtls.queue(by: ports, trafficClassOf: train.slot, &batch) }
         }
     }
 
@@ -155,12 +141,14 @@ extension PeerDatagram {
         _ batch: inout DatagramBatch,
         _ server: inout Server,
         _ streams: inout Streams,
+        _ dtls: inout DTLSClients,
         telling events: inout WorkerEvents
     ) -> Decision {
         var packet = Packet(batch.lend(part), headroom: DatagramBatch.headroom, count: part.count)
         events.received(packet.bytes, from: peer)
         let verdict = server.receiveFromPeer(&packet, at: relay, from: peer, now: now)
         streams.take(packet.bytes, verdict)
+        dtls.deliver(packet.bytes, verdict)
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }

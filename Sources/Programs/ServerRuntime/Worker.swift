@@ -2,6 +2,7 @@ import Addresses
 import Observability
 import PacketEngine
 import STUNCodec
+import SecureTransport
 import ServerCore
 
 /// One thread's share of the server: its sockets, its `Server`, its batch memory.
@@ -25,10 +26,16 @@ struct Worker: ~Copyable {
     private var loop: EventLoop
     var relays: RelaySockets
     var streams: Streams
+    /// The connections of relayed addresses with peers.
+    var peers: PeerStreams
+    var dtls: DTLSClients
     /// Keeps the sockets open whose handles `ports` holds.
     private let listeners: [Listeners.Listener]
-    private let ports: [Port]
+    let ports: [Port]
     let mailbox: Mailbox
+    /// Which of the workers it is, and how the others are told of connections that are theirs.
+    let number: Int
+    let mailboxes: [Mailbox]
     var events: WorkerEvents
     var failures = SendFailures()
     /// What sessions of TLS and DTLS are begun with.
@@ -64,8 +71,10 @@ struct Worker: ~Copyable {
         listeners: [Listeners.Listener],
         streams streamListeners: [TCPListener],
         sharing shared: StreamsShared,
+        cookie: DatagramCookie?,
         relays table: RelayTable,
-        mailbox: Mailbox,
+        number: Int,
+        mailboxes: [Mailbox],
         events: consuming WorkerEvents,
         engine: WorkerEngine
     ) throws(SocketError) {
@@ -73,18 +82,23 @@ struct Worker: ~Copyable {
         for (index, listener) in listeners.enumerated() where listener.isRead {
             try loop.watch(listener.socket.handle, token: UInt64(index))
         }
+        let mailbox = mailboxes[number]
         try loop.watch(mailbox.wakeUp, token: Self.mailboxToken)
         let streams = try Streams(streamListeners, sharing: shared, watchedBy: loop.watcher)
         relays = RelaySockets(table, watchedBy: loop.watcher)
         self.streams = streams
+        dtls = DTLSClients(limits: shared.limits, cookie: cookie)
         batch = DatagramBatch(for: loop)
-        self.loop = loop
         self.server = server
         self.listeners = listeners
         ports = listeners.map { Port(socket: $0.socket.handle, role: $0.role, isSecure: $0.isSecure) }
         self.mailbox = mailbox
+        self.number = number
+        self.mailboxes = mailboxes
+        peers = PeerStreams(files: table.files, clients: shared.limits, watchedBy: loop.watcher)
         self.events = events
         moderation = WakeModeration(engine.mode)
+        self.loop = loop
     }
 
     /// Serves until the mailbox says stop.
@@ -114,12 +128,14 @@ struct Worker: ~Copyable {
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         share.begin()
+        dtls.beginTurn()
         // What a flush finds meanwhile is for the next turn, or a flood could make this one last for ever.
         for index in 0..<loop.readyCount {
             serve(loop.ready(index))
             if share.isDue { serveListeners() }
         }
         if nextAdvance <= now.nanoseconds { advance() }
+        if server.hasConnectionWork { endPeerConnections() }
         flush()
         flushStreams()
         tellEffects()
@@ -135,7 +151,8 @@ struct Worker: ~Copyable {
     private var relayedCount: Int { Int(truncatingIfNeeded: server.counters.traffic.packets) }
     /// When time demands something next.
     private var nextAdvance: UInt64 {
-        min(nextHousekeeping, nextSweep, server.nextDeadline?.nanoseconds ?? .max)
+        let soon = min(nextSweep, dtls.nextDeadline, peers.nextResume)
+        return min(nextHousekeeping, soon, server.nextDeadline?.nanoseconds ?? .max)
     }
 
     private mutating func advance() {
@@ -144,12 +161,16 @@ struct Worker: ~Copyable {
         server.advance(to: now, unixMilliseconds: milliseconds, ports: &relays)
         relays.closeUnclaimed(now: now)
         sweepStreams()
+        if peers.nextResume <= now.nanoseconds { resumePeers() }
+        advanceDTLS()
     }
 
     /// Ends all allocations before the thread does, and tells what they have used.
     private mutating func endAll() {
         _ = server.disconnect(now: now, as: .stopped, ports: &relays) { _ in true }
+        endAllDTLS()
         flush()
+        peers.closeAll()
         streams.closeAll()
         events.beginBatch(now: now.nanoseconds)
         tellEffects()
@@ -193,20 +214,10 @@ struct Worker: ~Copyable {
             for slot in slots {
                 if let train = batch.train(in: slot) {
                     count &+= train.count &- 1
-                    handle(train, of: index, now: now)
+                    handle(train, of: index)
                     continue
                 }
-                ClientDatagram.handle(
-                    slot,
-                    of: ports,
-                    index,
-                    now,
-                    &batch,
-                    &server,
-                    &relays,
-                    telling: &events,
-                    failures: &failures
-                )
+                handle(slot, of: index)
             }
             budget.spend(count, in: slots.count)
             share.countListened(count)
@@ -216,7 +227,28 @@ struct Worker: ~Copyable {
         }
     }
 
-    private mutating func handle(_ train: DatagramBatch.Train, of index: Int, now: Instant) {
+    @inline(__always)
+    private mutating func handle(_ slot: Int, of index: Int) {
+        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn { return handleDTLS(slot, of: index) }
+        ClientDatagram.handle(
+            slot,
+            of: ports,
+            index,
+            now,
+            &batch,
+            &server,
+            &relays,
+            telling: &events,
+            failures: &failures
+        )
+    }
+
+    private mutating func handle(_ train: DatagramBatch.Train, of index: Int) {
+        guard ClientDatagram.isData(train, &batch) else {
+            batch.takeApart(train)
+            for number in 0..<train.count { handle(batch.takeOut(number, of: train), of: index) }
+            return
+        }
         ClientDatagram.handle(
             train,
             of: ports,
@@ -242,36 +274,12 @@ struct Worker: ~Copyable {
             var burst = ReadBudget(most: Self.relayBurst.slots, each: relays.trainLengths[index])
             repeat {
                 if batch.freeSlots < Self.relayBurst.slots { flush() }
+                if dtls.count > 0 { dtls.makeRoom(DTLSClients.roomForBurst, in: &batch) }
                 // A ring has received already: what it has is taken, and in turns of the same size.
                 burst.begin(Self.relayBurst.datagrams)
                 let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
                 var count = slots.count
-                for slot in slots {
-                    if let train = batch.train(in: slot) {
-                        count &+= train.count &- 1
-                        PeerDatagram.handle(
-                            train,
-                            at: relay,
-                            to: ports,
-                            now,
-                            &batch,
-                            &server,
-                            &streams,
-                            telling: &events
-                        )
-                    } else {
-                        PeerDatagram.handle(
-                            slot,
-                            at: relay,
-                            to: ports,
-                            now,
-                            &batch,
-                            &server,
-                            &streams,
-                            telling: &events
-                        )
-                    }
-                }
+                for slot in slots { count &+= handle(slot, at: relay) }
                 burst.spend(count, in: slots.count)
                 share.countRelayed(count)
                 turnDatagrams &+= count
@@ -281,6 +289,17 @@ struct Worker: ~Copyable {
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }
     }
 
+    /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
+    @inline(__always)
+    private mutating func handle(_ slot: Int, at relay: RelayID) -> Int {
+        guard let train = batch.train(in: slot) else {
+            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+            return 0
+        }
+        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+        return train.count &- 1
+    }
+
     /// How many errors of a relay socket are read in a turn: a ring does not tell again what is left.
     private var errorBurst: Int { loop.backend == .ioUring ? 4096 : 16 }
 
@@ -288,7 +307,8 @@ struct Worker: ~Copyable {
     private mutating func tellErrors(of socket: SocketHandle, _ relay: RelayID, now: Instant) {
         for report in ErrorQueue(of: socket, limit: errorBurst) {
             if batch.freeSlots == 0 { flush() }
-            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server, &streams)
+            if dtls.count > 0 { dtls.makeRoom(in: &batch) }
+            PeerDatagram.handle(report, at: relay, to: ports, now, &batch, &server, &streams, &dtls)
         }
     }
 

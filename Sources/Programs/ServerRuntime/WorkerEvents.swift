@@ -124,6 +124,12 @@ struct WorkerEvents: ~Copyable {
         append(.connectionEnded(client: client, end, failure, time: time()))
     }
 
+    /// A client's session of DTLS has ended (message 1160).
+    mutating func tell(_ end: DTLSClient.End, of client: SocketAddress) {
+        guard isTold(.connectionEnded) else { return }
+        append(.sessionEnded(client: client, end, time: time()))
+    }
+
     /// A client's connection was refused (message 1161).
     mutating func tell(_ refusal: ConnectionLimits.Refusal, of client: SocketAddress) {
         guard isTold(.connectionRefused) else { return }

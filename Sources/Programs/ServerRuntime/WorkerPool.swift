@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Observability
 import PacketEngine
+import SecureTransport
 import ServerCore
 import ServerSettings
 import Synchronization
@@ -27,6 +28,8 @@ final class WorkerPool: Sendable {
         let log: EventLog
         let engine: WorkerEngine
         let streams: StreamsShared
+        /// One for all workers; nil where DTLS is off.
+        let cookie: DatagramCookie?
 
         init(
             _ relay: RelayService?,
@@ -44,6 +47,8 @@ final class WorkerPool: Sendable {
             self.log = log
             self.engine = engine
             self.streams = streams
+            var random = SystemRandomNumberGenerator()
+            cookie = settings.dtls ? DatagramCookie(drawing: &random) : nil
         }
     }
 
@@ -63,7 +68,8 @@ final class WorkerPool: Sendable {
                 policy: policy,
                 seed: UInt64.random(in: .min ... .max),
                 indicationSeed: UInt64.random(in: .min ... .max),
-                ledger: shared.ledger
+                ledger: shared.ledger,
+                worker: UInt8(truncatingIfNeeded: index)
             )
             if let failure = start(index, server, set, shared) {
                 stop()
@@ -88,9 +94,9 @@ final class WorkerPool: Sendable {
         )
         let started = DispatchSemaphore(value: 0)
         let failure = Failure()
-        let mailbox = mailboxes[index]
-        let handover = Handover(listeners)
-        let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
+        let (mailbox, mailboxes, handover) = (mailboxes[index], mailboxes, Handover(listeners))
+        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
+        let (streams, cookie) = (shared.streams, shared.cookie)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.
@@ -103,8 +109,10 @@ final class WorkerPool: Sendable {
                     listeners: listeners.sockets,
                     streams: listeners.streams,
                     sharing: streams,
+                    cookie: cookie,
                     relays: relays,
-                    mailbox: mailbox,
+                    number: index,
+                    mailboxes: mailboxes,
                     events: WorkerEvents(source),
                     engine: engine
                 )

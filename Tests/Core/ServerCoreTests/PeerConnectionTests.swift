@@ -142,16 +142,27 @@ struct PeerConnectionTests {
         #expect(turn.accept(.peer6, at: addresses[1]) == nil)
     }
 
-    @Test("a used up bandwidth makes bytes wait and counts none")
+    @Test("a used up bandwidth makes bytes wait, also those of datagrams, until what was too much is made up for")
     func bandwidth() throws {
         turn.permit(.peer, by: control)
         let id = try #require(turn.accept(.peer, at: relayed)).id
-        turn.server.policy.turn?.quotas.userBytes = Rate(perSecond: 1000, burst: 1000)
-        #expect(turn.mayPass(1000, toPeer: true, on: id))
-        #expect(!turn.mayPass(1000, toPeer: true, on: id))
-        turn.wait(seconds: 2)
-        #expect(turn.mayPass(1000, toPeer: true, on: id))
-        #expect(turn.server.counters.traffic.bytesToPeers == 2000)
+        #expect(turn.allowance(of: id) > 65_536)
+        for quota in [\Quotas.userBytes, \Quotas.totalBytes] {
+            turn.server.policy.turn?.quotas[keyPath: quota] = Rate(perSecond: 1000, burst: 1000)
+            let before = turn.server.counters.traffic.bytesToPeers
+            #expect(turn.allowance(of: id) == 65_536)
+            turn.moved(999, toPeer: true, on: id)
+            #expect(turn.allowance(of: id) == 65_536)
+            // Nobody knows beforehand how many there are.
+            turn.moved(5001, toPeer: true, on: id)
+            #expect(turn.allowance(of: id) == 0)
+            turn.wait(seconds: 5)
+            #expect(turn.allowance(of: id) == 0)
+            turn.wait(seconds: 1)
+            #expect(turn.allowance(of: id) == 65_536)
+            #expect(turn.server.counters.traffic.bytesToPeers == before + 6000)
+            turn.server.policy.turn?.quotas[keyPath: quota] = nil
+        }
     }
 }
 
@@ -200,9 +211,12 @@ extension TURNHarness {
         return (id, flow, reply)
     }
 
-    /// Whether bytes may pass a bound connection.
-    func mayPass(_ bytes: Int, toPeer: Bool, on id: ConnectionID) -> Bool {
-        server.mayPass(bytes, toPeer: toPeer, on: id, now: now)
+    /// How many bytes may pass a bound connection.
+    func allowance(of id: ConnectionID) -> Int { server.allowance(of: id, now: now) }
+
+    /// Bytes have passed.
+    func moved(_ bytes: Int, toPeer: Bool, on id: ConnectionID) {
+        server.moved(bytes, toPeer: toPeer, on: id, now: now)
     }
 
     /// ConnectionBind.

@@ -1,6 +1,7 @@
 // Unsafe: spans over arrays of bytes count as unsafe.
 
 import SecureTransport
+import TestTLS
 import Testing
 import WireFixtures
 

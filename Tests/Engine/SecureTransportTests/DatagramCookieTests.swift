@@ -1,4 +1,5 @@
 import SecureTransport
+import TestTLS
 import Testing
 import WireFixtures
 

@@ -114,24 +114,3 @@ final class StreamPeer {
 extension [UInt8] {
     init(text: String) { self = Array(text.utf8) }
 }
-
-/// Contexts of the tests.
-enum TestContext {
-    static let protocols = ["stun.turn", "stun.nat-discovery"]
-
-    static func server(_ certificate: TestCertificate = .usual, protocols: [String] = protocols) throws -> TLSContext {
-        try TLSContext(server: .stream, chain: certificate.chain, key: certificate.key, protocols: protocols)
-    }
-
-    static func client(_ highest: TLSVersion = .v13, protocols: [String] = []) throws -> TLSContext {
-        try TLSContext(client: .stream, trust: .anything, protocols: protocols, highest: highest)
-    }
-
-    static func datagramServer(_ certificate: TestCertificate = .usual) throws -> TLSContext {
-        try TLSContext(server: .datagram, chain: certificate.chain, key: certificate.key, protocols: protocols)
-    }
-
-    static func datagramClient(protocols: [String] = []) throws -> TLSContext {
-        try TLSContext(client: .datagram, trust: .anything, protocols: protocols)
-    }
-}

@@ -18,15 +18,6 @@ extension StreamBuffers {
         return pages.count { $0 & 1 != 0 } * 4096
     }
 
-    /// Puts an array's bytes behind those that wait.
-    public mutating func append(
-        _ bytes: [UInt8],
-        to buffer: inout StreamBuffer,
-        limit: Int = StreamBuffers.usualLimit
-    ) -> Bool {
-        unsafe append(bytes.span.bytes, to: &buffer, limit: limit)
-    }
-
     /// Takes the first bytes that wait into an array.
     public mutating func take(_ buffer: inout StreamBuffer, into bytes: inout [UInt8], from offset: Int) -> Int {
         var span = bytes.mutableSpan

@@ -37,6 +37,16 @@ public final class TestStream: Sendable {
         guard result == 0 else { throw TestClient.Failure(code: code) }
     }
 
+    /// Takes over a connection that was accepted.
+    public init(_ accepted: StreamHandle) {
+        descriptor = StreamSocket.handOver(accepted)
+        local = accepted.local
+        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            unsafe setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
+    }
+
     deinit { close(descriptor) }
 
     /// Sends all of it.

@@ -333,7 +333,9 @@ struct EveryKeyTests {
             "deny-peers": "", "lan-peers": "off", "max-allocations": "unlimited", "memory-limit": "auto",
             "user-allocations": "4096",
             "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
-            "permissions-per-allocation": "128", "channels-per-allocation": "256", "redirect-at": "off",
+            "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
+            "tcp-relay-connections": "64",
+            "redirect-at": "off",
             "drain-time": "30",
         ]
         #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)

@@ -105,7 +105,8 @@ extension KeyCase {
         .onOff("turn"), .onOff("strict-expiry"), .onOff("rfc5766-channels"), .onOff("lan-peers"),
         .integer("default-binding-duration", 1...86400), .integer("max-lifetime", 1...86400),
         .integer("nonce-lifetime", 10...3600), .integer("permissions-per-allocation", 1...4096),
-        .integer("channels-per-allocation", 1...4096), .integer("drain-time", 0...86400),
+        .integer("channels-per-allocation", 1...4096), .onOff("tcp-relay"), .integer("tcp-relay-connections", 1...4096),
+        .integer("drain-time", 0...86400),
         KeyCase(
             "memory-limit",
             right: [

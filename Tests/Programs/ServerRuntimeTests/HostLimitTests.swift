@@ -73,6 +73,8 @@ struct HostLimitTests {
         #expect(FilePlan(limit: 1024, listeners: 16, workers: 2).room > 800)
         #expect(FilePlan(limit: 0, listeners: 16, workers: 2).room == .max)
         #expect(FilePlan(limit: 10, listeners: 16, workers: 2).room == 1)
+        // Workers that relay TCP have 16 pipes each.
+        #expect(FilePlan(limit: 1024, listeners: 16, workers: 2, relaysTCP: true).needed == 56 + 64)
         // Sockets and what workers, log, store and console have by themselves.
         #expect(FilePlan(limit: 56, listeners: 16, workers: 2).refusal == nil)
         let refusal = FilePlan(limit: 55, listeners: 16, workers: 2).refusal ?? ""

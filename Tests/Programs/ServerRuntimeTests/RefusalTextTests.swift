@@ -148,7 +148,7 @@ private let refusals: [Example<Refusal>] = [
     Example(.connectionExists(peer), "10.0.0.1:80"),
     Example(.connectFailed(peer), "10.0.0.1:80", "30 seconds"),
     Example(.connectionLimit(64), "64 TCP connections"),
-    Example(.transport(6), "6 (TCP)", "UDP (17)"),
+    Example(.transport(6), "TCP", "tcp-relay"), Example(.transport(132), "132", "UDP (17)"),
     Example(.addressFamily(2), "IPv6", "relay-address"),
     Example(.addressFamily(9), "unknown address family 9"),
     Example(.peerFamily(1), "IPv4", "ADDITIONAL-ADDRESS-FAMILY"),

@@ -21,6 +21,8 @@ final class RelayClient {
     let socket: TestClient
     /// The connection of a client over TCP or TLS.
     private let stream: (any TestFrames)?
+    /// The session of a client over DTLS.
+    private let session: DTLSTestClient?
     private let server: SocketAddress
     private let name: String
     private let password: String
@@ -39,6 +41,7 @@ final class RelayClient {
     ) throws {
         socket = try TestClient(bindingTo: local)
         stream = nil
+        session = nil
         self.server = server
         name = user
         self.password = password
@@ -48,7 +51,18 @@ final class RelayClient {
     init(over stream: any TestFrames, user: String = "alice", password: String = RelayClient.password) throws {
         socket = try TestClient(bindingTo: .loopback(0))
         self.stream = stream
+        session = nil
         server = stream.local
+        name = user
+        self.password = password
+    }
+
+    /// A client over DTLS.
+    init(over session: DTLSTestClient, user: String = "alice", password: String = RelayClient.password) {
+        socket = session.socket
+        stream = nil
+        self.session = session
+        server = session.socket.local
         name = user
         self.password = password
     }
@@ -65,7 +79,8 @@ final class RelayClient {
         return try exchange(message(method, attributes, peers))
     }
 
-    private func message(_ method: UInt16, _ attributes: [Wire.Attribute], _ peers: [SocketAddress]) -> [UInt8] {
+    /// A request as `request` sends it.
+    func message(_ method: UInt16, _ attributes: [Wire.Attribute], _ peers: [SocketAddress] = []) -> [UInt8] {
         let id = nextID()
         var all = attributes + peers.map { Wire.Attribute(0x0012, Wire.veiled($0, id: id)) }
         guard let nonce else { return Wire.message(method, as: .cookie, id: id, all) }
@@ -96,9 +111,13 @@ final class RelayClient {
     /// The next datagram that is no answer.
     func receive() throws -> [UInt8] { early.isEmpty ? try next() : early.removeFirst() }
 
-    private func next() throws -> [UInt8] { try stream.map { try $0.receiveFrame() } ?? socket.receive() }
+    private func next() throws -> [UInt8] {
+        if let session { return try session.receive() }
+        return try stream.map { try $0.receiveFrame() } ?? socket.receive()
+    }
 
     func send(_ bytes: [UInt8]) throws {
+        if let session { return try session.send(bytes) }
         if let stream { try stream.send(bytes) } else { try socket.send(bytes, to: server) }
     }
 

@@ -47,6 +47,28 @@ struct RelayPortTests {
         for relay in [opened, next] { table.close(relay.socket, now: start) }
     }
 
+    @Test("ports for TCP are a set of their own: one number may be open for both, and each is told apart (RFC 6062)")
+    func tcp() throws {
+        let range = try RelayRange.free(1)
+        let table = RelayTable([Self.local], ports: range)
+        let port = range.lowerBound
+        let datagrams = try table.open(.any(.v4), now: start)
+        let listening = try table.open(.tcp(.v4), now: start)
+        #expect(datagrams.address == listening.address && listening.isTCP && !datagrams.isTCP)
+        #expect(table.isOpen(port: port, of: .v4) && table.isListening(port: port, of: .v4))
+        #expect(table.usage().map(\.free) == [0] && table.usage().map(\.total) == [1])
+        #expect(throws: RelayPortError.noneFree) { try table.open(.tcp(.v4), now: start) }
+        #expect(throws: RelayPortError.familyMissing(.v6)) { try table.open(.tcp(.v6), now: start) }
+        _ = try TestStream(connectingTo: listening.address)
+        table.close(listening.socket, isTCP: true, now: start)
+        #expect(table.isOpen(port: port, of: .v4) && !table.isListening(port: port, of: .v4))
+        #expect(throws: TestClient.Failure.self) { try TestStream(connectingTo: listening.address) }
+        let again = try table.open(.tcp(.v4), now: later(30))
+        table.close(datagrams.socket, now: start)
+        #expect(!table.isOpen(port: port, of: .v4) && table.isListening(port: port, of: .v4))
+        table.close(again.socket, isTCP: true, now: start)
+    }
+
     @Test("no port is given twice while it is in use, by any worker")
     func concurrent() async throws {
         let range = try RelayRange.free(32)

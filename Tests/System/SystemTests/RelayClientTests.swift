@@ -26,8 +26,8 @@ struct RelayClientTests {
     /// The ways in which it can use a relay, over UDP and, with `-t`, TCP, with `-S` as well, TLS.
     ///
     /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
-    /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out is `-R`,
-    /// in which it hangs now and then, with coturn too.
+    /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out are
+    /// `-R`, in which it hangs now and then, and `-P`, in which it gets half of its messages, both with coturn too.
     static let modes = [
         Mode(name: "channels, an even port and the next by its token", flags: []),
         Mode(name: "channels, one allocation", flags: ["-c"], messages: 5),
@@ -71,6 +71,13 @@ struct RelayClientTests {
             flags: ["-t", "-S", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
             messages: 800
         ),
+        Mode(name: "TCP relaying, client to client, by Connect (RFC 6062)", flags: ["-T"], peer: nil),
+        Mode(
+            name: "TCP relaying, twenty clients, packets of 1171 bytes",
+            flags: ["-T", "-m", "20", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 400,
+            peer: nil
+        ),
     ]
 
     @Test("Nothing is lost in any mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
@@ -81,7 +88,7 @@ struct RelayClientTests {
             server: server,
             usesSecret: mode.usesSecret,
             securePort: secure,
-            settings: ["rfc5766-channels": "on"]
+            settings: ["rfc5766-channels": "on", "tcp-relay": "on"]
         )
         try await Self.places.withPlace {
             try await relay.running { ports, program in

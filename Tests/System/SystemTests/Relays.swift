@@ -36,8 +36,10 @@ struct Relay: Sendable {
     /// Whether peers may have these addresses, which are denied unless somebody allows them.
     var allowsPeers = true
     var namespace: String?
-    /// The port of TLS, with a certificate that the test made; nil for neither.
+    /// The port of TLS; nil for none.
     var securePort: UInt16?
+    /// Whether ours has a certificate, for TLS and DTLS, which it has with a `securePort` too.
+    var hasCertificate = false
     /// Further settings of ours.
     var settings: [String: String] = [:]
 
@@ -66,10 +68,10 @@ struct Relay: Sendable {
             all["relay-address"] = addresses.joined(separator: " ")
             // Allocations that a test leaves behind shall not keep its server.
             all["drain-time"] = "0"
-            if let securePort {
-                all["tls-port"] = "\(securePort)"
+            if hasCertificate || securePort != nil {
                 all["tls-certificate"] = Self.certificate.files.chain
                 all["tls-key"] = Self.certificate.files.key
+                all["tls-port"] = "\(try securePort ?? Ports.free().first)"
             }
             if allowsPeers { all["allow-peers"] = "127.0.0.0/8 ::1/128 198.18.0.0/15" }
             return try StundCommand(folder: folder, settings: all.merging(settings) { $1 }).arguments

@@ -54,6 +54,12 @@ public final class Account: Sendable {
         bucket.take(bytes: bytes, limit: limit, now: now)
     }
 
+    /// Whether anything may pass within a rate now; see `TokenBucket.hasRoom`.
+    func hasRoom(limit: Rate, now: Instant) -> Bool { bucket.hasRoom(limit: limit, now: now) }
+
+    /// Counts bytes of a stream that have passed; see `TokenBucket.charge`.
+    func charge(bytes: Int, limit: Rate, now: Instant) { bucket.charge(bytes: bytes, limit: limit, now: now) }
+
     /// Counts bytes relayed in a month; with a new month the count begins anew.
     ///
     /// A month's count ends at 4.5 PB.

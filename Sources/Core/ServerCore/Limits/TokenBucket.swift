@@ -26,6 +26,25 @@ public struct TokenBucket: ~Copyable, Sendable {
         }
     }
 
+    /// Whether a datagram might pass now, were it small enough.
+    public func hasRoom(limit: Rate, now: Instant) -> Bool {
+        let old = emptyAt.load(ordering: .relaxed)
+        return old <= now.nanoseconds || old &- now.nanoseconds < Self.nanoseconds(for: limit.burst, limit)
+    }
+
+    /// Counts bytes that have passed, also beyond the rate; nothing passes then until that has been made up for.
+    public func charge(bytes: Int, limit: Rate, now: Instant) {
+        let cost = Self.nanoseconds(for: bytes, limit)
+        var old = emptyAt.load(ordering: .relaxed)
+        while true {
+            let end = max(old, now.nanoseconds).addingReportingOverflow(cost)
+            let new = end.overflow ? .max : end.partialValue
+            let result = emptyAt.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            if result.exchanged { return }
+            old = result.original
+        }
+    }
+
     /// How long so many bytes take at a rate.
     private static func nanoseconds(for bytes: Int, _ limit: Rate) -> UInt64 {
         let perSecond = UInt64(clamping: max(1, limit.perSecond))

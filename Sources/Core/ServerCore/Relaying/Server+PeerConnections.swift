@@ -5,6 +5,11 @@ public import STUNCodec
 // MARK: What the runtime tells
 
 extension Server {
+    /// How many bytes are moved in one go, so that other connections have their turn; fewer where they are counted against a
+    /// bandwidth.
+    private static let usualMove = 262_144
+    private static let limitedMove = 65_536
+
     /// Says what became of a `Verdict.connect`, and writes the client's answer (RFC 6062 section 5.2).
     ///
     /// - `packet`: room to write in; what it holds does not matter.
@@ -15,6 +20,7 @@ extension Server {
         over packet: inout Packet,
         now: Instant
     ) -> Verdict {
+        if refused != nil { refused = nil }
         guard let index = connections.index(of: id), case .connecting(let pending) = connections[index].state,
             table.allocations[connections[index].allocation].expires > now
         else { return drop(.noAllocation) }
@@ -92,13 +98,32 @@ extension Server {
         removeConnection(index)
     }
 
-    /// Whether so many bytes may pass a bound connection now, which counts them.
+    /// How many bytes may be moved over a bound connection now, at most.
     ///
-    /// False while a bandwidth or the bytes of the month are used up: they are to wait, and nothing more is to be read.
-    public mutating func mayPass(_ bytes: Int, toPeer: Bool, on id: ConnectionID, now: Instant) -> Bool {
-        guard let connection = connections.index(of: id) else { return false }
+    /// 0 while a bandwidth or the bytes of the month are used up: what comes is to wait, and nothing more is to be read.
+    public mutating func allowance(of id: ConnectionID, now: Instant) -> Int {
+        guard let connection = connections.index(of: id) else { return 0 }
         let index = connections[connection].allocation
-        guard spend(bytes, on: index, now: now) else { return false }
+        if table.allocations[index].isOverQuota { return 0 }
+        if let rate = rules.quotas.totalBytes, !ledger.total.hasRoom(limit: rate, now: now) { return 0 }
+        if let rate = rules.quotas.userBytes, !table.allocations[index].account.hasRoom(limit: rate, now: now) {
+            return 0
+        }
+        let isLimited = rules.quotas.totalBytes != nil || rules.quotas.userBytes != nil
+        return isLimited ? Self.limitedMove : Self.usualMove
+    }
+
+    /// Counts bytes that were moved over a bound connection.
+    ///
+    /// How many they are is known only when they have been moved, so they may be more than the bandwidth allows: `allowance`
+    /// is 0 then until that has been made up for.
+    public mutating func moved(_ bytes: Int, toPeer: Bool, on id: ConnectionID, now: Instant) {
+        guard bytes > 0, let connection = connections.index(of: id) else { return }
+        let index = connections[connection].allocation
+        if let rate = rules.quotas.totalBytes { ledger.total.charge(bytes: bytes, limit: rate, now: now) }
+        if let rate = rules.quotas.userBytes {
+            table.allocations[index].account.charge(bytes: bytes, limit: rate, now: now)
+        }
         table.allocations[index].lastRelayed = now
         if toPeer {
             table.allocations[index].traffic.countToPeer(bytes)
@@ -107,8 +132,10 @@ extension Server {
             table.allocations[index].traffic.countToClient(bytes)
             counters.traffic.countToClient(bytes)
         }
-        return true
     }
+
+    /// Whether `answerUnconnected` or `takeEndedConnections` has anything to give.
+    public var hasConnectionWork: Bool { !connections.unanswered.isEmpty || !connections.ended.isEmpty }
 
     /// Takes out the connections that have ended without the runtime having said so: to be closed with the clients' that are
     /// bound to them.

@@ -45,6 +45,8 @@ public struct Splice: Sendable {
         var hasEnded = false
         /// Whether the receiver knows.
         var isTold = false
+        /// How many bytes have reached the receiver's socket in all.
+        var moved: UInt64 = 0
     }
 
     /// The first stream.
@@ -55,6 +57,10 @@ public struct Splice: Sendable {
     private var fromOther = Direction()
     private var watched: (one: StreamInterest, other: StreamInterest) = ([], [])
     private let moveSize = SplicePipes.moveSize
+    /// While set nothing is moved, either way: a bandwidth is used up.
+    ///
+    /// `start` goes on afterwards.
+    public var isPaused = false
 
     /// Joins two connected streams, neither of which is watched.
     public init(_ one: StreamHandle, _ other: StreamHandle) {
@@ -65,6 +71,15 @@ public struct Splice: Sendable {
     /// The stream of a side.
     public func stream(_ side: Side) -> StreamHandle { side == .one ? one : other }
 
+    /// How many bytes have come from a stream and reached the other one's socket.
+    public func moved(from side: Side) -> UInt64 { self[from: side].moved }
+
+    /// Whether bytes were taken from a stream that the other one had no room for yet.
+    public var isHolding: Bool { fromOne.held > 0 || fromOther.held > 0 }
+
+    /// Whether one of the streams has ended, so that bytes go one way alone.
+    public var isHalfClosed: Bool { fromOne.isTold != fromOther.isTold }
+
     private subscript(from side: Side) -> Direction {
         get { side == .one ? fromOne : fromOther }
         set { if side == .one { fromOne = newValue } else { fromOther = newValue } }
@@ -74,8 +89,8 @@ public struct Splice: Sendable {
     public func interest(in side: Side) -> StreamInterest {
         let (out, back) = (self[from: side], self[from: side.opposite])
         var interest: StreamInterest = []
-        if !out.hasEnded, !out.isBlocked { interest.insert(.input) }
-        if back.isBlocked { interest.insert(.output) }
+        if !out.hasEnded, !out.isBlocked, !isPaused { interest.insert(.input) }
+        if back.isBlocked, !isPaused { interest.insert(.output) }
         // One that was told the end may have hung up by and by without being broken, and would show in every turn.
         if interest.isEmpty, !back.isTold { interest = .hangUp }
         return interest
@@ -101,11 +116,11 @@ public struct Splice: Sendable {
         by pipes: inout SplicePipes
     ) -> Progress {
         var moved = 0
-        if ready.isWritable {
+        if ready.isWritable, !isPaused {
             self[from: side.opposite].isBlocked = false
             if let failure = move(from: side.opposite, budget, &moved, &pipes) { return failure }
         }
-        if ready.isReadable, !self[from: side].isBlocked {
+        if ready.isReadable, !isPaused, !self[from: side].isBlocked {
             if let failure = move(from: side, budget, &moved, &pipes) { return failure }
         }
         // What has come before a reset is lost to the other end too: nobody is there to answer for it.
@@ -120,7 +135,7 @@ public struct Splice: Sendable {
     /// Moves what waits in both directions, where no event tells: after the streams were joined, since bytes may have come before.
     public mutating func start(by pipes: inout SplicePipes) -> Progress {
         var moved = 0
-        for side in Side.allCases {
+        for side in Side.allCases where !isPaused {
             if let failure = move(from: side, moveSize, &moved, &pipes) { return failure }
         }
         return fromOne.isTold && fromOther.isTold ? .finished(moved) : .going(moved)
@@ -153,6 +168,7 @@ public struct Splice: Sendable {
             case .bytes(let count):
                 moved &+= count
                 left &-= count
+                direction.moved &+= UInt64(truncatingIfNeeded: count)
             case .blocked: direction.isBlocked = true
             case .ended:
                 direction.hasEnded = true

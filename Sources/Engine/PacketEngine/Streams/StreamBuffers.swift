@@ -92,6 +92,11 @@ public struct StreamBuffers: ~Copyable {
         return true
     }
 
+    /// The same of bytes that lie in an array.
+    public mutating func append(_ bytes: [UInt8], to buffer: inout StreamBuffer, limit: Int = usualLimit) -> Bool {
+        append(unsafe bytes.span.bytes, to: &buffer, limit: limit)
+    }
+
     private mutating func copy(_ bytes: UnsafeRawBufferPointer, behind buffer: inout StreamBuffer, _ room: Int) {
         guard var source = bytes.baseAddress else { return }
         var left = bytes.count

@@ -64,9 +64,9 @@ public struct StreamInput: ~Copyable {
         buffers.append(rest(), to: &waiting, limit: limit)
     }
 
-    /// Puts what has come to a stream behind what there is.
-    public mutating func read(from stream: StreamHandle) -> StreamOutcome {
-        var room = room()
+    /// Puts what has come to a stream behind what there is, at most so many bytes of it.
+    public mutating func read(from stream: StreamHandle, most: Int = .max) -> StreamOutcome {
+        var room = room(most)
         let outcome = StreamSocket.read(stream, into: &room)
         if case .bytes(let new) = outcome { count += new }
         return outcome
@@ -95,8 +95,8 @@ public struct StreamInput: ~Copyable {
 
     /// The room behind what there is; who has written there says so by `fill`.
     @_lifetime(&self)
-    public mutating func room() -> MutableRawSpan {
-        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: capacity - count)
+    public mutating func room(_ most: Int = .max) -> MutableRawSpan {
+        let span = unsafe MutableRawSpan(_unsafeStart: memory + count, byteCount: min(most, capacity - count))
         return unsafe _overrideLifetime(span, mutating: &self)
     }
 }

@@ -30,6 +30,40 @@ extension MetricFacts {
         ]
     }
 
+    /// The TCP connections of relayed addresses with peers.
+    var peerConnections: [MetricFamily] {
+        let peers = totals.peers
+        return [
+            Self.gauge(
+                "stund_peer_connections",
+                "TCP connections of relayed addresses with peers now.",
+                Double(totals.peerConnections)
+            ),
+            Self.counter(
+                "stund_peer_connections_made",
+                "TCP connections with peers that came about, by who began them.",
+                "direction",
+                [("to-peers", peers.connected), ("from-peers", peers.accepted)]
+            ),
+            Self.total(
+                "stund_peer_connections_bound",
+                "TCP connections with peers that a client has bound to one of its own.",
+                peers.bound
+            ),
+            Self.total(
+                "stund_peer_connections_refused",
+                "TCP connections that peers began and that were closed at once.",
+                peers.turnedAway
+            ),
+            Self.counter(
+                "stund_peer_connections_failed",
+                "TCP connections to peers that did not come about, by the reason.",
+                "reason",
+                PeerStreamCounters.Failure.allCases.map { ($0.name, peers.failed($0)) }
+            ),
+        ]
+    }
+
     private static func total(_ name: String, _ help: String, _ value: UInt64) -> MetricFamily {
         MetricFamily(name, .counter, help: help, samples: [Sample(Double(value), suffix: "_total")])
     }

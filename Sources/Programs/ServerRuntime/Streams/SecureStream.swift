@@ -2,7 +2,9 @@ import PacketEngine
 import SecureTransport
 
 /// A client's TLS session with what of it waits; a class, since such a session cannot lie in an array.
-final class SecureStream {
+///
+/// One worker uses it at a time: it is handed to another one whole (`HandedStream`).
+final class SecureStream: @unchecked Sendable {
     /// What a client of TLS sends first: a record of the handshake (RFC 8446 section 5.1). No message of STUN begins so.
     static let firstByte: UInt8 = 0x16
 

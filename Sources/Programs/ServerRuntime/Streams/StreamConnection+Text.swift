@@ -29,7 +29,7 @@ extension StreamConnection.End {
     /// Whether nobody has to do anything about it.
     fileprivate var isOrdinary: Bool {
         switch self {
-        case .byClient, .idle, .stopped, .handedOver: true
+        case .byClient, .idle, .stopped, .handedOver, .relayed: true
         case .broken, .notSTUN, .tooMany, .noCertificate, .tlsFailed, .tooSlow, .unread, .noMemory: false
         }
     }
@@ -47,7 +47,8 @@ extension StreamConnection.End {
         case .unread: "the client does not read its answers"
         case .noMemory: "there is no memory left for what waits"
         case .stopped: "the server stops"
-        case .handedOver: "it is one of the fleet's"
+        case .handedOver: "another part of the server has it now"
+        case .relayed: "the connection with the peer has ended"
         }
     }
 }

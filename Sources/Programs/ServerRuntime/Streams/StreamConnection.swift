@@ -1,5 +1,6 @@
 import Addresses
 import PacketEngine
+import STUNCodec
 import SecureTransport
 import ServerCore
 
@@ -49,8 +50,10 @@ struct StreamConnection {
         case noMemory
         /// The server stops.
         case stopped
-        /// Another part of the server has it now.
+        /// Another part of the server has it now, or another worker.
         case handedOver
+        /// The connection with a peer that it was bound to has ended (RFC 6062).
+        case relayed
 
         /// The name in statistics.
         var name: String {
@@ -67,6 +70,7 @@ struct StreamConnection {
             case .noMemory: "no-memory"
             case .stopped: "stopped"
             case .handedOver: "handed-over"
+            case .relayed: "relayed"
             }
         }
     }
@@ -86,6 +90,12 @@ struct StreamConnection {
     var lastFrame: UInt64
     /// Since when the client owes something: its first bytes, or the rest of a frame; 0 for nothing.
     var owesSince: UInt64
+    /// The connection with a peer whose bytes it carries, unframed (RFC 6062 section 4.5); nil for one that carries messages.
+    var peer: ConnectionID?
+    /// What of reading is wanted: `hangUp` while the peer takes no more, and once the client has ended.
+    var reading = StreamInterest.input
+    /// Whether the client of such a connection has said that it sends no more.
+    var hasEnded = false
     /// Whether it is in the list of those that are written to at the end of the turn.
     var isDirty = false
     /// Whether the row is in use.
@@ -101,6 +111,12 @@ struct StreamConnection {
 
     /// Its TLS session; nil without TLS.
     var secure: SecureStream? { if case .secure(let secure) = stage { secure } else { nil } }
+
+    /// Whether the client of a connection that carries data has said that it sends no more.
+    var saysNoMore: Bool { hasEnded || secure?.end == .byClient }
+
+    /// Whether the client has taken all that was for it.
+    var isDelivered: Bool { output.isEmpty && secure?.sealed.isEmpty != false }
 }
 
 /// What happened to the connections of a worker, or of all.

@@ -13,23 +13,27 @@ extension Streams {
             return false
         }
         do throws(SessionFailure) {
-            let secure = try SecureStream(context)
-            let flow = connections[index].flow
-            connections[index].flow = ClientFlow(
-                source: flow.source,
-                destination: flow.destination,
-                role: flow.role,
-                transport: .tls,
-                socket: flow.socket
-            )
-            connections[index].stage = .secure(secure)
-            tls.count += 1
+            adopt(try SecureStream(context), index)
             counters.sessions &+= 1
             return true
         } catch {
             close(index, .tlsFailed, error)
             return false
         }
+    }
+
+    /// Gives a connection its session.
+    mutating func adopt(_ secure: SecureStream, _ index: Int) {
+        let flow = connections[index].flow
+        connections[index].flow = ClientFlow(
+            source: flow.source,
+            destination: flow.destination,
+            role: flow.role,
+            transport: .tls,
+            socket: flow.socket
+        )
+        connections[index].stage = .secure(secure)
+        tls.count += 1
     }
 
     /// Reads what has come to a connection with TLS, and puts its plaintext behind the part of a frame that there was.
@@ -43,7 +47,7 @@ extension Streams {
         switch tls.sealed.read(from: connections[index].stream) {
         case .bytes: break
         case .blocked: return
-        case .ended: return close(index, .byClient)
+        case .ended: return endReading(ofData: index)
         case .failed: return close(index, .broken)
         }
         input.take(&connections[index].input, from: &buffers)
@@ -91,11 +95,11 @@ extension Streams {
             if !secure.sealed.isEmpty {
                 switch buffers.write(&secure.sealed, to: connections[index].stream) {
                 case .bytes: break
-                case .blocked: return want([.input, .output], index)
+                case .blocked: return want([connections[index].reading, .output], index)
                 case .ended, .failed: return close(index, .broken)
                 }
             }
-            guard !connections[index].output.isEmpty else { return want(.input, index) }
+            guard !connections[index].output.isEmpty else { return want(connections[index].reading, index) }
             guard seal(index, secure) else { return }
         }
     }

@@ -4,7 +4,7 @@ import ServerCore
 
 extension Streams {
     /// How many bytes may wait for one client before peers' data is dropped.
-    private static let dataLimit = 65_536
+    static let dataLimit = 65_536
     /// How many may with answers behind them: peers must not be able to fill the room of those.
     private static let answerLimit = 2 * dataLimit
 
@@ -25,7 +25,7 @@ extension Streams {
         }
     }
 
-    private mutating func put(_ bytes: RawSpan, on index: Int, limit: Int) -> Bool {
+    mutating func put(_ bytes: RawSpan, on index: Int, limit: Int) -> Bool {
         guard connections[index].isLive else { return false }
         guard buffers.append(bytes, to: &connections[index].output, limit: limit) else { return false }
         markDirty(index)
@@ -56,8 +56,8 @@ extension Streams {
     mutating func write(_ index: Int) {
         if let secure = connections[index].secure { return write(index, secure) }
         switch buffers.write(&connections[index].output, to: connections[index].stream) {
-        case .bytes: want(.input, index)
-        case .blocked: want([.input, .output], index)
+        case .bytes: want(connections[index].reading, index)
+        case .blocked: want([connections[index].reading, .output], index)
         case .ended, .failed: close(index, .broken)
         }
     }

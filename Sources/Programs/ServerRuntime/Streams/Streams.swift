@@ -53,6 +53,10 @@ struct Streams: ~Copyable {
         let flow: ClientFlow
         let end: StreamConnection.End
         let failure: SessionFailure?
+        /// The connection with a peer that ends with it.
+        let peer: ConnectionID?
+        /// Whether it goes on elsewhere.
+        let isKept: Bool
     }
 
     /// Watches the listeners.
@@ -72,7 +76,9 @@ struct Streams: ~Copyable {
     }
 
     /// Whether a token of the event loop is that of a listener or a connection.
-    static func isStream(_ token: UInt64) -> Bool { token & (listenerMark | connectionMark) != 0 }
+    ///
+    /// Those of connections with peers (`PeerStreams`) are among them.
+    static func isStream(_ token: UInt64) -> Bool { token >= listenerMark }
 
     /// The number of a token's connection; nil for one that has ended meanwhile, and for a listener.
     func index(of token: UInt64) -> Int? {
@@ -114,6 +120,13 @@ struct Streams: ~Copyable {
             events.tell(refusal, of: stream.remote)
             return StreamSocket.abort(stream)
         }
+        counters.accepted &+= 1
+        add(stream, countedAs: stream.remote.address, now: now)
+    }
+
+    /// Serves a connection from now on, which is counted among those of its client already; returns its number.
+    @discardableResult
+    mutating func add(_ stream: StreamHandle, countedAs client: IPAddress?, now: UInt64) -> Int {
         let index = Int(free.popLast() ?? Int32(truncatingIfNeeded: connections.count))
         let flow = ClientFlow(
             source: stream.remote,
@@ -125,7 +138,7 @@ struct Streams: ~Copyable {
         let new = StreamConnection(
             stream: stream,
             flow: flow,
-            counted: stream.remote.address,
+            counted: client,
             lastFrame: now,
             owesSince: now
         )
@@ -137,12 +150,12 @@ struct Streams: ~Copyable {
         }
         uses[index] &+= 1
         count += 1
-        counters.accepted &+= 1
         do throws(SocketError) {
             try watcher.watch(stream, token: token(index), for: .input)
         } catch {
             close(index, .broken)
         }
+        return index
     }
 
     // MARK: Reading
@@ -160,7 +173,7 @@ struct Streams: ~Copyable {
         input.take(&connections[index].input, from: &buffers)
         switch input.read(from: connections[index].stream) {
         case .bytes, .blocked: break
-        case .ended: close(index, .byClient)
+        case .ended: endReading(ofData: index)
         case .failed: close(index, .broken)
         }
     }
@@ -216,15 +229,25 @@ struct Streams: ~Copyable {
     }
 
     /// Gives up a connection's row; its stream is closed or somebody else's.
-    mutating func forget(_ index: Int, _ end: StreamConnection.End, _ failure: SessionFailure? = nil) {
+    ///
+    /// - `isKept`: whether it goes on elsewhere, as one of the client's connections.
+    mutating func forget(
+        _ index: Int,
+        _ end: StreamConnection.End,
+        _ failure: SessionFailure? = nil,
+        isKept: Bool = false
+    ) {
         buffers.discard(&connections[index].input)
         buffers.discard(&connections[index].output)
         connections[index].isLive = false
         connections[index].stage = .undecided
-        if let client = connections[index].counted { shared.limits.leave(client) }
-        counters.count(end)
+        if !isKept {
+            if let client = connections[index].counted { shared.limits.leave(client) }
+            counters.count(end)
+        }
         count -= 1
-        ended.append(Ended(flow: connections[index].flow, end: end, failure: failure))
+        let (flow, peer) = (connections[index].flow, connections[index].peer)
+        ended.append(Ended(flow: flow, end: end, failure: failure, peer: peer, isKept: isKept))
     }
 
     /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
@@ -242,7 +265,9 @@ struct Streams: ~Copyable {
             let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
             if owing > 0, now &- owing >= limit {
                 close(index, .tooSlow)
-            } else if now &- connections[index].lastFrame >= Self.idleLimit, !isNeeded(connections[index].flow) {
+            } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].peer == nil,
+                !isNeeded(connections[index].flow)
+            {
                 close(index, .idle)
             }
         }

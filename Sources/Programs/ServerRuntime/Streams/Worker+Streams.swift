@@ -5,7 +5,9 @@ import ServerCore
 
 /// What came by a stream: a client's request, indication or ChannelData in a slot of its own.
 enum ClientFrame {
-    /// Has the core decide on a slot's frame, in place, and sends what leaves.
+    /// Has the core decide on a slot's frame, in place, and sends what leaves; a connection with a peer that is to be made, or
+    /// to be bound, is the caller's.
+    @discardableResult
     static func handle(
         _ slot: Int,
         by index: Int,
@@ -16,22 +18,28 @@ enum ClientFrame {
         _ streams: inout Streams,
         telling events: inout WorkerEvents,
         failures: inout SendFailures
-    ) {
+    ) -> Verdict {
         let flow = streams.connections[index].flow
         let decision = decide(slot, flow, now, &batch, &server, &relays, &streams, telling: &events)
         ClientDatagram.tellOf(&server, flow.source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: flow.source)
-        case .reply:
+        case .reply, .bound:
             events.answered(flow.source, fromOtherPort: false)
+        case .connect:
+            break
         case .toPeer(let peer, let relay, let dontFragment):
-            guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
-            ClientDatagram.sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
-        case .replyFrom, .replyFor, .handOver, .toClient, .connect, .bound, .attempt:
+            if let socket = relays[Int(relay.index)] {
+                ClientDatagram.sendToPeer(slot, decision, on: socket, to: peer, dontFragment, &batch)
+            } else {
+                failures.countMissingSocket()
+            }
+        case .replyFrom, .replyFor, .handOver, .toClient, .attempt:
             // A stream's answers leave by the stream.
             failures.countMissingSocket()
         }
+        return decision.verdict
     }
 
     private static func decide(
@@ -48,7 +56,10 @@ enum ClientFrame {
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
         events.received(packet.bytes, from: flow.source)
         let verdict = server.receive(&packet, from: flow, now: now, ports: &relays)
-        if verdict == .reply { streams.answer(packet.bytes, on: Int(flow.socket)) }
+        switch verdict {
+        case .reply, .bound: streams.answer(packet.bytes, on: Int(flow.socket))
+        default: break
+        }
         return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }
@@ -56,22 +67,37 @@ enum ClientFrame {
 extension Worker {
     /// Accepts connections, or reads and handles what has come by one.
     mutating func serveStream(_ ready: EventLoop.Ready) throws(SocketError) {
+        if PeerStreams.isPeer(ready.token) { return try servePeer(ready) }
         guard let index = streams.index(of: ready.token) else {
             try streams.accept(ready.token, now: now.nanoseconds, telling: &events)
             if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
         }
         if ready.isWritable { streams.write(index) }
-        if ready.isReadable || ready.hasHungUp || ready.hasError { readStream(index) }
+        let isRead = ready.isReadable && streams.connections[index].reading == .input
+        if isRead || ready.hasHungUp || ready.hasError {
+            readStream(index)
+        } else if ready.isWritable {
+            serveDataClient(index, hasRead: false)
+        }
         endStreams()
     }
 
-    private mutating func readStream(_ index: Int) {
+    mutating func readStream(_ index: Int) {
         streams.read(index, now: now.nanoseconds)
+        if streams.connections[index].peer != nil { return serveDataClient(index, hasRead: true) }
+        serveFrames(index)
+    }
+
+    /// Handles the frames of what was read.
+    mutating func serveFrames(_ index: Int) {
         while true {
             if batch.freeSlots == 0 { flush() }
+            if let other = otherWorker(for: index) {
+                return mailboxes[other].send(.take(streams.handOver(index)))
+            }
             guard let slot = streams.nextFrame(index, into: &batch, now: now.nanoseconds) else { break }
-            ClientFrame.handle(
+            let verdict = ClientFrame.handle(
                 slot,
                 by: index,
                 now,
@@ -84,6 +110,11 @@ extension Worker {
             )
             turnDatagrams &+= 1
             clientDatagrams &+= 1
+            switch verdict {
+            case .connect(let peer, let relay, let id): connect(to: peer, from: relay, as: id)
+            case .bound(let id): return bind(index, to: id)
+            default: break
+            }
         }
         streams.endReading(index, now: now.nanoseconds)
     }
@@ -95,9 +126,10 @@ extension Worker {
     }
 
     /// Ends the allocations of connections that have ended.
-    private mutating func endStreams() {
+    mutating func endStreams() {
         while let ended = streams.nextEnded() {
-            events.tell(ended.end, ended.failure, of: ended.flow.source)
+            if let peer = ended.peer { endPeer(of: peer) }
+            if !ended.isKept { events.tell(ended.end, ended.failure, of: ended.flow.source) }
             server.connectionClosed(ended.flow, now: now, ports: &relays)
         }
     }
@@ -107,6 +139,7 @@ extension Worker {
         guard now.nanoseconds >= nextSweep else { return }
         streams.sweep(now: now.nanoseconds, isNeeded: server.hasAllocation)
         endStreams()
+        sweepPeers()
         nextSweep = streams.needsSweep ? now.nanoseconds + Self.sweepPause : .max
     }
 }

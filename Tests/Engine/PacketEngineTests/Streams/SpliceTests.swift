@@ -86,6 +86,22 @@ struct SpliceTests {
         }
     }
 
+    @Test("while it is paused nothing moves either way, and afterwards nothing is missing", arguments: Way.all)
+    func paused(way: Way) throws {
+        var joined = try Joined(way)
+        joined.splice.isPaused = true
+        try joined.near.send([1, 2])
+        try joined.far.send([3])
+        #expect(try joined.run(until: 5_000_000) == nil)
+        #expect(joined.splice.moved(from: .one) == 0 && joined.splice.moved(from: .other) == 0)
+        joined.splice.isPaused = false
+        #expect(try joined.run(until: 5_000_000) == nil)
+        #expect(joined.splice.moved(from: .one) == 2 && joined.splice.moved(from: .other) == 1)
+        #expect(try joined.far.receive() == [1, 2])
+        #expect(try joined.near.receive() == [3])
+        joined.close()
+    }
+
     @Test("who does not read slows the sender down, and everything comes in the end", arguments: Way.all)
     func slowReader(way: Way) throws {
         var joined = try Joined(way, buffers: 65_536)
