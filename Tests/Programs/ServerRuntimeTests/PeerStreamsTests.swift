@@ -13,7 +13,9 @@ struct PeerStreamsTests {
     private static let begin = 100 * second
     private static let id = ConnectionID(worker: 1, random: 7)
 
-    @Test("one of which one side has ended is given up when the other has said nothing for five minutes, and not before")
+    @Test(
+        "one of which one side has ended is given up when the other has said nothing for five minutes, and not before"
+    )
     func halfClosed() throws {
         let (client, peer) = (try StreamPair(), try StreamPair())
         let loop = try EventLoop()
