@@ -5,7 +5,9 @@ import SecureTransport
 ///
 /// One worker uses it at a time: it is handed to another one whole (`HandedStream`).
 final class SecureStream: @unchecked Sendable {
-    /// What a client of TLS sends first: a record of the handshake (RFC 8446 section 5.1). No message of STUN begins so.
+    /// What a client of TLS sends first: a record of the handshake (RFC 8446 section 5.1).
+    ///
+    /// No message of STUN begins so.
     static let firstByte: UInt8 = 0x16
 
     private(set) var session: SecureSession
