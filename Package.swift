@@ -244,7 +244,7 @@ let package = Package(
         ),
         .target(
             name: "ClientRuntime",
-            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "Addresses"],
+            dependencies: ["ClientCore", "STUNCodec", "PacketEngine", "SecureTransport", "Addresses"],
             path: "Sources/Programs/ClientRuntime",
             swiftSettings: lifetimes
         ),
@@ -458,7 +458,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SystemTests",
-            dependencies: ["stund", "stun", "TestNames"],
+            dependencies: ["stund", "stun", "TestNames", "TestTLS"],
             path: "Tests/System/SystemTests",
             swiftSettings: swiftSettings
         ),

@@ -80,11 +80,22 @@ def settled(process):
     return last
 
 
-class Server:
-    """A server that runs while the block does, pinned to processor 0."""
+def is_open(protocol, port):
+    """Whether an IPv4 socket of this host has the port, or listens at it (state 0A)."""
+    lines = pathlib.Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") and (protocol == "udp" or line.split()[3] == "0A")
+               for line in lines)
 
-    def __init__(self, command, port, environment=None):
-        self.command, self.port, self.environment = [str(word) for word in command], port, environment or {}
+
+class Server:
+    """A server that runs while the block does, pinned to processor 0.
+
+    With `stream` it has a TCP port that listens, and loads go there.
+    """
+
+    def __init__(self, command, port, environment=None, stream=None):
+        self.command, self.environment = [str(word) for word in command], environment or {}
+        self.udp_port, self.stream, self.port = port, stream, stream or port
 
     def __enter__(self):
         environment = {**os.environ, **self.environment}
@@ -97,11 +108,10 @@ class Server:
         return self
 
     def wait_until_bound(self):
-        wanted = f":{self.port:04X} "
         for _ in range(200):
             if self.process.poll() is not None:
                 raise SystemExit(f"{self.command[0]} ended: {self.process.stderr.read()}")
-            if wanted in pathlib.Path("/proc/net/udp").read_text():
+            if is_open("udp", self.udp_port) and (not self.stream or is_open("tcp", self.stream)):
                 return
             time.sleep(0.05)
         raise SystemExit(f"{self.command[0]} did not open port {self.port} within 10 seconds")

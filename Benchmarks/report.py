@@ -6,6 +6,12 @@ import statistics
 
 OURS, OURS_RING, THEIRS, FLOOR = "stund", "stund, io_uring", "coturn", "floor"
 
+# Works that have a bar of CPU against coturn's, and what the bar is called.
+STREAM_WORKS = {
+    "tcp-calls": "TCP clients, 100 calls x 50/s", "tcp-saturated": "TCP clients, saturated",
+    "tls-calls": "TLS clients, 100 calls x 50/s", "tls-saturated": "TLS clients, saturated",
+}
+
 # Figures of a round: what they are called, decimals.
 COLUMNS = {
     "us": ("CPU us each", 2),
@@ -100,7 +106,7 @@ def worst(found, work, figure, server=OURS):
 
 
 def bars(found):
-    """The bars of issue 6."""
+    """The bars of issues 6 and 7."""
     list_ = [
         Bar("100 calls x 50/s: CPU by coturn's", ratio(found, "calls-100", OURS), 0.40),
         Bar("100 calls x 50/s: p50 more than coturn's, ms", difference(found, "calls-100", "p50"), 0.4),
@@ -116,6 +122,8 @@ def bars(found):
         Bar("Binding: CPU by coturn's", ratio(found, "binding", OURS), 0.50),
         Bar("allocation: CPU by coturn's", ratio(found, "allocate", OURS), 0.25),
         Bar("allocation: bytes of process memory", median(found, "allocate", OURS, "bytes"), 2048, 0),
+        *[Bar(f"{title}: CPU by coturn's", ratio(found, work, OURS), 0.90) for work, title in STREAM_WORKS.items()],
+        Bar("10,000 idle TLS connections: bytes of process memory each", median(found, "tls-idle", OURS, "bytes"), 40_000, 0),
         Bar("19,000 allocations: refused, worst round", worst(found, "many", "refused"), 0, 0),
         Bar("19,000 allocations: packets lost, worst round", worst(found, "many", "lost_count"), 0, 0),
         Bar("19,000 allocations: receive-buffer errors, worst round", worst(found, "many", "buffer_errors"), 0, 0),

@@ -6,6 +6,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "Benchmarks"))
 
 import report  # noqa: E402
+import streams  # noqa: E402
 
 
 def rounds(figure, *numbers):
@@ -48,6 +49,17 @@ class TestReport(unittest.TestCase):
         self.assertEqual(self.word({}, "trains: CPU"), "not measured")
         found = {"trains": {"stund": rounds("us", 1)}}
         self.assertEqual(self.word(found, "trains: CPU"), "not measured")
+
+    def test_clients_over_streams_have_a_bar_each(self):
+        for work, title in report.STREAM_WORKS.items():
+            for ours, word in ((9, "met"), (9.1, "NOT MET")):
+                found = {work: {"stund": rounds("us", ours), "coturn": rounds("us", 10)}}
+                self.assertEqual(self.word(found, f"{title}: CPU"), word)
+        for bytes_, word in ((40_000, "met"), (40_001, "NOT MET")):
+            self.assertEqual(self.word({"tls-idle": {"stund": rounds("bytes", bytes_)}}, "10,000 idle TLS"), word)
+
+    def test_streams_are_works_of_the_comparison(self):
+        self.assertLessEqual(set(report.STREAM_WORKS), set(streams.TITLES))
 
     def test_packets_of_one_core_are_at_least_a_million(self):
         for us, word in ((0.9, "met"), (1.1, "NOT MET")):

@@ -60,6 +60,8 @@ public struct AllocationClient: Sendable {
         case unanswered
         /// The answer lacks what it must have, such as the relayed address.
         case wrongAnswer
+        /// The connection to the server ended before the answer.
+        case disconnected
     }
 
     /// What the caller does next.
@@ -144,6 +146,12 @@ public struct AllocationClient: Sendable {
         case .again: return .sendAgain
         case .lost: return fail(method, .unanswered)
         }
+    }
+
+    /// Tells that the connection to the server has ended: what is on its way is not answered any more.
+    public mutating func disconnect() -> Step {
+        guard let method = state.method else { return .wait }
+        return fail(method, .disconnected)
     }
 
     /// Begins a request of its own transaction.

@@ -12,6 +12,10 @@ public struct Retransmission: Sendable, Equatable {
     /// The values of the RFC: half a second, seven times, and 16 times half a second at the end.
     public static let standard = Retransmission(timeout: 500_000_000, count: 7, last: 16)
 
+    /// Over TCP and TLS: sent once, since the connection repeats it itself, and waited for as long as over UDP, 39.5 seconds
+    /// (RFC 8489 section 6.2.2).
+    public static let stream = Retransmission(timeout: 39_500_000_000, count: 1, last: 1)
+
     /// Joins them; the count is 1 to 16.
     public init(timeout: UInt64, count: Int, last: UInt64) {
         self.timeout = timeout

@@ -196,11 +196,13 @@ public struct AccountChanges: Sendable {
     ///
     /// - `host`: how clients reach the server, with a port if need be; nil means what the settings say, else `found`.
     /// - `found`: the relay address of the running server.
+    /// - `names`: what its certificate is for.
     public func makeCredential(
         user: String,
         seconds: Int,
         host: String?,
         found: IPAddress?,
+        names: [String],
         at time: Int64
     ) throws -> MadeCredential {
         let user = try Self.userName(user)
@@ -227,7 +229,7 @@ public struct AccountChanges: Sendable {
         let expiry = time + Int64(seconds)
         let credential = TimedCredential(expiry: UInt64(clamping: expiry), user: user.text, secret: shared)
         let place = IceServers.place(host, settings, found: found)
-        let servers = IceServers(credential, at: place, tcp: settings.tcp)
+        let servers = IceServers(credential, at: place, settings, names: names)
         return MadeCredential(servers: servers, expiry: expiry, secret: secret.id, madeSecret: isNew)
     }
 }

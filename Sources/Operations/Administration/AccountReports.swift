@@ -106,14 +106,17 @@ public struct CredentialReport: Codable, Hashable, Sendable {
 
     /// The entries.
     public var iceServers: [Server]
+    /// URIs that no browser takes, for other clients.
+    public var otherURIs: [String]
     /// Until when it is right, in GMT.
     public var expires: String
     /// The secret it was made of.
     public var secret: String
 
     /// Joins the facts.
-    public init(iceServers: [Server], expires: String, secret: String) {
+    public init(iceServers: [Server], otherURIs: [String] = [], expires: String, secret: String) {
         self.iceServers = iceServers
+        self.otherURIs = otherURIs
         self.expires = expires
         self.secret = secret
     }

@@ -80,9 +80,17 @@ extension Administrator {
     /// - `seconds`: how long it is right.
     /// - `host`: how clients reach the server, with a port if need be; nil means what the server knows of itself.
     public func makeCredential(user: String, seconds: Int, host: String?) async throws -> CredentialReport {
-        let found = host == nil ? try await server.status().relay?.mainAddress : nil
+        let status = try await server.status()
+        let (found, names) = (status.relay?.mainAddress, status.certificateNames)
         let made = try await withAccounts { accounts in
-            try accounts.makeCredential(user: user, seconds: seconds, host: host, found: found, at: Self.now)
+            try accounts.makeCredential(
+                user: user,
+                seconds: seconds,
+                host: host,
+                found: found,
+                names: names,
+                at: Self.now
+            )
         }
         if made.madeSecret {
             server.tell(.secretMade, "The secret \"\(made.secret)\" was made, as there was no user and no secret")
@@ -90,6 +98,7 @@ extension Administrator {
         }
         return CredentialReport(
             iceServers: made.servers.iceServers,
+            otherURIs: made.servers.otherURIs,
             expires: SettingsEditor.text(ofTime: made.expiry),
             secret: made.secret
         )

@@ -13,25 +13,56 @@ public struct IceServers: Encodable, Equatable, Sendable {
     /// The password.
     public let password: String
 
+    /// URIs that no browser takes, for other clients: STUN over TLS, and TURN over DTLS.
+    public let otherURIs: [String]
+
     private enum CodingKeys: CodingKey {
         case iceServers
     }
 
-    /// URIs after RFC 7064 and RFC 7065.
+    /// URIs after RFC 7064 and RFC 7065, for what the settings serve.
     ///
-    /// - `tcp`: whether the server is reached by TCP too, for clients whose network lets no UDP through.
-    public init(_ credential: TimedCredential, at place: OtherServer, tcp: Bool) {
+    /// Each has its port, the usual one too: without one a client asks for SRV records first (RFC 8489 section 8.1), which
+    /// may lead elsewhere.
+    ///
+    /// - `names`: what the certificate is for, as far as that is known.
+    public init(_ credential: TimedCredential, at place: OtherServer, _ settings: Settings, names: [String] = []) {
         self.place = place
         username = credential.username
         password = credential.password
+        var relays = ["turn:\(place)?transport=udp"] + (settings.tcp ? ["turn:\(place)?transport=tcp"] : [])
+        var others: [String] = []
+        if settings.tlsCertificate != nil {
+            let secure = Self.securePlace(place, settings, names)
+            if settings.turn { relays.append("turns:\(secure)?transport=tcp") }
+            // A browser takes stuns: for plain STUN, and refuses turns: over UDP.
+            others.append("stuns:\(secure)")
+            if settings.dtls, settings.turn { others.append("turns:\(secure)?transport=udp") }
+        }
+        otherURIs = others
         iceServers = [
-            .init(urls: ["stun:\(place)"]),
-            .init(
-                urls: ["turn:\(place)?transport=udp"] + (tcp ? ["turn:\(place)?transport=tcp"] : []),
-                username: username,
-                credential: password
-            ),
+            .init(urls: ["stun:\(place)"]), .init(urls: relays, username: username, credential: password),
         ]
+    }
+
+    /// Where clients of TLS and DTLS reach the server: by a name that the certificate is for, since they accept no other
+    /// (RFC 8489 section 6.2.3).
+    static func securePlace(_ place: OtherServer, _ settings: Settings, _ names: [String]) -> OtherServer {
+        let own = place.with(port: settings.tlsPort)
+        guard !names.isEmpty, !names.contains(where: { covers($0, place.host) }) else { return own }
+        let named = names.first { !$0.hasPrefix("*") && IPAddress($0) == nil } ?? names.first { IPAddress($0) != nil }
+        guard let named, let other = OtherServer(IPAddress(named)?.family == .v6 ? "[\(named)]" : named) else {
+            return own
+        }
+        return other.with(port: settings.tlsPort)
+    }
+
+    /// Whether a name of a certificate stands for a host: an asterisk for one label, the first one (RFC 9525 section 6.3).
+    static func covers(_ name: String, _ host: String) -> Bool {
+        let (name, host) = (name.lowercased(), host.lowercased())
+        if let address = IPAddress(host) { return IPAddress(name) == address }
+        guard name.hasPrefix("*.") else { return name == host }
+        return host.firstIndex(of: ".").map { host[$0...] == name.dropFirst() } ?? false
     }
 
     /// Where clients reach a server with these settings: what they say, else what the running server found out, else
@@ -45,6 +76,11 @@ public struct IceServers: Encodable, Equatable, Sendable {
         let address = known.first { $0.family == .v4 } ?? known.first ?? found ?? IPAddress(v4: 0x7F00_0001)
         return OtherServer(address: address, port: settings.stunPort1)
     }
+}
+
+extension ServerStatus {
+    /// What the certificate of TLS and DTLS is for; empty when there is none.
+    public var certificateNames: [String] { certificate?.names ?? [] }
 }
 
 extension ServerStatus.Relay {

@@ -92,8 +92,7 @@ final class WorkerPool: Sendable {
             facts: shared.pump.makeRing(of: RelayFact.self) { teller.entry($0) },
             levels: log.levelSwitch
         )
-        let started = DispatchSemaphore(value: 0)
-        let failure = Failure()
+        let (started, failure) = (DispatchSemaphore(value: 0), Failure())
         let (mailbox, mailboxes, handover) = (mailboxes[index], mailboxes, Handover(listeners))
         let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
         threads.enter()

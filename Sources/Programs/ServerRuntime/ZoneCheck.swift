@@ -44,7 +44,7 @@ public struct ZoneCheck: Sendable {
         for family in IPAddress.Family.allCases { questions.append { await addressFindings(family) } }
         for service in plan.services { questions.append { await serviceFindings(service) } }
         for target in otherTargets { questions.append { await targetFindings(target) } }
-        for wanted in plan.naming { questions.append { [await namingFinding(wanted)] } }
+        if !plan.naming.isEmpty { questions.append { await namingFindings() } }
         for name in plan.absent { questions.append { await absentFindings(name) } }
         return await withTaskGroup(of: (Int, [ZoneFinding]).self) { group in
             for (index, question) in questions.enumerated() { group.addTask { (index, await question()) } }
@@ -142,15 +142,23 @@ public struct ZoneCheck: Sendable {
         }
     }
 
-    private func namingFinding(_ wanted: NamingAuthorityRecord) async -> ZoneFinding {
-        let record = "\(plan.domain) NAPTR"
-        let found: [NamingAuthorityRecord]
+    private func namingFindings() async -> [ZoneFinding] {
+        let all: [NamingAuthorityRecord]
         do throws(NameError) {
-            found = try await names.namingAuthority(plan.domain).filter(\.isForTURNOverUDP)
+            all = try await names.namingAuthority(plan.domain)
         } catch {
-            guard error.isCertain else { return unanswered(record, error) }
-            return ZoneFinding(state: .missing, record: record, text: "should be \(wanted.zoneText)")
+            guard error.isCertain else { return [unanswered("\(plan.domain) NAPTR", error)] }
+            all = []
         }
+        return plan.naming.map { wanted in namingFinding(wanted, among: all) }
+    }
+
+    private func namingFinding(
+        _ wanted: NamingAuthorityRecord,
+        among all: [NamingAuthorityRecord]
+    ) -> ZoneFinding {
+        let record = "\(plan.domain) NAPTR"
+        let found = all.filter { $0.serves(wanted) }
         let right = found.first { $0.flags.lowercased() == "s" && $0.replacement.normalized == wanted.replacement }
         if let right { return ZoneFinding(state: .right, record: record, text: right.zoneText) }
         let there = found.map(\.zoneText).joined(separator: "; ")
@@ -189,10 +197,11 @@ public struct ZoneCheck: Sendable {
 }
 
 extension NamingAuthorityRecord {
-    /// Whether it is of S-NAPTR's application RELAY, for TURN over UDP (RFC 5928 section 3).
-    fileprivate var isForTURNOverUDP: Bool {
+    /// Whether it is of S-NAPTR's application RELAY, for the one transport of `wanted` (RFC 5928 section 3).
+    fileprivate func serves(_ wanted: NamingAuthorityRecord) -> Bool {
         let parts = service.lowercased().split(separator: ":")
-        return parts.first == "relay" && parts.dropFirst().contains("turn.udp")
+        let tags = wanted.service.lowercased().split(separator: ":").dropFirst()
+        return parts.first == "relay" && tags.allSatisfy(parts.dropFirst().contains)
     }
 }
 

@@ -36,6 +36,10 @@ public struct ZonePlan: Sendable, Equatable {
     public private(set) var absent: [String] = []
     /// The port that clients without SRV must be told; nil when it is the one they take by themselves.
     public private(set) var port: UInt16?
+    /// The port of TLS; nil when there is no certificate.
+    public private(set) var securePort: UInt16?
+    /// Whether there is TCP without TLS.
+    public private(set) var servesTCP: Bool
 
     /// Plans, on this host; `domain` and `host` are names in lower case without a dot at their ends.
     public init(domain: String, host: String, _ settings: Settings) {
@@ -48,6 +52,8 @@ public struct ZonePlan: Sendable, Equatable {
         self.host = host
         addresses = IPAddress.Family.allCases.compactMap { Self.address($0, settings, outgoing) }
         port = settings.stunPort1 == OtherServer.defaultPort ? nil : settings.stunPort1
+        securePort = settings.tlsCertificate == nil ? nil : settings.tlsPort
+        servesTCP = settings.tcp
         addServices(settings)
         addNotes(settings)
     }
@@ -72,44 +78,45 @@ public struct ZonePlan: Sendable, Equatable {
     }
 
     private mutating func addServices(_ settings: Settings) {
-        let own = ServiceRecord(
-            priority: Self.priority,
-            weight: Self.weight,
-            port: settings.stunPort1,
-            target: host
-        )
-        var all = [own]
-        for server in settings.otherStunServers where !server.isClassic && IPAddress(server.host) == nil {
-            let record = ServiceRecord(
-                priority: Self.priority,
-                weight: Self.weight,
-                port: server.port,
-                target: server.host
+        let ways = ZoneWay.all(settings)
+        for way in ways where way.isServed {
+            services.append(Service(name: "\(way.stun).\(domain)", records: records(way, settings)))
+        }
+        if !settings.secondAddress.isEmpty {
+            let own = record(settings.stunPort1, host)
+            services.append(Service(name: "_stun-behavior._udp.\(domain)", records: [own]))
+        }
+        absent = ways.filter { !$0.isServed }.map { "\($0.stun).\(domain)" }
+        absent += ways.filter { !$0.isServed || !settings.turn }.map { "\($0.turn).\(domain)" }
+        guard settings.turn else { return }
+        for (index, way) in ways.filter(\.isServed).enumerated() {
+            let service = Service(name: "\(way.turn).\(domain)", records: records(way, settings))
+            services.append(service)
+            naming.append(
+                NamingAuthorityRecord(
+                    order: 10,
+                    preference: UInt16(10 * (index + 1)),
+                    flags: "s",
+                    service: "RELAY:\(way.tag)",
+                    replacement: service.name
+                )
             )
+        }
+    }
+
+    /// This server's and those of the others, which are taken to serve what it serves.
+    private func records(_ way: ZoneWay, _ settings: Settings) -> [ServiceRecord] {
+        var all = [record(way.isSecure ? settings.tlsPort : settings.stunPort1, host)]
+        for server in settings.otherStunServers where !server.isClassic && IPAddress(server.host) == nil {
+            let record = record(way.isSecure ? settings.tlsPort : server.port, server.host)
             // Settings that a whole fleet shares name this server too.
             if !all.contains(record) { all.append(record) }
         }
-        services.append(Service(name: "_stun._udp.\(domain)", records: all))
-        if !settings.secondAddress.isEmpty {
-            services.append(Service(name: "_stun-behavior._udp.\(domain)", records: [own]))
-        }
-        absent = ["_stuns._tcp", "_turns._tcp"].map { "\($0).\(domain)" }
-        if !settings.tcp { absent.append("_stun._tcp.\(domain)") }
-        if !settings.tcp || !settings.turn { absent.append("_turn._tcp.\(domain)") }
-        guard settings.turn else {
-            absent.append("_turn._udp.\(domain)")
-            return
-        }
-        services.append(Service(name: "_turn._udp.\(domain)", records: all))
-        naming = [
-            NamingAuthorityRecord(
-                order: 10,
-                preference: 10,
-                flags: "s",
-                service: "RELAY:turn.udp",
-                replacement: "_turn._udp.\(domain)"
-            )
-        ]
+        return all
+    }
+
+    private func record(_ port: UInt16, _ target: String) -> ServiceRecord {
+        ServiceRecord(priority: Self.priority, weight: Self.weight, port: port, target: target)
     }
 
     private mutating func addNotes(_ settings: Settings) {
@@ -129,6 +136,13 @@ public struct ZonePlan: Sendable, Equatable {
                 "_stun-behavior is for servers with two addresses (RFC 5780): other servers have no line there"
             )
         }
+        if settings.tlsCertificate != nil,
+            settings.otherStunServers.contains(where: { !$0.isClassic && IPAddress($0.host) == nil })
+        {
+            notes.append(
+                "other servers are taken to serve TLS at port \(settings.tlsPort) too: leave out those that do not"
+            )
+        }
         if !settings.turn { notes.append("turn is off, so there are no lines for TURN") }
         if !isInZone {
             notes.append("\(host) is in another zone than \(domain): its addresses belong there")
@@ -137,6 +151,37 @@ public struct ZonePlan: Sendable, Equatable {
 
     /// Whether the host's addresses belong to the same zone.
     public var isInZone: Bool { host == domain || host.hasSuffix(".\(domain)") }
+}
+
+/// A transport of clients, as the names and tags of DNS call it.
+private struct ZoneWay {
+    /// The SRV name of STUN (RFC 8489 section 8, RFC 7350 section 4.5).
+    let stun: String
+    /// The SRV name of TURN (RFC 8656 section 21, RFC 7350 section 4.6).
+    let turn: String
+    /// The protocol of S-NAPTR (RFC 5928 section 6, RFC 7350 section 6.1).
+    let tag: String
+    let isSecure: Bool
+    let isServed: Bool
+
+    /// Those that carry media best come first.
+    static func all(_ settings: Settings) -> [ZoneWay] {
+        let hasCertificate = settings.tlsCertificate != nil
+        return [
+            ZoneWay("", "udp", "turn.udp", isServed: true),
+            ZoneWay("s", "udp", "turn.dtls", isServed: hasCertificate && settings.dtls),
+            ZoneWay("", "tcp", "turn.tcp", isServed: settings.tcp),
+            ZoneWay("s", "tcp", "turn.tls", isServed: hasCertificate),
+        ]
+    }
+
+    private init(_ mark: String, _ transport: String, _ tag: String, isServed: Bool) {
+        stun = "_stun\(mark)._\(transport)"
+        turn = "_turn\(mark)._\(transport)"
+        self.tag = tag
+        isSecure = !mark.isEmpty
+        self.isServed = isServed
+    }
 }
 
 extension ZonePlan {

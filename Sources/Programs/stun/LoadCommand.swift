@@ -15,7 +15,8 @@ struct LoadCommand: ParsableCommand {
             64 for a wrong command line, 69 when the server answers or allows nothing, 71 when the system refuses something.
             """,
         subcommands: [
-            BindingLoadCommand.self, AllocationLoadCommand.self, RelayLoadCommand.self, FloodLoadCommand.self,
+            BindingLoadCommand.self, AllocationLoadCommand.self, RelayLoadCommand.self, IdleLoadCommand.self,
+            FloodLoadCommand.self,
         ]
     )
 }
@@ -76,7 +77,8 @@ struct AllocationLoadCommand: ParsableCommand {
         plan.hold = nanoseconds(hold)
         plan.releases = !credential.noRelease
         plan.label = options.label
-        var load = try AllocationLoad(plan, try options.target(), credential.credential)
+        let target = try options.target(credential.transport.transport ?? .udp)
+        var load = try AllocationLoad(plan, target, credential.credential)
         try options.show(try load.run())
     }
 }
@@ -165,7 +167,43 @@ struct RelayLoadCommand: ParsableCommand {
         plan.duration = nanoseconds(duration.time)
         plan.warmUp = nanoseconds(duration.warm)
         plan.label = options.label
-        var load = try RelayLoad(plan, try options.target(), credential.credential)
+        let target = try options.target(credential.transport.transport ?? .udp)
+        var load = try RelayLoad(plan, target, credential.credential)
+        try options.show(try load.run())
+    }
+}
+
+/// `stun load idle`.
+struct IdleLoadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "idle",
+        abstract: "Connections that do nothing: what each costs the server, and how much of its memory it takes.",
+        discussion: "Each connection asks one Binding request, so that it is known to be served, and is then held."
+    )
+
+    @OptionGroup var options: LoadOptions
+    @OptionGroup var transport: TransportOptions
+
+    @Option(name: [.long, .customLong("n")], help: ArgumentHelp("How many connections.", valueName: "count"))
+    var connections = 1000
+
+    @Option(help: ArgumentHelp("How many connect at the same time.", valueName: "count"))
+    var atOnce = 32
+
+    @Option(help: ArgumentHelp("How long they are held before memory is looked at, up to 60.", valueName: "seconds"))
+    var hold = 1.0
+
+    func validate() throws {
+        guard hold >= 0, hold <= 60 else { throw ValidationError("--hold takes 0 to 60 seconds.") }
+    }
+
+    func run() throws {
+        var plan = IdleLoad.Plan()
+        plan.count = connections
+        plan.atOnce = atOnce
+        plan.hold = nanoseconds(hold)
+        plan.label = options.label
+        var load = try IdleLoad(plan, try options.target(transport.transport ?? .tls))
         try options.show(try load.run())
     }
 }

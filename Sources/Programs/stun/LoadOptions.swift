@@ -25,7 +25,7 @@ struct LoadOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A word for the report.", valueName: "word"))
     var label = ""
 
-    func target() throws -> LoadTarget {
+    func target(_ transport: LoadTransport = .udp) throws -> LoadTarget {
         guard let address = SocketAddress(server) else {
             throw ValidationError("--server takes an IP address and a port, such as 127.0.0.1:3478 or [::1]:3478.")
         }
@@ -37,6 +37,7 @@ struct LoadOptions: ParsableArguments {
         target.firstPort = portBase
         target.process = pid
         target.allowsAny = any
+        target.transport = transport
         return target
     }
 
@@ -62,6 +63,23 @@ struct TimeOptions: ParsableArguments {
     }
 }
 
+/// How clients come: an option of the modes that have sessions or connections.
+struct TransportOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("How clients come: udp, tcp or tls (with any certificate).", valueName: "transport"),
+        transform: TransportOptions.transport
+    )
+    var transport: LoadTransport?
+
+    static func transport(_ text: String) throws -> LoadTransport {
+        guard let transport = LoadTransport(rawValue: text) else {
+            let all = LoadTransport.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no such transport: \(all)")
+        }
+        return transport
+    }
+}
+
 /// Who may use the relay: options of the modes that allocate.
 struct CredentialOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The name of a user of TURN.", valueName: "name"))
@@ -81,6 +99,8 @@ struct CredentialOptions: ParsableArguments {
 
     @Flag(help: "Leave the allocations to expire.")
     var noRelease = false
+
+    @OptionGroup var transport: TransportOptions
 
     var credential: LoadCredential { LoadCredential(user: user, password: password) }
 }

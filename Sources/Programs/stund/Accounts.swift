@@ -55,9 +55,9 @@ struct StorePlace {
         try RunningServerAddress(file).reload(ifItUses: file.config)
     }
 
-    /// The relay address of the server that runs with the file, as its clients are told; nil when there is none to ask.
-    func runningRelayAddress() throws(Failure) -> IPAddress? {
-        try RunningServerAddress(file).status(ifItUses: file.config)?.relay?.mainAddress
+    /// How the server that runs with the file is; nil when there is none to ask.
+    func runningStatus() throws(Failure) -> ServerStatus? {
+        try RunningServerAddress(file).status(ifItUses: file.config)
     }
 
     /// The settings as they would be in force.
@@ -112,8 +112,8 @@ struct Accounts {
         }
     }
 
-    /// The relay address of the server that runs with the file, as its clients are told; nil when there is none to ask.
-    func runningRelayAddress() throws(Failure) -> IPAddress? { try storePlace.runningRelayAddress() }
+    /// How the server that runs with the file is; nil when there is none to ask.
+    func runningStatus() throws(Failure) -> ServerStatus? { try storePlace.runningStatus() }
 
     /// The time in Unix seconds.
     static var now: Int64 { StorePlace.now }

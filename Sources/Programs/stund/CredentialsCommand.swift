@@ -49,12 +49,13 @@ struct CredentialsCommand: AsyncParsableCommand {
         let made: AccountChanges.MadeCredential
         do {
             try AccountChanges.userName(user)
-            let found = host == nil ? try accounts.runningRelayAddress() : nil
+            let status = try accounts.runningStatus()
             made = try accounts.changes().makeCredential(
                 user: user,
                 seconds: ttl,
                 host: host,
-                found: found,
+                found: status?.relay?.mainAddress,
+                names: status?.certificateNames ?? [],
                 at: Accounts.now
             )
         } catch {
@@ -82,6 +83,9 @@ extension IceServers {
             "right until \(time), made of the secret \"\(secret)\"",
             "try: \(words.map(StartText.quoted).joined(separator: " "))   (Debian's coturn)",
         ]
+        if !otherURIs.isEmpty {
+            lines.insert("for clients that are no browsers: \(otherURIs.joined(separator: ", "))", at: 2)
+        }
         if !isNamed { lines.append("Clients elsewhere may need another address: --host NAME") }
         return lines.joined(separator: "\n")
     }

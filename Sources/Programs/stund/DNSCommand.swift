@@ -11,7 +11,7 @@ struct DNSCommand: AsyncParsableCommand {
         commandName: "dns",
         abstract: "Print lines for the zone of a domain, and compare them with what the zone has now.",
         discussion: """
-            The lines are for what the settings enable: addresses, SRV for STUN and TURN, NAPTR for TURN. Comments begin with \
+            The lines are for what the settings enable: addresses, SRV for STUN and TURN over UDP, TCP, TLS and DTLS, NAPTR for TURN. Comments begin with \
             a semicolon, so that all of it can be put into a zone file. It ends with 0 when the zone is right, with 1 when \
             something is missing or differs, and with 69 when no name server answers.
             """
@@ -108,14 +108,10 @@ struct ZoneReport: Encodable {
         lines = plan.lines
         self.findings = findings
         var lines = ["; Lines for the zone \(plan.domain), of stund \(Version.current)"] + plan.lines
-        let port = plan.port ?? OtherServer.defaultPort
-        lines += [
-            "; Clients that know SRV and NAPTR are told stun:\(domain)"
-                + (plan.naming.isEmpty ? "" : ", turn:\(domain)")
-        ]
-        lines[lines.count - 1] += " (RFC 7064, RFC 7065), without a port."
-        lines.append("; Others, such as browsers, ask for addresses only: stun:\(host):\(port)")
-        if !plan.naming.isEmpty { lines[lines.count - 1] += ", turn:\(host):\(port)?transport=udp" }
+        let told = Self.schemes(plan).map { "\($0):\(plan.domain)" }.joined(separator: ", ")
+        lines.append("; Clients that know SRV and NAPTR are told \(told) (RFC 7064, RFC 7065), without a port.")
+        lines.append("; Others, such as browsers, ask for addresses only:")
+        lines += Self.uris(plan).map { ";   \($0)" }
         if let findings {
             lines += [";", "; The zone now, as \(server ?? "the name server of this host") has it:"]
             let width = ZoneFinding.State.allCases.map(\.rawValue.count).max() ?? 0
@@ -127,6 +123,24 @@ struct ZoneReport: Encodable {
             lines.append("; \(Self.verdict(findings))")
         }
         text = lines.map { TerminalText.oneLine($0) + "\n" }.joined()
+    }
+
+    private static func schemes(_ plan: ZonePlan) -> [String] {
+        let isSecure = plan.securePort != nil
+        return ["stun"] + (isSecure ? ["stuns"] : [])
+            + (plan.naming.isEmpty ? [] : ["turn"] + (isSecure ? ["turns"] : []))
+    }
+
+    /// What clients are told that ask for no SRV: host and port.
+    private static func uris(_ plan: ZonePlan) -> [String] {
+        let place = "\(plan.host):\(plan.port ?? OtherServer.defaultPort)"
+        var uris = ["stun:\(place)"]
+        if let port = plan.securePort { uris.append("stuns:\(plan.host):\(port)") }
+        guard !plan.naming.isEmpty else { return uris }
+        uris.append("turn:\(place)?transport=udp")
+        if plan.servesTCP { uris.append("turn:\(place)?transport=tcp") }
+        if let port = plan.securePort { uris.append("turns:\(plan.host):\(port)?transport=tcp") }
+        return uris
     }
 
     /// The exit code; nil when all is right.

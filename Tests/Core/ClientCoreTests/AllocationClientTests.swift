@@ -49,6 +49,26 @@ struct AllocationClientTests {
         #expect(paper.now == 39_500_000_000)
     }
 
+    @Test("A connection that ends takes the request that is on its way with it, and nothing else")
+    func disconnected() throws {
+        var server = ServerOnPaper()
+        var paper = ClientOnPaper()
+        #expect(paper.client.disconnect() == .wait)
+        _ = paper.client.allocate(at: 0)
+        #expect(paper.client.disconnect() == .finished)
+        #expect(paper.client.state == .failed(.init(method: .allocate, cause: .disconnected)))
+        paper = ClientOnPaper()
+        try paper.run(paper.client.allocate(at: 0), with: &server) { _ in false }
+        #expect(paper.client.disconnect() == .wait && paper.client.state == .ready)
+    }
+
+    @Test("Over a stream a request is sent once, and waited for as long as over UDP (RFC 8489 section 6.2.2)")
+    func overStream() {
+        var transaction = Transaction(TransactionID(high: 0, low: 0), at: 0, .stream)
+        #expect(transaction.advance(to: 39_499_999_999, .stream) == .waiting)
+        #expect(transaction.advance(to: 39_500_000_000, .stream) == .lost)
+    }
+
     @Test(
         "A stale nonce is replaced, and the request goes on",
         arguments: [UInt16(8), 9, 4],

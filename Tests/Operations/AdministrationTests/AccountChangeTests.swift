@@ -142,6 +142,21 @@ struct AccountChangeTests {
         #expect(!"\(host.told)".contains(expected.password) && !"\(host.told)".contains(stored.secret))
     }
 
+    @Test("TLS clients are sent to a name of the certificate that is served, and others than browsers have their URIs")
+    func secureCredentials() async throws {
+        let host = try AdministeredServer(
+            "tls-certificate: /c.pem\n",
+            relayAddresses: ["198.51.100.7"],
+            certificateNames: ["*.example.org", "turn.example.org"]
+        )
+        let made = try await host.administrator.makeCredential(user: "alice", seconds: 60, host: nil)
+        #expect(made.iceServers[0].urls == ["stun:198.51.100.7:3478"])
+        #expect(made.iceServers[1].urls.last == "turns:turn.example.org:5349?transport=tcp")
+        #expect(made.otherURIs == ["stuns:turn.example.org:5349", "turns:turn.example.org:5349?transport=udp"])
+        let named = try await host.administrator.makeCredential(user: "a", seconds: 60, host: "a.example.org")
+        #expect(named.iceServers[1].urls.last == "turns:a.example.org:5349?transport=tcp")
+    }
+
     @Test("Where everybody has a password there is no secret to make a credential of, and that is said")
     func noSecret() async throws {
         let host = try AdministeredServer("turn-users: alice:wonderland\n")

@@ -26,10 +26,12 @@ final class RunningDouble: RunningServer {
     let isStuck = Mutex(false)
     private let loaded: Mutex<LoadedSettings>
     private let relayAddresses: [String]
+    private let certificateNames: [String]
 
-    init(_ sources: SettingsSources, relayAddresses: [String] = []) throws {
+    init(_ sources: SettingsSources, relayAddresses: [String] = [], certificateNames: [String] = []) throws {
         self.sources = sources
         self.relayAddresses = relayAddresses
+        self.certificateNames = certificateNames
         loaded = Mutex(try Settings.load(from: sources))
     }
 
@@ -55,6 +57,7 @@ final class RunningDouble: RunningServer {
             stateFolder: "/",
             listeners: [],
             workers: 1,
+            certificate: certificateNames.isEmpty ? nil : certificate,
             relay: ServerStatus.Relay(
                 addresses: relayAddresses.map { .init(address: $0, portsFree: 1, portsTotal: 1) },
                 realms: ["stund"],
@@ -64,6 +67,18 @@ final class RunningDouble: RunningServer {
             ),
             counters: [],
             warnings: []
+        )
+    }
+
+    private var certificate: ServerStatus.Certificate {
+        .init(
+            file: "/c.pem",
+            names: certificateNames,
+            notBefore: 0,
+            notAfter: 1,
+            expires: "",
+            fingerprint: "",
+            isValid: true
         )
     }
 
@@ -124,7 +139,8 @@ struct AdministeredServer {
         flags: [String: String] = [:],
         environment: [String: String] = [:],
         spellings: [String: String] = [:],
-        relayAddresses: [String] = []
+        relayAddresses: [String] = [],
+        certificateNames: [String] = []
     ) throws {
         folder = try TemporaryFolder()
         try text.write(toFile: folder.path + "/stund.yaml", atomically: false, encoding: .utf8)
@@ -134,7 +150,7 @@ struct AdministeredServer {
             flags: flags,
             flagSpellings: spellings
         )
-        server = try RunningDouble(sources, relayAddresses: relayAddresses)
+        server = try RunningDouble(sources, relayAddresses: relayAddresses, certificateNames: certificateNames)
         administrator = try Administrator(server, settingsFrom: sources, database: folder.path + "/state/stund.sqlite")
     }
 

@@ -161,24 +161,24 @@ struct ToolTestPageTests {
     @Test("every word of the script is there in both languages, and every one there is used")
     func words() throws {
         let script = try #require(EmbeddedTexts.files["test.js"])
-        let steps = ["credential", "stun", "relay", "connect", "echo", "rate"]
+        let steps = ["credential", "stun", "udp", "tcp", "tls", "relay", "connect", "echo", "rate"]
         for language in Language.allCases {
             let keys = Texts.read(language).keys.filter { $0.hasPrefix("test_js_") }.map { String($0.dropFirst(8)) }
             #expect(keys.count > 20)
             for key in keys {
-                // Those of a step and of an error code are put together.
+                // Those of a step, of a way and of an error code are put together.
                 let isUsed =
                     script.contains("\"\(key)\"") || steps.contains { key == "step_\($0)" }
-                    || key.wholeMatch(of: /advice_[0-9]{3}/) != nil
+                    || key.wholeMatch(of: /advice_([0-9]{3}|udp|tcp|tls)/) != nil
                 #expect(isUsed, "\(key)")
             }
         }
     }
 
-    @Test("all own scripts together are smaller than 10 kB")
+    @Test("all own scripts together are smaller than 12 kB")
     func size() {
         let sizes = EmbeddedTexts.files.filter { $0.key.hasSuffix(".js") }.map(\.value.utf8.count)
-        #expect(sizes.reduce(0, +) < 10_000)
+        #expect(sizes.reduce(0, +) < 12_000)
     }
 
     @Test("a text with a quote and a combining mark stays within its attribute")

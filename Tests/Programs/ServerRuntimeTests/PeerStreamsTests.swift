@@ -23,22 +23,27 @@ struct PeerStreamsTests {
         let limits = ConnectionLimits(Settings(), files: files)
         #expect(limits.enter(.loopbackV4) == nil)
         var peers = PeerStreams(files: files, clients: limits, watchedBy: loop.watcher)
-        #expect(peers.takeFile())
-        #expect(peers.add(peer.server, as: Self.id, .waiting, now: Self.begin))
-        let index = try #require(peers.index(of: Self.id))
-        #expect(peers.forgotten(now: Self.begin + 400 * Self.second).isEmpty, "the core bounds its time")
+        try Self.add(peer.server, as: Self.id, .waiting, to: &peers)
+        let early = peers.forgotten(now: Self.begin + 400 * Self.second)
+        #expect(early.isEmpty, "the core bounds its time")
         let data = DataStream(stream: client.server, client: client.client.local, counted: .loopbackV4)
-        #expect(peers.splice(index, with: data) == .going(0))
-        #expect(peers.forgotten(now: Self.begin + 400 * Self.second).isEmpty, "nobody has ended")
+        let progress = peers.splice(0, with: data)
+        #expect(progress == .going(0))
+        let open = peers.forgotten(now: Self.begin + 400 * Self.second)
+        #expect(open.isEmpty, "nobody has ended")
         client.client.endSending()
-        for _ in 0..<500 where peers.move(index, .one, nil, budget: 65_536) == .going(0) {
-            if try peer.client.receive(waits: false).isEmpty { break }
+        var hasEnded = false
+        for _ in 0..<5000 where !hasEnded {
+            _ = peers.move(0, .one, nil, budget: 65_536)
+            hasEnded = (try? peer.client.receive(waits: false))?.isEmpty == true
         }
-        #expect(peers.forgotten(now: Self.begin + 300 * Self.second - 1).isEmpty)
-        #expect(peers.forgotten(now: Self.begin + 300 * Self.second) == [index])
-        peers.close(index, aborting: true)
-        #expect(peers.count == 0 && peers.splicedCount == 0 && limits.count == 0)
-        #expect(peers.index(of: Self.id) == nil)
+        #expect(hasEnded)
+        let before = peers.forgotten(now: Self.begin + 300 * Self.second - 1)
+        let after = peers.forgotten(now: Self.begin + 300 * Self.second)
+        #expect(before.isEmpty && after == [0])
+        peers.close(0, aborting: true)
+        let left = (peers.count, peers.splicedCount, limits.count, peers.index(of: Self.id))
+        #expect(left == (0, 0, 0, nil))
         #expect(client.client.ends())
     }
 
@@ -46,25 +51,32 @@ struct PeerStreamsTests {
     func lateEvent() throws {
         var loop = try EventLoop()
         let files = FileBudget()
-        var peers = PeerStreams(
-            files: files,
-            clients: ConnectionLimits(Settings(), files: files),
-            watchedBy: loop.watcher
-        )
-        let first = try StreamPair()
-        #expect(peers.takeFile())
-        #expect(peers.add(first.server, as: Self.id, .connecting, now: Self.begin))
+        let limits = ConnectionLimits(Settings(), files: files)
+        var peers = PeerStreams(files: files, clients: limits, watchedBy: loop.watcher)
+        let (first, second) = (try StreamPair(), try StreamPair())
+        try Self.add(first.server, as: Self.id, .connecting, to: &peers)
         let ready = try #require(try loop.next().first)
         #expect(PeerStreams.isPeer(ready.token) && Streams.isStream(ready.token))
         #expect(!PeerStreams.isListener(ready.token))
-        #expect(peers.find(ready.token)?.index == 0)
+        let found = peers.find(ready.token)?.index
+        #expect(found == 0)
         peers.close(0, aborting: false)
-        #expect(peers.find(ready.token) == nil)
-        let second = try StreamPair()
-        #expect(peers.takeFile())
-        #expect(peers.add(second.server, as: ConnectionID(worker: 1, random: 8), .waiting, now: Self.begin))
-        #expect(peers.index(of: ConnectionID(worker: 1, random: 8)) == 0)
-        #expect(peers.find(ready.token) == nil)
+        let closed = peers.find(ready.token)?.index
+        #expect(closed == nil)
+        let next = ConnectionID(worker: 1, random: 8)
+        try Self.add(second.server, as: next, .waiting, to: &peers)
+        let (index, late) = (peers.index(of: next), peers.find(ready.token)?.index)
+        #expect(index == 0 && late == nil)
         peers.closeAll()
+    }
+
+    private static func add(
+        _ stream: StreamHandle,
+        as id: ConnectionID,
+        _ stage: PeerStream.Stage,
+        to peers: inout PeerStreams
+    ) throws {
+        let isAdded = peers.takeFile() && peers.add(stream, as: id, stage, now: begin)
+        try #require(isAdded)
     }
 }

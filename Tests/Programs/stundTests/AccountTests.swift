@@ -89,7 +89,7 @@ struct AccountTests {
     func iceServers() throws {
         let secret = try #require(SharedSecret(name: "x", secret: Array("secret".utf8)))
         let credential = TimedCredential(expiry: 1_800_000_000, user: "it's", secret: secret)
-        let servers = IceServers(credential, at: try #require(OtherServer("turn.example.org:99")), tcp: true)
+        let servers = IceServers(credential, at: try #require(OtherServer("turn.example.org:99")), Settings())
         #expect(
             try jsonText(servers) == """
                 {
@@ -118,6 +118,53 @@ struct AccountTests {
         #expect(
             !text.contains("--host") && servers.explanation(expiry: 0, secret: "x", isNamed: false).contains("--host")
         )
+    }
+
+    @Test(
+        "TCP, TLS and DTLS have URIs where they are served; what no browser takes stands beside the JSON",
+        arguments: [
+            (["tcp": "off"], ["turn:a.test:99?transport=udp"], []),
+            (
+                ["tls-certificate": "/c.pem"],
+                ["turn:a.test:99?transport=udp", "turn:a.test:99?transport=tcp", "turns:a.test:5349?transport=tcp"],
+                ["stuns:a.test:5349", "turns:a.test:5349?transport=udp"]
+            ),
+            (
+                ["tls-certificate": "/c.pem", "tls-port": "443", "dtls": "off", "tcp": "off"],
+                ["turn:a.test:99?transport=udp", "turns:a.test:443?transport=tcp"], ["stuns:a.test:443"]
+            ),
+        ] as [([String: String], [String], [String])]
+    )
+    func transports(flags: [String: String], relays: [String], others: [String]) throws {
+        let servers = try iceServers("a.test:99", flags, [])
+        #expect(servers.iceServers.last?.urls == relays && servers.otherURIs == others)
+        let text = servers.explanation(expiry: 0, secret: "x", isNamed: true)
+        #expect(text.contains("for clients that are no browsers") == !others.isEmpty)
+        #expect(others.allSatisfy(text.contains))
+    }
+
+    @Test(
+        "TLS clients are sent to a name of the certificate, since they accept no other (RFC 8489 section 6.2.3)",
+        arguments: [
+            ("a.test", [], "a.test:5349"), ("a.test", ["b.test", "A.test"], "a.test:5349"),
+            ("a.test", ["*.test", "b.test"], "a.test:5349"), ("a.b.test", ["*.test", "c.test"], "c.test:5349"),
+            ("192.0.2.1", ["*.test", "192.0.2.9", "c.test"], "c.test:5349"),
+            ("192.0.2.1", ["c.test", "192.0.2.1"], "192.0.2.1:5349"), ("192.0.2.1", ["*.test"], "192.0.2.1:5349"),
+            ("192.0.2.1", ["*.test", "2001:db8::1"], "[2001:db8::1]:5349"),
+            ("[2001:db8::1]", ["2001:DB8:0::1", "c.test"], "[2001:db8::1]:5349"),
+            ("192.0.2.1", ["no name", "c.test"], "192.0.2.1:5349"),
+        ] as [(String, [String], String)]
+    )
+    func certificateNames(host: String, names: [String], place: String) throws {
+        let servers = try iceServers(host, ["tls-certificate": "/c.pem"], names)
+        #expect(servers.iceServers.last?.urls.last == "turns:\(place)?transport=tcp")
+        #expect(servers.iceServers.first?.urls == ["stun:\(host):3478"])
+    }
+
+    private func iceServers(_ host: String, _ flags: [String: String], _ names: [String]) throws -> IceServers {
+        let secret = try #require(SharedSecret(name: "x", secret: Array("secret".utf8)))
+        let credential = TimedCredential(expiry: 1_800_000_000, user: "u", secret: secret)
+        return IceServers(credential, at: try #require(OtherServer(host)), try settings(flags), names: names)
     }
 
     @Test("The commands are understood, their options before or after the subcommand")

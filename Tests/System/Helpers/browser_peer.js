@@ -71,6 +71,13 @@ async function exchange(size) {
   return whole;
 }
 
+// How this end reaches its relay, as the browser itself has it: udp, tcp or tls.
+async function leg() {
+  const stats = await connection.getStats();
+  const transport = [...stats.values()].find((one) => one.type === "transport");
+  return stats.get(stats.get(transport.selectedCandidatePairId).localCandidateId).relayProtocol;
+}
+
 // The types of the pair of candidates in use, so that the test sees that nothing went around the relay.
 async function pair() {
   const stats = await connection.getStats();

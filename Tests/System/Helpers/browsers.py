@@ -25,6 +25,8 @@ CHROMIUM = [
     "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--disable-sync",
     "--mute-audio", "--remote-debugging-pipe",
+    # Where a test has no namespaces, all is on loopback.
+    "--allow-loopback-in-peer-connection",
 ]
 SCRIPT = pathlib.Path(__file__).with_name("browser_peer.js")
 
@@ -34,17 +36,18 @@ def main():
     parser.add_argument("kind", choices=["exchange", "refused"])
     parser.add_argument("--namespace", action="append", default=[])
     parser.add_argument("--bytes", type=int, default=20_000_000)
+    parser.add_argument("--key-pin", help="take a certificate with this key for TURN over TLS: base64 of SHA-256")
     parser.add_argument("--limit", type=float, default=120, help="seconds for all of it")
     ice_servers.add_arguments(parser)
     options = parser.parse_args()
-    servers = ice_servers.from_arguments(options)
+    servers = [ice_servers.from_arguments(options, number) for number in range(2)]
     deadline = time.monotonic() + options.limit
     with tempfile.TemporaryDirectory(prefix="stund-test-browser-", ignore_cleanup_errors=True) as folder:
         namespaces = (options.namespace or [None, None])[: 2 if options.kind == "exchange" else 1]
         browsers = []
         try:
             for number, namespace in enumerate(namespaces):
-                browsers.append(Browser(f"{folder}/{number}", namespace, deadline))
+                browsers.append(Browser(f"{folder}/{number}", namespace, deadline, options.key_pin))
             run = exchange if options.kind == "exchange" else refused
             result = run(browsers, servers, -(-options.bytes // CHUNK) * CHUNK)
         except (OSError, RuntimeError) as error:
@@ -59,7 +62,7 @@ def main():
 def exchange(browsers, servers, size):
     first, second = browsers
     for seed, browser in enumerate(browsers):
-        browser.evaluate(f"start({json.dumps(servers)}, {seed}, {size})")
+        browser.evaluate(f"start({json.dumps(servers[seed])}, {seed}, {size})")
     offer = first.evaluate("describe()")
     answer = second.evaluate(f"describe({json.dumps(offer)})")
     first.evaluate(f"accept({json.dumps(answer)})")
@@ -67,12 +70,14 @@ def exchange(browsers, servers, size):
         browser.evaluate(f"window.exchanged = exchange({size}); null")
     ends = [browser.evaluate("exchanged") for browser in browsers]
     pairs = [browser.evaluate("pair()") for browser in browsers]
+    legs = [browser.evaluate("leg()") for browser in browsers]
     errors = [error for browser in browsers for error in browser.evaluate("errors")]
     return {
         "ok": all(end["bytes"] == size and end["wrong"] == 0 for end in ends) and pairs == [["relay", "relay"]] * 2,
         "received": [end["bytes"] for end in ends],
         "wrong chunks": [end["wrong"] for end in ends],
         "pairs": pairs,
+        "legs": legs,
         "errors": errors,
         "Mbit/s each way": [round(end["bytes"] * 8e-6 / end["seconds"]) for end in ends],
     }
@@ -80,7 +85,7 @@ def exchange(browsers, servers, size):
 
 def refused(browsers, servers, _):
     (browser,) = browsers
-    browser.evaluate(f"start({json.dumps(servers)}, 0, 0)")
+    browser.evaluate(f"start({json.dumps(servers[0])}, 0, 0)")
     description = browser.evaluate("describe()")
     errors = browser.evaluate("errors")
     candidates = [line for line in description["sdp"].splitlines() if line.startswith("a=candidate")]
@@ -90,7 +95,7 @@ def refused(browsers, servers, _):
 class Browser:
     """A Chromium with one empty page, driven through its pipes; every wait ends at the deadline."""
 
-    def __init__(self, folder, namespace, deadline):
+    def __init__(self, folder, namespace, deadline, key_pin=None):
         self.deadline, self.buffer, self.last = deadline, b"", 0
         os.mkdir(folder)
         self.log = open(f"{folder}/log", "w+b")
@@ -105,7 +110,8 @@ class Browser:
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
 
-        command = [*CHROMIUM, f"--user-data-dir={folder}", "about:blank"]
+        pin = [f"--ignore-certificate-errors-spki-list={key_pin}"] if key_pin else []
+        command = [*CHROMIUM, *pin, f"--user-data-dir={folder}", "about:blank"]
         if namespace:
             command = ["ip", "netns", "exec", namespace, *command]
         self.process = subprocess.Popen(

@@ -26,7 +26,8 @@ def main(description, kinds):
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             # The Test page's call begins and ends on this host.
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--allow-loopback-in-peer-connection"],
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--allow-loopback-in-peer-connection"]
+            + ([f"--ignore-certificate-errors-spki-list={options.key_pin}"] if options.key_pin else []),
         )
         try:
             return console_site.run(kinds[options.kind], browser, options)

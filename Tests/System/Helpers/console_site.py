@@ -56,6 +56,7 @@ def arguments(description, kinds):
     parser.add_argument("--stun", default="127.0.0.1:3478", help="address:port of the server, udp")
     parser.add_argument("--settings", help="the server's settings file")
     parser.add_argument("--process", type=int, help="the server's process id")
+    parser.add_argument("--key-pin", help="the browser takes a certificate with this key: base64 of SHA-256")
     return parser
 
 

@@ -96,17 +96,23 @@ def is_credential(text):
     )
 
 
-def run_test(page, failures):
-    """The Test page's own verdict of a call that is really relayed by this server."""
+def run_test(page, failures, ways=("UDP", "TCP"), missing=()):
+    """The Test page's own verdict of a call that is really relayed by this server, and of each way to the relay."""
     page.goto("/")
     click_through(page, "/test.htm")
-    passed = re.compile(r"\bpassed\b", re.I)
+    passed = re.compile(r"not in every way.*TLS" if missing else r"\bpassed\b", re.I)
     failures.check(not passed.search(page.locator("main").inner_text()), "it says passed before it began")
     page.locator("main button").first.click()
     try:
         page.locator("main", has_text=passed).wait_for(timeout=60_000)
     except Error:
         failures.check(False, f"the test does not pass: {page.locator('main').inner_text()[:1500]}")
+    steps = page.locator("#test-steps").inner_text()
+    for way in ("UDP", "TCP", "TLS"):
+        works = re.search(rf"Relay by {way}: .*works", steps)
+        failures.check(bool(works) == (way in ways), f"the Test page on {way}: {steps}")
+        failures.check((f"No relay address by {way}" in steps) == (way in missing), f"the Test page on {way}: {steps}")
+        failures.check((way in steps) == (way in ways or way in missing), f"the Test page on {way}: {steps}")
     failures.check("Mbit/s" in page.locator("main").inner_text(), "the Test page tells no Mbit/s")
 
 
@@ -319,7 +325,18 @@ def viewer(browser, options, failures):
         failures.check(400 <= told.status < 500, f"{method} {path} by a viewer: {told.status}")
 
 
-KINDS = {"walk": walk, "setup": setup, "password": password}
+def secure(browser, options):
+    """The Test page of a server with TLS, whose certificate the browser takes, or without --key-pin does not."""
+    failures = Failures()
+    with visit(browser, options, failures) as page:
+        if options.key_pin:
+            run_test(page, failures, ("UDP", "TCP", "TLS"))
+        else:
+            run_test(page, failures, ("UDP", "TCP"), ("TLS",))
+    return failures.end()
+
+
+KINDS = {"walk": walk, "setup": setup, "password": password, "secure": secure}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, KINDS))

@@ -4,7 +4,7 @@
   python_peers.py ice ...           a few datagrams each way through ICE
   python_peers.py data --bytes N    N bytes each way over one data channel (SCTP over DTLS over ICE)
 
-Writes one line of JSON with what happened; exit code 0 when everything arrived.
+TLS trusts the certificates in the file that SSL_CERT_FILE names. Writes one line of JSON with what happened; exit code 0 when everything arrived.
 """
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ async def main():
     parser.add_argument("--limit", type=float, default=60, help="seconds for all of it")
     ice_servers.add_arguments(parser)
     options = parser.parse_args()
-    servers = ice_servers.from_arguments(options)
+    servers = [ice_servers.from_arguments(options, number) for number in range(2)]
     work = over_ice(servers) if options.kind == "ice" else over_data_channel(servers, options.bytes)
     try:
         result = await asyncio.wait_for(work, options.limit)
@@ -38,17 +38,18 @@ async def main():
 async def over_ice(servers):
     import aioice
 
-    address, port = servers[0]["urls"][0].removeprefix("turn:").split("?")[0].rsplit(":", 1)
-    peers = [
-        aioice.Connection(
-            ice_controlling=controlling,
-            turn_server=(address.strip("[]"), int(port)),
-            turn_username=servers[0]["username"],
-            turn_password=servers[0]["credential"],
+    peers = []
+    for number, (server, *_) in enumerate(servers):
+        host, port, transport, is_secure = ice_servers.turn_server(server)
+        peers.append(aioice.Connection(
+            ice_controlling=number == 0,
+            turn_server=(host, port),
+            turn_transport=transport,
+            turn_ssl=is_secure,
+            turn_username=server["username"],
+            turn_password=server["credential"],
             transport_policy=aioice.TransportPolicy.RELAY,
-        )
-        for controlling in (True, False)
-    ]
+        ))
     try:
         for peer in peers:
             await peer.gather_candidates()
@@ -78,11 +79,13 @@ async def over_ice(servers):
 async def over_data_channel(servers, size):
     from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection
 
-    configuration = RTCConfiguration(
-        iceServers=[RTCIceServer(**server) for server in servers],
-        iceTransportPolicy=RTCIceTransportPolicy.RELAY,
-    )
-    peers = [RTCPeerConnection(configuration) for _ in range(2)]
+    peers = [
+        RTCPeerConnection(RTCConfiguration(
+            iceServers=[RTCIceServer(**server) for server in own],
+            iceTransportPolicy=RTCIceTransportPolicy.RELAY,
+        ))
+        for own in servers
+    ]
     try:
         channel = peers[0].createDataChannel("data")
         accepted = asyncio.get_running_loop().create_future()

@@ -18,6 +18,31 @@ struct BrowserTests {
         }
     }
 
+    @Test(
+        "One over UDP or TCP, the other over TLS or TCP: the browsers exchange their bytes whole",
+        .timeLimit(.minutes(4)),
+        arguments: [(["udp", "tls"], 20_000_000), (["tcp", "tcp"], 2_000_000), (["tls", "tcp"], 2_000_000)]
+    )
+    func streams(transports: [String], bytes: Int) async throws {
+        let secure = try Ports.free().first
+        try await Places.heavy.withPlace {
+            try await Namespaces.with(.sym, isPair: true, purpose: "pair") { namespaces in
+                try await Self.relay(namespaces, securePort: secure).running { ports, server in
+                    let command =
+                        ["exchange", "--bytes", "\(bytes)", "--limit", "150", "--key-pin", Relay.keyPin]
+                        + ["--namespace", namespaces.client, "--namespace", namespaces.secondClient]
+                        + ["--tls", "\(Namespaces.serverAddress):\(secure)"]
+                        + transports.flatMap { ["--transport", $0] } + Self.asUser(ports)
+                    let end = try await Self.run(command)
+                    #expect(end.exitCode == 0, "\(end.output)\n\(server.state.output)")
+                    let legs = transports.map { "\"\($0)\"" }.joined(separator: ", ")
+                    #expect(end.output.contains("\"legs\": [\(legs)]"), "\(end.output)")
+                    print("Chromium over \(transports) through \(Relay.underTest): \(end.output)")
+                }
+            }
+        }
+    }
+
     private func exchange(_ namespaces: Namespaces, _ ports: Ports, _ server: Program) async throws {
         let clients = ["--namespace", namespaces.client, "--namespace", namespaces.secondClient]
         let command = ["exchange", "--bytes", "20000000", "--limit", "150"] + clients + Self.asUser(ports)
@@ -60,8 +85,17 @@ struct BrowserTests {
     }
 
     /// The server in its namespace, whose addresses are of a range for tests that is denied unless somebody allows it.
-    private static func relay(_ namespaces: Namespaces, usesSecret: Bool = false) -> Relay {
-        Relay(addresses: [Namespaces.serverAddress], usesSecret: usesSecret, namespace: namespaces.server)
+    private static func relay(
+        _ namespaces: Namespaces,
+        usesSecret: Bool = false,
+        securePort: UInt16? = nil
+    ) -> Relay {
+        Relay(
+            addresses: [Namespaces.serverAddress],
+            usesSecret: usesSecret,
+            namespace: namespaces.server,
+            securePort: securePort
+        )
     }
 
     private static func turn(_ ports: Ports) -> [String] {

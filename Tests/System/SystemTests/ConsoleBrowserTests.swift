@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite(
@@ -35,6 +36,21 @@ struct ConsoleBrowserTests {
     func walk() async throws {
         try await Self.running(["log-level": "5"]) {
             try await $0.expect("console_walks", "walk", python: Partners.python)
+        }
+    }
+
+    @Test(
+        "The Test page tries TLS too, and tells when the browser does not take the certificate",
+        .timeLimit(.minutes(4)),
+        arguments: [true, false]
+    )
+    func secure(isTaken: Bool) async throws {
+        let files = Relay.certificate.files
+        let port = try Ports.free().first
+        let settings = ["tls-certificate": files.chain, "tls-key": files.key, "tls-port": "\(port)"]
+        let pin = isTaken ? ["--key-pin", Relay.keyPin] : []
+        try await Self.running(settings) {
+            try await $0.expect("console_walks", "secure", pin, python: Partners.python)
         }
     }
 

@@ -30,8 +30,12 @@ struct DNSCommandTests {
         "srv-host=_stun._udp.zone.test,stun.zone.test,3478,0,5", "srv-host=_stun._udp.zone.test,b.zone.test,3490,0,5",
         "srv-host=_turn._udp.zone.test,STUN.zone.test,3478,10,10",
         "srv-host=_turn._udp.zone.test,b.zone.test,3490,10,10",
+        "srv-host=_stun._tcp.zone.test,stun.zone.test,3478,1,5", "srv-host=_stun._tcp.zone.test,b.zone.test,3490,1,5",
+        "srv-host=_turn._tcp.zone.test,stun.zone.test,3478,10,10",
+        "srv-host=_turn._tcp.zone.test,b.zone.test,3490,10,10",
         "srv-host=_stun-behavior._udp.zone.test,stun.zone.test,3478",
-        "naptr-record=zone.test,1,1,S,RELAY:turn.tcp:turn.udp,,_turn._udp.zone.test",
+        "naptr-record=zone.test,1,1,S,RELAY:turn.sctp:turn.udp,,_turn._udp.zone.test",
+        "naptr-record=zone.test,2,1,s,relay:turn.tcp,,_turn._tcp.zone.test",
         "naptr-record=zone.test,1,1,s,SIP+D2U,,_sip._udp.zone.test",
     ]
 
@@ -59,7 +63,7 @@ struct DNSCommandTests {
     func right() async throws {
         let (report, text) = try await check(Self.right)
         #expect(text.exitCode == 0 && text.lines.last == "; The zone is right.", "\(text.output)")
-        #expect(report.findings?.count == 8 && report.findings?.allSatisfy { $0.state == "right" } == true)
+        #expect(report.findings?.count == 13 && report.findings?.allSatisfy { $0.state == "right" } == true)
     }
 
     @Test("Everything that is printed, given to a name server, is right")
@@ -84,14 +88,14 @@ struct DNSCommandTests {
         // NAPTR records of other applications are not ours.
         let other = "naptr-record=zone.test,1,1,s,OTHER:turn.udp,,_turn._udp.zone.test"
         let (report, text) = try await check([other])
-        #expect(text.exitCode == 1 && report.findings?.count == 8, "\(text.output)")
+        #expect(text.exitCode == 1 && report.findings?.count == 13, "\(text.output)")
         #expect(report.findings?.allSatisfy { $0.state == "missing" } == true)
         #expect(text.output.contains("; missing     stun.zone.test A: should be 192.0.2.1\n"))
     }
 
     @Test("Other addresses, ports, priorities, servers, aliases and services are told apart")
     func differences() async throws {
-        let (_, text) = try await check([
+        let records = [
             "host-record=stun.zone.test,192.0.2.77", "host-record=stun.zone.test,2001:db8::7",
             "host-record=c.zone.test,192.0.2.9", "cname=b.zone.test,c.zone.test",
             "srv-host=_stun._udp.zone.test,stun.zone.test,3999,10,10",
@@ -101,7 +105,8 @@ struct DNSCommandTests {
             "srv-host=_turns._tcp.zone.test,stun.zone.test,5349,10,10",
             "srv-host=_turn._tcp.zone.test,other.zone.test,3478,10,10",
             "naptr-record=zone.test,1,1,a,RELAY:turn.udp,,x.zone.test",
-        ])
+        ]
+        let (_, text) = try await check(records, settings: Self.settings + "\ntcp: off")
         #expect(text.exitCode == 1)
         for line in [
             "differs     stun.zone.test A: is 192.0.2.77, should be 192.0.2.1",
@@ -119,6 +124,31 @@ struct DNSCommandTests {
             #expect(text.lines.contains("; \(line)"), "\(line)\n\(text.output)")
         }
         #expect(!text.output.contains("_turn._tcp"))
+    }
+
+    @Test("With a certificate TLS and DTLS are wanted too, at their own port, and a wrong one is told")
+    func secure() async throws {
+        let secure = ["_stuns._udp", "_stuns._tcp", "_turns._udp", "_turns._tcp"]
+        var records = Self.right
+        for name in secure {
+            records.append("srv-host=\(name).zone.test,stun.zone.test,\(name == "_turns._tcp" ? 443 : 5349),1,1")
+            records.append("srv-host=\(name).zone.test,b.zone.test,5349,1,1")
+        }
+        records.append("naptr-record=zone.test,3,1,s,RELAY:turn.tls:turn.dtls,,_turns._tcp.zone.test")
+        let (report, text) = try await check(records, settings: Self.settings + "\ntls-certificate: /c.pem")
+        let wrong = report.findings?.filter { $0.state != "right" }.map { "\($0.state) \($0.record): \($0.text)" }
+        #expect(
+            wrong == [
+                "differs _turns._tcp.zone.test SRV: is 1 1 443 stun.zone.test., should be 10 10 5349 stun.zone.test.",
+                #"differs zone.test NAPTR: is 3 1 "s" "RELAY:turn.tls:turn.dtls" "" _turns._tcp.zone.test., "#
+                    + #"should be 10 20 "s" "RELAY:turn.dtls" "" _turns._udp.zone.test."#,
+            ],
+            "\(text.output)"
+        )
+        for uri in ["stuns:stun.zone.test:5349", "turns:stun.zone.test:5349?transport=tcp"] {
+            #expect(text.lines.contains(";   \(uri)"), "\(text.output)")
+        }
+        #expect(text.output.contains("are told stun:zone.test, stuns:zone.test, turn:zone.test, turns:zone.test "))
     }
 
     @Test("An alias as the host, a NAPTR that leads to an address, and what a NAT may hide are told")

@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite("stun load against a real server: the figures are possible ones")
@@ -74,6 +75,79 @@ struct LoadTests {
             #expect(found["p50_us"] > 0 && found["p50_back_us"] > 0)
             if pacing.contains("--rtp") { #expect(found["offered_pps"] < 1200) }
         }
+    }
+
+    @Test(
+        "relay over TCP and TLS: packets of any size arrive in both directions, none of them wrong, none lost",
+        .timeLimit(.minutes(2)),
+        arguments: ["tcp", "tls"],
+        [["--window", "16", "--size", "161"], ["--rtp", "--sizes", "60,163,1399"]]
+    )
+    func relayOverStreams(transport: String, pacing: [String]) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let way = ["--transport", transport, "--sessions", "10", "--duplex", "--time", "1", "--warm", "0.1"]
+            let found = try await load(["relay"] + way + pacing + Self.credential, ports, server)
+            #expect(found["ready"] == 10 && found["ended_connections"] == 0)
+            #expect(found["to_peer_pps"] > 0 && found["to_client_pps"] > 0)
+            #expect(found["bad"] == 0 && found["not_sent"] == 0)
+            if pacing.contains("--rtp") { #expect(found["loss_pct"] == 0 && found["offered_pps"] < 1200) }
+        }
+    }
+
+    /// A server whose port of TLS takes plain TCP too.
+    private func withStreams(_ body: (Program, UInt16) async throws -> Void) async throws {
+        let port = try Ports.free().first
+        let files = Relay.certificate.files
+        let secure = ["tls-certificate": files.chain, "tls-key": files.key, "tls-port": "\(port)"]
+        try await withServer(Self.relaySettings.merging(secure) { $1 }) { server, _, _ in
+            try await waitUntilListening(server, port)
+            try await body(server, port)
+        }
+    }
+
+    @Test(
+        "allocate over TCP and TLS: each client has a connection, and its allocation",
+        .timeLimit(.minutes(2)),
+        arguments: ["tcp", "tls"]
+    )
+    func allocateOverStreams(transport: String) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let mode = ["allocate", "--transport", transport, "--sessions", "200", "--hold", "0"] + Self.credential
+            let found = try await load(mode, ports, server)
+            #expect(found["ok"] == 200 && found["failed"] == 0 && found["retransmits"] == 0)
+        }
+    }
+
+    @Test("idle: all connections are answered and held", .timeLimit(.minutes(2)), arguments: ["tcp", "tls"])
+    func idle(transport: String) async throws {
+        try await withStreams { server, port in
+            let ports = Ports(first: port, second: port)
+            let mode = ["idle", "--transport", transport, "--connections", "300", "--hold", "0.5"]
+            let found = try await load(mode, ports, server)
+            #expect(found["ok"] == 300 && found["held"] == 300 && found["bad"] == 0)
+            #expect(found["p50_us"] > 0 && found["rss_after_kb"] > 1000)
+        }
+    }
+
+    @Test("A server that refuses connections, and one that is none, are told with the cause", .timeLimit(.minutes(2)))
+    func refusedConnections() async throws {
+        try await withServer(["max-connections": "5"]) { _, _, ports in
+            let end = try await run(["idle", "--transport", "tcp", "--connections", "20"], ports)
+            #expect(end.exitCode == 1)
+            #expect(end.output.contains("5 of 20 connections were answered"), "\(end.output)")
+            #expect(end.output.contains("closed the connection") || end.output.contains("reset"), "\(end.output)")
+        }
+        for mode in [["idle", "--transport", "tcp"], ["relay", "--transport", "tcp"] + Self.credential] {
+            let end = try await run(mode, try Ports.free())
+            #expect(end.exitCode == 69)
+            #expect(end.output.contains("Connection refused"), "\(end.output)")
+        }
+    }
+
+    private func run(_ mode: [String], _ ports: Ports) async throws -> Program.State {
+        try await Program.run([Partners.stun, "load"] + mode + ["--server", "127.0.0.1:\(ports.first)"])
     }
 
     @Test("relay: peers that share sockets get what is theirs", .timeLimit(.minutes(2)), arguments: [1, 3])
@@ -152,6 +226,8 @@ struct LoadTests {
             (["flood", "--kind", "garbage", "--server", "192.0.2.1:3478"], "--any"),
             (["relay", "--user", "u", "--password", "p", "--server", "192.0.2.1:3478"], "--any"),
             (["binding", "--time", "241"], "--time"), (["binding", "--server", "here"], "--server"),
+            (["idle", "--transport", "udp"], "--transport udp"), (["idle", "--transport", "sctp"], "udp, tcp, tls"),
+            (["relay", "--user", "u", "--password", "p", "--transport", "tcp", "--trains", "8"], "--trains"),
             (["flood", "--kind", "tears"], "garbage, binding, allocate, channel-data"),
             (["relay", "--user", "u", "--password", "p", "--rtp", "--pps", "3"], "--rtp"),
         ]

@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite(
@@ -11,6 +12,29 @@ struct PythonPeerTests {
         try await Relay().running { ports, server in
             let end = try await Self.run(["ice"] + Self.asUser(ports))
             #expect(end.exitCode == 0, "\(end.output)\n\(server.state.output)")
+        }
+    }
+
+    @Test(
+        "The same over TCP, over TLS with a certificate that is checked, and from one transport to another",
+        .timeLimit(.minutes(2)),
+        arguments: [["tcp"], ["tls"], ["udp", "tls"], ["tls", "tcp"]]
+    )
+    func streams(transports: [String]) async throws {
+        let secure = try Ports.free().first
+        try await Relay(securePort: secure).running { ports, server in
+            let end = try await Self.run(["ice"] + Self.asUser(ports) + Self.over(transports, secure))
+            #expect(end.exitCode == 0, "\(end.output)\n\(server.state.output)")
+        }
+    }
+
+    @Test("A certificate that aioice does not trust gets it no relay")
+    func untrusted() async throws {
+        let secure = try Ports.free().first
+        try await Relay(securePort: secure).running { ports, _ in
+            let words = ["ice"] + Self.asUser(ports) + Self.over(["tls"], secure)
+            let end = try await Self.run(words, trusting: TestCertificate.other.files.chain)
+            #expect(end.exitCode == 1 && end.output.contains("ConnectionError"), "\(end.output)")
         }
     }
 
@@ -38,12 +62,17 @@ struct PythonPeerTests {
         }
     }
 
-    @Test("A data channel carries 4 MB each way through the relay", .timeLimit(.minutes(3)))
-    func dataChannel() async throws {
+    @Test(
+        "A data channel carries 4 MB each way through the relay",
+        .timeLimit(.minutes(3)),
+        arguments: [["udp"], ["udp", "tls"]]
+    )
+    func dataChannel(transports: [String]) async throws {
+        let secure = try Ports.free().first
         try await Places.heavy.withPlace {
-            try await Relay().running { ports, server in
+            try await Relay(securePort: secure).running { ports, server in
                 let size = ["--bytes", "4000000", "--limit", "120"]
-                let end = try await Self.run(["data"] + size + Self.asUser(ports))
+                let end = try await Self.run(["data"] + size + Self.asUser(ports) + Self.over(transports, secure))
                 #expect(end.exitCode == 0, "\(end.output)\n\(server.state.output)")
                 print("aiortc through \(Relay.underTest): \(end.output)")
             }
@@ -58,8 +87,17 @@ struct PythonPeerTests {
         ["--turn", "127.0.0.1:\(ports.first)", "--user", "bob", "--secret", secret, "--ttl", "\(ttl)"]
     }
 
-    static func run(_ arguments: [String], namespace: String? = nil) async throws -> Program.State {
-        let command = [Partners.python, "-B", Partners.helpers + "/python_peers.py"] + arguments
+    private static func over(_ transports: [String], _ port: UInt16) -> [String] {
+        ["--tls", "127.0.0.1:\(port)"] + transports.flatMap { ["--transport", $0] }
+    }
+
+    static func run(
+        _ arguments: [String],
+        namespace: String? = nil,
+        trusting file: String = Relay.certificate.files.chain
+    ) async throws -> Program.State {
+        let command =
+            ["env", "SSL_CERT_FILE=\(file)", Partners.python, "-B", Partners.helpers + "/python_peers.py"] + arguments
         return try await Program.run(command, namespace: namespace, limit: .seconds(150))
     }
 }

@@ -20,13 +20,15 @@ struct RelayClientTests {
             server.contains(":") || peer?.contains(":") == true || flags.contains { ["-x", "-Z"].contains($0) }
         }
         var usesSecret: Bool { flags.contains("-W") }
+        var isSecure: Bool { flags.contains("-S") }
     }
 
-    /// The ways in which it can use a relay, over UDP and, with `-t`, TCP.
+    /// The ways in which it can use a relay, over UDP and, with `-t`, TCP, with `-S` as well, TLS.
     ///
     /// Without `-c` it takes an even port and reserves the next one (EVEN-PORT), and takes that by its token
     /// (RESERVATION-TOKEN) in a second allocation. Its channels have numbers up to 0x7FFF, as in RFC 5766. Left out are
-    /// `-R`, in which it hangs now and then, and `-P`, in which it gets half of its messages, both with coturn too.
+    /// `-R`, in which it hangs now and then, `-P`, in which it gets half of its messages, and `-y` over TLS, in which it misses
+    /// some of them, all with coturn too.
     static let modes = [
         Mode(name: "channels, an even port and the next by its token", flags: []),
         Mode(name: "channels, one allocation", flags: ["-c"], messages: 5),
@@ -61,6 +63,14 @@ struct RelayClientTests {
             flags: ["-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
             messages: 800
         ),
+        Mode(name: "TLS, channels", flags: ["-t", "-S"]),
+        Mode(name: "TLS, Send and Data indications", flags: ["-t", "-S", "-s"]),
+        Mode(name: "TLS, ChannelData of odd length", flags: ["-t", "-S", "-l", "101"]),
+        Mode(
+            name: "TLS, forty clients, packets of 1171 bytes",
+            flags: ["-t", "-S", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 800
+        ),
         Mode(name: "TCP relaying, client to client, by Connect (RFC 6062)", flags: ["-T"], peer: nil),
         Mode(
             name: "TCP relaying, twenty clients, packets of 1171 bytes",
@@ -73,14 +83,17 @@ struct RelayClientTests {
     @Test("Nothing is lost in any mode", .timeLimit(.minutes(3)), arguments: modes, [Server.coturn, .ours])
     func lossless(mode: Mode, server: Server) async throws {
         guard Partners.hasIPv6 || !mode.needsIPv6 else { try Test.cancel("this host has no IPv6 loopback") }
+        let secure = mode.isSecure ? try Ports.free().first : nil
         let relay = Relay(
             server: server,
             usesSecret: mode.usesSecret,
+            securePort: secure,
             settings: ["rfc5766-channels": "on", "tcp-relay": "on"]
         )
         try await Self.places.withPlace {
             try await relay.running { ports, program in
-                let end = try await Self.run(mode, ports)
+                let asked = secure.map { Ports(first: $0, second: ports.second) } ?? ports
+                let end = try await Self.run(mode, asked)
                 let sentAndReceived = "tot_send_msgs=\(mode.messages), tot_recv_msgs=\(mode.messages)"
                 #expect(end.lines.contains { $0.hasSuffix(sentAndReceived) }, "\(end.output)\n\(program.state.output)")
                 #expect(end.output.contains("Total lost packets 0 (0.000000%)"), "\(end.output)")

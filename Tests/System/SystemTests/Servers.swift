@@ -130,6 +130,30 @@ func waitUntilBound(
     }
 }
 
+/// Waits until a TCP port is listened at in the network namespace of a program that has bound its UDP ports.
+func waitUntilListening(_ program: Program, _ port: UInt16, within limit: Duration = .seconds(15)) async throws {
+    let place =
+        ":" + String(repeating: "0", count: max(0, 4 - String(port, radix: 16).count))
+        + String(port, radix: 16, uppercase: true)
+    let deadline = ContinuousClock.now + limit
+    while true {
+        guard program.state.exitCode == nil else { throw Program.Failure(description: "\(program.name) ended") }
+        // The state is the fourth column; 0A is LISTEN (proc(5)).
+        let lines = ["tcp", "tcp6"].flatMap {
+            textOfProcFile("/proc/\(program.processID)/net/\($0)").split(separator: "\n").dropFirst()
+        }
+        let isThere = lines.contains { line in
+            let columns = line.split(separator: " ", omittingEmptySubsequences: true)
+            return columns.count > 3 && columns[1].hasSuffix(place) && columns[3] == "0A"
+        }
+        if isThere { return }
+        guard ContinuousClock.now < deadline else {
+            throw Program.Failure(description: "\(program.name) does not listen at TCP port \(port) within \(limit)")
+        }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+}
+
 private func namespaceNumber(of process: Int32) -> Int? {
     let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/net")
     return target.flatMap { Int($0.filter(\.isNumber)) }

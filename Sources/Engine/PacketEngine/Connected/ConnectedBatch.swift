@@ -140,6 +140,15 @@ public struct ConnectedBatch: ~Copyable {
         unsafe outgoingVectors[slot].iov_len = count
     }
 
+    /// The bytes of a datagram that is to be sent, as long as was set.
+    @_lifetime(borrow self)
+    public func outgoing(_ slot: Int) -> RawSpan {
+        precondition(slot >= 0 && slot < Self.capacity, "a batch has no such slot")
+        let count = unsafe outgoingVectors[slot].iov_len
+        let bytes = unsafe RawSpan(_unsafeStart: outgoing + slot &* Self.slotSize, byteCount: count)
+        return unsafe _overrideLifetime(bytes, borrowing: self)
+    }
+
     /// Sends the first `count` datagrams; returns how many the system took.
     ///
     /// What the socket's buffer has no room for is tried again a hundred times, since a load that is not sent measures

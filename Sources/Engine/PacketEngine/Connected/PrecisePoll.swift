@@ -1,5 +1,6 @@
 // Unsafe: epoll fills an array through a pointer.
 
+import Addresses
 import CLinux
 import Glibc
 
@@ -27,11 +28,20 @@ public struct PrecisePoll: ~Copyable {
 
     /// Watches a socket; `token` is what `token(_:)` says of it.
     public mutating func watch(_ socket: ConnectedSocket, token: UInt64) throws(SocketError) {
+        try watch(socket.descriptor, socket.local, token)
+    }
+
+    /// Watches a connection for what comes, and for its end.
+    public mutating func watch(_ stream: StreamHandle, token: UInt64) throws(SocketError) {
+        try watch(stream.descriptor, stream.remote, token)
+    }
+
+    private mutating func watch(_ file: Int32, _ address: SocketAddress, _ token: UInt64) throws(SocketError) {
         var event = unsafe epoll_event()
         unsafe event.events = EPOLLIN.rawValue
         unsafe event.data = epoll_data_t(u64: token)
-        guard unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, socket.descriptor, &event) == 0 else {
-            throw SocketError("epoll_ctl", "\(socket.local)", code: errno)
+        guard unsafe epoll_ctl(descriptor, EPOLL_CTL_ADD, file, &event) == 0 else {
+            throw SocketError("epoll_ctl", "\(address)", code: errno)
         }
     }
 

@@ -59,6 +59,23 @@ const mapping = async (host, port) => {
   mark("stun", differs ? "warn" : "good", differs ? "mapping_differs" : "mapping_same", address);
 };
 
+const advice = (code, other) => texts["advice_" + code] ? "advice_" + code : other;
+
+// One way to the relay and no other; returns the words for it when it gives no address.
+const way = async (server, url) => {
+  const [, secure, host, port, transport] = url.match(/^turn(s?):(.*):(\d+)\?transport=(.*)$/);
+  const step = secure ? "tls" : transport, start = now();
+  const config = { iceServers: [{ ...server, urls: [url] }], iceTransportPolicy: "relay" };
+  const { pc, found, errors, complete } = connect(config, step.toUpperCase());
+  pc.createDataChannel("test");
+  await pc.setLocalDescription();
+  await complete;
+  pc.close();
+  if (found.length) return mark(step, "good", "way", host, port, Math.round(now() - start));
+  mark(step, "bad", advice(errors[0]?.code % 701 || step, "advice_" + step), host, port);
+  return say("step_" + step);
+};
+
 const relay = async (iceServers) => {
   const config = { iceServers, iceTransportPolicy: "relay" };
   const a = connect(config, "A"), b = connect(config, "B");
@@ -69,7 +86,7 @@ const relay = async (iceServers) => {
     await a.pc.setLocalDescription();
     await a.complete;
     const code = a.errors.find((error) => error.url.startsWith("turn"))?.code ?? 701;
-    if (!a.found.length) fail("relay", texts["advice_" + code] ? "advice_" + code : "advice_relay", code);
+    if (!a.found.length) fail("relay", advice(code, "advice_relay"), code);
     mark("relay", "good", a.found.map((one) => `${one.address}:${one.port}`).join(", "));
     await b.pc.setRemoteDescription(a.pc.localDescription);
     await b.pc.setLocalDescription();
@@ -133,7 +150,10 @@ const run = async (host) => {
   const timer = setInterval(watch, 1000);
   try {
     await mapping(...iceServers[0].urls[0].match(/^stun:(.*):(\d+)$/).slice(1));
+    const server = iceServers.find(({ username }) => username);
+    const missing = await Promise.all(server.urls.map((url) => way(server, url)));
     await relay(iceServers);
+    return missing.filter((step) => step);
   } finally {
     clearInterval(timer);
     await watch();
@@ -152,8 +172,9 @@ get("form").onsubmit = async (event) => {
   for (const step of root.dataset.steps.split(" ")) steps[step] = add(get("steps"), "li", say("step_" + step), "quiet");
   tell("", "running");
   try {
-    await run(host.value.trim());
-    tell("done", "passed");
+    const missing = await run(host.value.trim());
+    if (missing.length) tell("problem", "passed_but", missing.join(", "));
+    else tell("done", "passed");
   } catch ({ step, message }) {
     if (step) mark(step, "bad", message);
     tell("problem", step ? "failed" : "broken", step ? say("step_" + step) : message, message);

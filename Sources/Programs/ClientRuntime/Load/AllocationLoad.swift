@@ -68,6 +68,7 @@ public struct AllocationLoad: ~Copyable {
         report.isComplete = failed == 0
         report.set("mode", "alloc")
         report.set("label", plan.label)
+        report.set("transport", target.transport.rawValue)
         report.set("n", plan.count)
         report.set("conc", plan.atOnce)
         report.set("seconds", wall, places: 3)

@@ -30,6 +30,7 @@ struct LoadErrors: Sendable {
         case .refused(let code): "\(method) \(code)"
         case .unanswered: "\(method) unanswered"
         case .wrongAnswer: "\(method) wrong answer"
+        case .disconnected: "\(method) disconnected"
         }
     }
 
@@ -42,6 +43,7 @@ struct LoadErrors: Sendable {
         case "403": " (the server relays to no peer on this address: allow-peers in stund's settings)"
         case "unanswered":
             " (is a server there? Its rate limit holds back loads: rate-limit-exempt in stund's settings)"
+        case "disconnected": " (the server ended the connection, or took none: max-connections in stund's settings)"
         default: ""
         }
     }

@@ -34,6 +34,14 @@ public struct LoadFailure: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
+/// How the clients of a load come to the server; the way between relay and peers is UDP in any case.
+public enum LoadTransport: String, Sendable, CaseIterable {
+    case udp
+    case tcp
+    /// TLS, with whatever certificate the server has.
+    case tls
+}
+
 /// Whom a load asks, and from where.
 public struct LoadTarget: Sendable {
     /// The server.
@@ -44,6 +52,8 @@ public struct LoadTarget: Sendable {
     public var firstPort: UInt16 = 10_000
     /// The server's process, whose CPU time is read.
     public var process: Int32?
+    /// How clients come; only loads with sessions or connections look at it.
+    public var transport = LoadTransport.udp
     /// Whether the server may be on another host.
     public var allowsAny = false
 

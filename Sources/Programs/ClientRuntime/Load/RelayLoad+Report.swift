@@ -22,7 +22,7 @@ extension RelayLoad {
 
     func report(_ found: Findings) -> LoadReport {
         var report = LoadReport()
-        report.isComplete = found.ready == plan.sessions
+        report.isComplete = found.ready == plan.sessions && pool.streams.ended == 0
         addFigures(found, to: &report)
         addSentences(found, to: &report)
         report.addProcessors(
@@ -39,6 +39,7 @@ extension RelayLoad {
     private func addFigures(_ found: Findings, to report: inout LoadReport) {
         report.set("mode", "relay")
         report.set("label", plan.label)
+        report.set("transport", target.transport.rawValue)
         report.set("n", plan.sessions)
         report.set("ready", found.ready)
         if plan.sizes.count == 1 {
@@ -63,7 +64,8 @@ extension RelayLoad {
         report.set("loss_pct", found.loss, places: 4)
         report.set("bad", wrong)
         report.set("out_of_order", outOfOrder)
-        report.set("not_sent", pool.batch.refused)
+        report.set("not_sent", pool.batch.refused &+ pool.streams.refused)
+        report.set("ended_connections", pool.streams.ended)
         report.addQuantiles(toPeers)
         report.addQuantiles(toClients, "_back")
         report.set("late_p99_us", lateness.quantile(0.99) / 1000, places: 1)
@@ -73,11 +75,14 @@ extension RelayLoad {
         report.set("rss_after_kb", found.memory.after)
     }
 
+    /// How clients come, where it is not UDP.
+    private var way: String { target.transport == .udp ? "" : " over \(target.transport.rawValue.uppercased())" }
+
     private func addSentences(_ found: Findings, to report: inout LoadReport) {
         let rate = { (count: Double) in decimal(ratio(count, found.wall), 0) }
         let sizes = plan.sizes.map(String.init).joined(separator: ", ")
         report.say(
-            "\(titled("relay", plan.label)): \(rate(found.toPeers + found.toClients)) packets a second arrived "
+            "\(titled("relay", plan.label))\(way): \(rate(found.toPeers + found.toClients)) packets a second arrived "
                 + "(\(rate(found.toPeers)) at peers, \(rate(found.toClients)) at clients) over \(decimal(found.wall, 2)) s"
         )
         report.say(
@@ -93,6 +98,9 @@ extension RelayLoad {
             report.say(
                 "  sent late by \(lateness.text) (of the load itself: more than the latency means a load too high)"
             )
+        }
+        if let end = pool.streams.firstEnd {
+            report.say("  \(pool.streams.ended) connections ended; the first: \(end)")
         }
         if target.process != nil {
             report.say("  server's memory \(found.memory.before) -> \(found.memory.after) kB")

@@ -57,6 +57,9 @@ public struct RelayLoad: ~Copyable {
     public init(_ plan: RelayLoadPlan, _ target: LoadTarget, _ credential: LoadCredential) throws(LoadFailure) {
         try target.check()
         try plan.check()
+        guard plan.train == 0 || target.transport == .udp else {
+            throw LoadFailure(.usage, "--trains: only UDP has trains of datagrams")
+        }
         let peerSockets = plan.peerSockets ?? plan.sessions
         let pool = try SessionPool(plan.sessions, target, credential, peerSockets: peerSockets, trains: plan.train > 0)
         self.pool = pool
@@ -187,6 +190,8 @@ public struct RelayLoad: ~Copyable {
     private mutating func send(_ count: Int, on flow: Int) {
         let session = flow >> 1
         let isToPeer = flow & 1 == 0
+        // ChannelData is padded to a multiple of four in a stream (RFC 8656 section 12.5).
+        let padding = isToPeer && !pool.streams.isEmpty ? 3 : 0
         let now = SystemClock.monotonic()
         let first = flows[flow].sent
         let header = isToPeer ? ChannelData.headerLength : 0
@@ -199,10 +204,14 @@ public struct RelayLoad: ~Copyable {
             }
             LoadPayload(flow: UInt32(truncatingIfNeeded: flow), number: number, sentAt: now)
                 .write(to: &bytes, at: header, size: size)
-            pool.batch.setLength(index, header &+ size)
+            pool.batch.setLength(index, (header &+ size &+ padding) & ~padding)
         }
-        let socket = isToPeer ? pool.sockets[session] : pool.peers[session]
-        let sent = plan.train > 1 ? pool.batch.sendTrain(count, on: socket) : pool.batch.send(count, on: socket)
+        let sent: Int
+        if plan.train > 1 {
+            sent = pool.batch.sendTrain(count, on: isToPeer ? pool.sockets[session] : pool.peers[session])
+        } else {
+            sent = isToPeer ? pool.send(count, from: session) : pool.batch.send(count, on: pool.peers[session])
+        }
         if flows[flow].onTheirWay <= 0 { flows[flow].lastProgress = now }
         flows[flow].sent &+= UInt64(sent)
     }
@@ -210,11 +219,16 @@ public struct RelayLoad: ~Copyable {
     /// Waits for what comes, so many nanoseconds at most, and reads it.
     private mutating func read(within pause: UInt64) {
         touched.removeAll(keepingCapacity: true)
+        let pause = pool.streams.flushBlocked() ? min(pause, 1_000_000) : pause
         for index in 0..<pool.poll.wait(nanoseconds: pause) {
             // The peer's socket has the token of the flow that ends there, and so has the client's.
             let flow = Int(truncatingIfNeeded: pool.poll.token(index))
             guard flow < flows.count else { continue }
             let isToPeer = flow & 1 == 0
+            guard isToPeer || pool.streams.isEmpty else {
+                readStream(of: flow)
+                continue
+            }
             let socket = isToPeer ? pool.peers[flow >> 1] : pool.sockets[flow >> 1]
             let count = pool.batch.receive(from: socket)
             guard count > 0 else { continue }
@@ -227,6 +241,21 @@ public struct RelayLoad: ~Copyable {
             }
             for slot in 0..<count { takeShared(slot, at: now) }
         }
+    }
+
+    /// Takes what has come to a client's connection.
+    private mutating func readStream(of flow: Int) {
+        pool.streams.receive(at: flow >> 1)
+        let now = SystemClock.monotonic()
+        let before = reads.datagrams
+        while let frame = pool.streams.nextFrame() {
+            let payload = Self.payload(pool.streams.frame(frame), of: flow)
+            let isAnswer = pool.streams.frame(frame).uint8(at: 0) & 0xC0 == 0
+            note(payload, isAnswer, of: flow, at: now)
+        }
+        guard reads.datagrams > before else { return }
+        reads.calls &+= 1
+        if plan.isDuplex { touched.append(flow) }
     }
 
     /// Takes a datagram that came to a socket of many peers: only it tells of which flow it is.
@@ -248,21 +277,25 @@ public struct RelayLoad: ~Copyable {
         var start = 0
         repeat {
             let end = min(start &+ step, whole)
-            reads.datagrams &+= 1
             let payload = Self.payload(pool.batch.received(slot).extracting(start..<end), of: flow)
             let isAnswer = flow & 1 == 1 && end > start && pool.batch.received(slot).uint8(at: start) & 0xC0 == 0
-            if let payload, count(payload, of: flow) {
-                flows[flow].lastProgress = now
-                if isMeasuring {
-                    let way = now > payload.sentAt ? now &- payload.sentAt : 0
-                    if flow & 1 == 0 { toPeers.add(way) } else { toClients.add(way) }
-                }
-            } else if !isAnswer {
-                // An answer is one more to a request that was sent again.
-                wrong &+= 1
-            }
+            note(payload, isAnswer, of: flow, at: now)
             start = end
         } while start < whole
+    }
+
+    /// Counts what has come, and how long it was on its way.
+    private mutating func note(_ payload: LoadPayload?, _ isAnswer: Bool, of flow: Int, at now: UInt64) {
+        reads.datagrams &+= 1
+        if let payload, count(payload, of: flow) {
+            flows[flow].lastProgress = now
+            guard isMeasuring else { return }
+            let way = now > payload.sentAt ? now &- payload.sentAt : 0
+            if flow & 1 == 0 { toPeers.add(way) } else { toClients.add(way) }
+        } else if !isAnswer {
+            // An answer is one more to a request that was sent again.
+            wrong &+= 1
+        }
     }
 
     /// The payload of a datagram of this flow; nil when it is another's, or none.

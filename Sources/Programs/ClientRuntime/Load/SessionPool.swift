@@ -16,7 +16,7 @@ public struct LoadCredential: Sendable {
     }
 }
 
-/// Many clients of a relay, each with a socket, and one more for its peer where one is wanted.
+/// Many clients of a relay, each with a socket or a connection, and a socket for its peer where one is wanted.
 struct SessionPool: ~Copyable {
     /// What `run` does with each client.
     enum Work {
@@ -30,8 +30,10 @@ struct SessionPool: ~Copyable {
 
     let target: LoadTarget
     private(set) var clients: [AllocationClient]
-    /// The socket of each client.
+    /// The socket of each client; none by TCP and TLS.
     let sockets: [ConnectedSocket]
+    /// The connection of each client; none by UDP.
+    var streams: StreamClients
     /// The sockets of the clients' peers, one each or fewer that they share; empty without peers.
     let peers: [ConnectedSocket]
     private let open: OpenSockets
@@ -55,6 +57,7 @@ struct SessionPool: ~Copyable {
         trains: Bool
     ) throws(LoadFailure) {
         try Self.checkFiles(count, peerSockets)
+        let streams = try StreamClients(count, target)
         var poll = try PrecisePoll.make()
         let open = OpenSockets()
         var sockets: [ConnectedSocket] = []
@@ -64,10 +67,12 @@ struct SessionPool: ~Copyable {
         let salt = UInt32.random(in: 0...UInt32.max)
         var ports = PortSequence(target)
         for index in 0..<count {
-            let socket = try ports.open(to: target.server)
-            open.list.append(socket)
-            sockets.append(socket)
-            try poll.add(socket, token: UInt64(2 * index + 1))
+            if target.transport == .udp {
+                let socket = try ports.open(to: target.server)
+                open.list.append(socket)
+                sockets.append(socket)
+                try poll.add(socket, token: UInt64(2 * index + 1))
+            }
             var channel: AllocationClient.Channel?
             if index < peerSockets {
                 let peer = try ports.open()
@@ -79,12 +84,14 @@ struct SessionPool: ~Copyable {
                 channel = .init(number: Self.channel(of: index), peer: peers[index % peerSockets].local)
             }
             let number = UInt32(truncatingIfNeeded: index)
-            clients.append(AllocationClient(number: number, salt: salt, channel: channel, rules: Self.rules))
+            let rules = target.transport == .udp ? Self.rules : .stream
+            clients.append(AllocationClient(number: number, salt: salt, channel: channel, rules: rules))
         }
         self.target = target
         self.credential = ClientCredential(username: credential.user, password: credential.password)
         self.open = open
         self.sockets = sockets
+        self.streams = streams
         self.peers = peers
         self.clients = clients
         self.poll = poll
@@ -125,7 +132,7 @@ struct SessionPool: ~Copyable {
                 begin(next, work, at: now)
                 next += 1
             }
-            for index in 0..<poll.wait(nanoseconds: 10_000_000) {
+            for index in 0..<poll.wait(nanoseconds: streams.flushBlocked() ? 1_000_000 : 10_000_000) {
                 let flow = Int(truncatingIfNeeded: poll.token(index))
                 read(flow)
             }
@@ -143,6 +150,9 @@ struct SessionPool: ~Copyable {
         let step = work == .allocate ? clients[index].allocate(at: now) : clients[index].release(at: now)
         guard step == .send else { return }
         begun[index] = now
+        if work == .allocate, !streams.isEmpty {
+            streams.connect(index, watchedBy: &poll, token: UInt64(2 * index + 1))
+        }
         inFlight += 1
         take(step, of: index, at: now)
     }
@@ -154,6 +164,7 @@ struct SessionPool: ~Copyable {
             _ = batch.receive(from: peers[index])
             return
         }
+        guard streams.isEmpty else { return readStream(index) }
         let count = batch.receive(from: sockets[index])
         let now = SystemClock.monotonic()
         for slot in 0..<count {
@@ -165,13 +176,27 @@ struct SessionPool: ~Copyable {
         }
     }
 
+    private mutating func readStream(_ index: Int) {
+        streams.receive(at: index)
+        let now = SystemClock.monotonic()
+        while let frame = streams.nextFrame() {
+            var (client, credential) = (clients[index], credential)
+            let step = client.receive(streams.frame(frame), at: now, with: &credential)
+            clients[index] = client
+            self.credential = credential
+            // The answer's memory is written over only by what is read, and sending reads nothing.
+            take(step, of: index, at: now)
+        }
+        if streams.hasEnded(index) { take(clients[index].disconnect(), of: index, at: now) }
+    }
+
     private mutating func take(_ step: AllocationClient.Step, of index: Int, at now: UInt64) {
         switch step {
         case .wait: return
         case .sendAgain:
             retransmissions += 1
-            send(index)
-        case .send: send(index)
+            send(index, at: now)
+        case .send: send(index, at: now)
         case .finished:
             inFlight -= 1
             done += 1
@@ -183,12 +208,21 @@ struct SessionPool: ~Copyable {
         }
     }
 
-    private mutating func send(_ index: Int) {
+    private mutating func send(_ index: Int, at now: UInt64) {
         let (client, credential) = (clients[index], credential)
         let length = client.writeRequest(into: batch.datagram(0), with: credential)
         guard length > 0 else { return }
         batch.setLength(0, length)
-        batch.send(1, on: sockets[index])
+        send(1, from: index)
+        guard !streams.isEmpty, streams.hasEnded(index) else { return }
+        take(clients[index].disconnect(), of: index, at: now)
+    }
+
+    /// Sends the first `count` datagrams of the batch from a client; returns how many were taken.
+    @discardableResult
+    mutating func send(_ count: Int, from index: Int) -> Int {
+        guard streams.isEmpty else { return streams.send(count, of: batch, on: index) }
+        return batch.send(count, on: sockets[index])
     }
 
     /// Ends all allocations, as many at once as may be, and forgets what goes wrong with that: they would end by themselves.
@@ -205,6 +239,7 @@ struct SessionPool: ~Copyable {
         throw LoadFailure(
             .unavailable,
             "\(target.server): no allocation succeeded" + (causes.isEmpty ? "" : ": \(causes)")
+                + (streams.firstEnd.map { "; the first connection that ended: \($0)" } ?? "")
         )
     }
 }

@@ -53,6 +53,10 @@ extension UsersModel {
                     )
                 )
             }
+            if !report.otherURIs.isEmpty {
+                let lines = report.otherURIs.joined(separator: "\n")
+                parts.append(Part(anchor: "other", caption: texts("users_for_others"), content: lines))
+            }
             if let line = Self.uclient(report) {
                 parts.append(Part(anchor: "uclient", caption: texts("users_for_uclient"), content: line))
             }

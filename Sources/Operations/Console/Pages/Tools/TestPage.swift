@@ -13,6 +13,8 @@ struct TestPage: ConsolePage {
         let port1: Int
         let port2: Int
         let hasRelay: Bool
+        /// The names of the test's parts, in their order.
+        let steps: String
         /// The words of the script, as JSON.
         let texts: String
         let users: String
@@ -20,6 +22,12 @@ struct TestPage: ConsolePage {
 
     /// What the names of those begin with.
     private static let scriptTexts = "test_js_"
+
+    /// Each way to the relay that the settings serve is tried by itself.
+    private static func steps(_ settings: Settings) -> String {
+        let ways = ["udp"] + (settings.tcp ? ["tcp"] : []) + (settings.tlsCertificate == nil ? [] : ["tls"])
+        return (["credential", "stun"] + ways + ["relay", "connect", "echo", "rate"]).joined(separator: " ")
+    }
 
     func show(_ request: PageRequest) async throws -> PageBody {
         let settings = administrator.server.settings.settings
@@ -37,6 +45,7 @@ struct TestPage: ConsolePage {
             port1: Int(settings.stunPort1),
             port2: Int(settings.stunPort2),
             hasRelay: relay != nil,
+            steps: Self.steps(settings),
             texts: String(decoding: try encoder.encode(texts), as: UTF8.self),
             users: request.path("users")
         )
