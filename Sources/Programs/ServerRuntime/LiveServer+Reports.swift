@@ -110,6 +110,7 @@ struct PoolTotals {
     private(set) var relaySendFailures: UInt64 = 0
     private(set) var streams = StreamCounters()
     private(set) var connections = 0
+    private(set) var tlsConnections = 0
     private(set) var peers = PeerStreamCounters()
     private(set) var peerConnections = 0
     private(set) var dtls = DTLSCounters()
@@ -127,6 +128,7 @@ struct PoolTotals {
             relaySendFailures &+= report.relaySendFailures
             streams.add(report.streams)
             connections += report.connectionCount
+            tlsConnections += report.tlsCount
             peers.add(report.peers)
             peerConnections += report.peerConnectionCount
             dtls.add(report.dtls)

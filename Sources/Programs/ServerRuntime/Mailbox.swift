@@ -46,6 +46,8 @@ struct WorkerReport: Sendable {
     let streams: StreamCounters
     /// How many TCP connections of clients there are.
     let connectionCount: Int
+    /// How many of them have TLS.
+    let tlsCount: Int
     /// What happened to connections with peers, and how many there are.
     let peers: PeerStreamCounters
     let peerConnectionCount: Int

@@ -38,6 +38,8 @@ struct Worker: ~Copyable {
     let mailboxes: [Mailbox]
     var events: WorkerEvents
     var failures = SendFailures()
+    /// The number of the last connection with a web server.
+    var nextWeb: UInt32 = 0
     /// What sessions of TLS and DTLS are begun with.
     var secure: SecureContexts?
     var isStopping = false

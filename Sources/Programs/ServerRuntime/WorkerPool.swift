@@ -86,7 +86,7 @@ final class WorkerPool: Sendable {
         _ listeners: Listeners.Group,
         _ shared: Shared
     ) -> SocketError? {
-        let (relays, teller, log) = (shared.relays, shared.teller, shared.log)
+        let (relays, teller, log, cookie) = (shared.relays, shared.teller, shared.log, shared.cookie)
         let source = WorkerEvents.Source(
             ring: shared.pump.makeRing(),
             facts: shared.pump.makeRing(of: RelayFact.self) { teller.entry($0) },
@@ -94,8 +94,7 @@ final class WorkerPool: Sendable {
         )
         let (started, failure) = (DispatchSemaphore(value: 0), Failure())
         let (mailbox, mailboxes, handover) = (mailboxes[index], mailboxes, Handover(listeners))
-        let (threads, gate, engine, pinned) = (threads, gate, shared.engine, pinned)
-        let (streams, cookie) = (shared.streams, shared.cookie)
+        let (threads, gate, engine, pinned, streams) = (threads, gate, shared.engine, pinned, shared.streams)
         threads.enter()
         let thread = Thread {
             // From within: only so does `top` show it.

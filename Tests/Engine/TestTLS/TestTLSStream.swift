@@ -17,7 +17,8 @@ public final class TestTLSStream: TestFrames {
         over stream: TestStream,
         highest: TLSVersion? = nil,
         protocols: [String] = ["stun.turn"],
-        trust: TestCertificate? = nil
+        trust: TestCertificate? = nil,
+        name: String? = nil
     ) throws {
         self.stream = stream
         let context = try TLSContext(
@@ -26,7 +27,7 @@ public final class TestTLSStream: TestFrames {
             protocols: protocols,
             highest: highest
         )
-        session = try SecureSession(client: context)
+        session = try SecureSession(client: context, name: name)
         try take([])
         while session.state == .handshaking { try takeNext() }
         if case .failed(let failure) = session.state { throw failure }

@@ -1,10 +1,24 @@
 import Foundation
 import Testing
 
-@Suite("DTLS by other people's clients, on loopback")
+@Suite("TLS and DTLS by other people's clients, on loopback")
 struct DTLSTests {
-    /// The ways in which coturn's client uses a relay over DTLS.
+    /// The ways in which coturn's client uses a relay over TLS and DTLS.
     static let modes = [
+        RelayClientTests.Mode(name: "TLS, channels", flags: ["-S", "-t"]),
+        RelayClientTests.Mode(name: "TLS, Send and Data indications", flags: ["-S", "-t", "-s"]),
+        RelayClientTests.Mode(
+            name: "TLS, IPv6 relay, IPv6 client",
+            flags: ["-S", "-t", "-x"],
+            server: "::1",
+            peer: "::1"
+        ),
+        RelayClientTests.Mode(name: "TLS, ChannelData of odd length", flags: ["-S", "-t", "-l", "101"]),
+        RelayClientTests.Mode(
+            name: "TLS, forty clients, packets of 1171 bytes",
+            flags: ["-S", "-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
+            messages: 800
+        ),
         RelayClientTests.Mode(name: "DTLS, channels", flags: ["-S"]),
         RelayClientTests.Mode(name: "DTLS, Send and Data indications", flags: ["-S", "-s"]),
         RelayClientTests.Mode(
@@ -43,8 +57,27 @@ struct DTLSTests {
         }
     }
 
-    @Test("openssl s_client shakes hands at the first STUN port and at tls-port, and both sides choose stun.turn")
-    func openssl() async throws {
+    @Test(
+        "openssl s_client speaks TLS at the first STUN port and at tls-port, by both versions",
+        arguments: ["1_2", "1_3"]
+    )
+    func openssl(version: String) async throws {
+        let own = try Ports.free().first
+        let relay = Relay(server: .ours, hasCertificate: true, settings: ["tls-port": "\(own)"])
+        try await relay.running { ports, program in
+            for port in [ports.first, own] {
+                let command = [
+                    "openssl", "s_client", "-tls\(version)", "-connect", "127.0.0.1:\(port)", "-alpn", "stun.turn",
+                ]
+                let end = try await Program.run(command, limit: .seconds(20))
+                #expect(end.output.contains("ALPN protocol: stun.turn"), "\(end.output)\n\(program.state.output)")
+                #expect(end.output.contains("Secure Renegotiation IS"), "\(end.output)")
+            }
+        }
+    }
+
+    @Test("openssl s_client speaks DTLS at the first STUN port and at tls-port, and both sides choose stun.turn")
+    func opensslByDatagrams() async throws {
         let own = try Ports.free().first
         let relay = Relay(server: .ours, hasCertificate: true, settings: ["tls-port": "\(own)"])
         try await relay.running { ports, program in

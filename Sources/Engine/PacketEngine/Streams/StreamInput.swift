@@ -1,9 +1,9 @@
 // Unsafe: a piece of memory that is lent as spans, whose length is looked at each time.
 
-/// The memory into which a worker reads its streams, one after another: what of a connection's last bytes was no whole frame
-/// yet, and behind it what has come.
+/// The memory into which a worker reads its streams, one after another.
 ///
-/// What is encrypted and decrypted lies in such memory too.
+/// What of a connection's last bytes was no whole frame yet, and behind it what has come. What is encrypted and decrypted lies in
+/// such memory too.
 @safe
 public struct StreamInput: ~Copyable {
     /// How many bytes there is room for.

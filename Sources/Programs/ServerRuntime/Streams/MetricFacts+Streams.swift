@@ -22,6 +22,13 @@ extension MetricFacts {
                 "reason",
                 StreamConnection.End.allCases.map { ($0.name, streams.ended($0)) }
             ),
+            Self.gauge("stund_tls_connections", "TCP connections with TLS now.", Double(totals.tlsConnections)),
+            Self.counter(
+                "stund_tls_handshakes",
+                "TLS handshakes with clients.",
+                "stage",
+                [("begun", streams.sessions), ("completed", streams.handshakes)]
+            ),
             Self.total(
                 "stund_unread_drops",
                 "Peers' datagrams that were dropped because a client by TCP did not read.",

@@ -15,12 +15,16 @@ struct PeerStream {
         case copied(client: Int)
     }
 
-    /// The number by which client and core know it.
-    let id: ConnectionID
+    /// What it is joined with a client's connection for.
+    let partner: StreamPartner
     let stream: StreamHandle
     var stage: Stage
     /// What it is watched for; a splice has its own.
     var interest: StreamInterest
+    /// The client's connection that waits for a web server's; nil for a peer's, and once they are joined.
+    var waiting: Int?
+    /// From which port a connection to the console comes.
+    var doorPort: UInt16?
     /// What the client has sent and the peer has not taken yet.
     var pending = StreamBuffer()
     /// Whether the peer sends no more, and who knows that the other side does not.

@@ -20,6 +20,8 @@ struct PeerStreams: ~Copyable {
     private static let pause: UInt64 = 20_000_000
     /// How long one side may say nothing when the other one has ended.
     private static let halfClosedLimit: UInt64 = 300_000_000_000
+    /// How long a web server may take to take a connection.
+    private static let webLimit: UInt64 = 10_000_000_000
 
     private let watcher: EventLoop.Watcher
     private let files: FileBudget
@@ -29,7 +31,7 @@ struct PeerStreams: ~Copyable {
     private var uses: [UInt64] = []
     private var free: [Int32] = []
     /// The rows by their connection's number: looked up when one begins, is bound or ends, never for bytes.
-    private var numbers: [ConnectionID: Int] = [:]
+    private var numbers: [StreamPartner: Int] = [:]
     var counters = PeerStreamCounters()
     /// How many there are, and how many of them have the client's connection too.
     private(set) var count = 0
@@ -58,7 +60,10 @@ struct PeerStreams: ~Copyable {
     }
 
     /// The row of a connection.
-    func index(of id: ConnectionID) -> Int? { numbers[id] }
+    func index(of partner: StreamPartner) -> Int? { numbers[partner] }
+
+    /// The row of a connection with a peer.
+    func index(of id: ConnectionID) -> Int? { numbers[.peer(id)] }
 
     private func token(_ index: Int) -> UInt64 { (uses[index] % Self.turns) << 32 | Self.mark | UInt64(index) }
 
@@ -71,10 +76,11 @@ struct PeerStreams: ~Copyable {
     func giveFile() { files.giveConnection() }
 
     /// Adds a connection that a file was taken for; false when it cannot be watched, and then it is closed.
-    mutating func add(_ stream: StreamHandle, as id: ConnectionID, _ stage: PeerStream.Stage, now: UInt64) -> Bool {
+    mutating func add(_ stream: StreamHandle, as partner: StreamPartner, _ stage: PeerStream.Stage, now: UInt64) -> Bool
+    {
         let index = free.popLast().map(Int.init) ?? rows.count
         let interest: StreamInterest = if case .connecting = stage { .output } else { .hangUp }
-        let row = PeerStream(id: id, stream: stream, stage: stage, interest: interest, lastMoved: now)
+        let row = PeerStream(partner: partner, stream: stream, stage: stage, interest: interest, lastMoved: now)
         if index < rows.count {
             rows[index] = row
         } else {
@@ -83,7 +89,7 @@ struct PeerStreams: ~Copyable {
         }
         uses[index] &+= 1
         count += 1
-        numbers[id] = index
+        numbers[partner] = index
         do throws(SocketError) {
             try watcher.watch(stream, token: token(index), for: interest)
             return true
@@ -124,7 +130,7 @@ struct PeerStreams: ~Copyable {
         }
         rows[index].isLive = false
         rows[index].stage = .waiting
-        numbers[rows[index].id] = nil
+        numbers[rows[index].partner] = nil
         files.giveConnection()
         free.append(Int32(truncatingIfNeeded: index))
         count -= 1
@@ -133,6 +139,13 @@ struct PeerStreams: ~Copyable {
     /// Closes all.
     mutating func closeAll() {
         for index in rows.indices { close(index, aborting: false) }
+    }
+
+    /// Those with web servers that have not come about for long.
+    func unanswered(now: UInt64) -> [Int] {
+        rows.indices.filter { index in
+            rows[index].isLive && rows[index].waiting != nil && now &- rows[index].lastMoved >= Self.webLimit
+        }
     }
 
     /// Those of which one side has ended and the other has said nothing for long.

@@ -30,7 +30,7 @@ extension StreamConnection.End {
     fileprivate var isOrdinary: Bool {
         switch self {
         case .byClient, .idle, .stopped, .handedOver, .relayed: true
-        case .broken, .notSTUN, .tooMany, .noCertificate, .tlsFailed, .tooSlow, .unread, .noMemory: false
+        case .broken, .notSTUN, .tooMany, .noWeb, .noCertificate, .tlsFailed, .tooSlow, .unread, .noMemory: false
         }
     }
 
@@ -40,6 +40,7 @@ extension StreamConnection.End {
         case .broken: "it broke"
         case .notSTUN: "the client sent neither STUN nor ChannelData"
         case .tooMany: "the client has too many, by what its proxy says"
+        case .noWeb: "it is for the web server (web-server, web-tls-server) or the console, which does not answer"
         case .noCertificate: "the client began TLS, for which there is no certificate (tls-certificate)"
         case .tlsFailed: "TLS failed"
         case .tooSlow: "the client began a message and did not end it in time, or said nothing at all"

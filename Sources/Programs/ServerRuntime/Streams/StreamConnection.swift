@@ -38,6 +38,8 @@ struct StreamConnection {
         case tooMany
         /// It began TLS, for which there is no certificate.
         case noCertificate
+        /// It is for a web server that does not answer, or for which no file is left.
+        case noWeb
         /// TLS failed, or the client broke it off.
         case tlsFailed
         /// Its first bytes, the rest of TLS's handshake, or the rest of a frame did not come in time.
@@ -62,6 +64,7 @@ struct StreamConnection {
             case .broken: "broken"
             case .notSTUN: "not-stun"
             case .tooMany: "too-many"
+            case .noWeb: "no-web"
             case .noCertificate: "no-certificate"
             case .tlsFailed: "tls-failed"
             case .tooSlow: "too-slow"
@@ -90,8 +93,11 @@ struct StreamConnection {
     var lastFrame: UInt64
     /// Since when the client owes something: its first bytes, or the rest of a frame; 0 for nothing.
     var owesSince: UInt64
-    /// The connection with a peer whose bytes it carries, unframed (RFC 6062 section 4.5); nil for one that carries messages.
-    var peer: ConnectionID?
+    /// The connection whose bytes it carries, unframed, as that with a peer (RFC 6062 section 4.5); nil for one that carries
+    /// messages.
+    var partner: StreamPartner?
+    /// Where it is to go on to, which the worker sees to.
+    var web: WebTarget?
     /// What of reading is wanted: `hangUp` while the peer takes no more, and once the client has ended.
     var reading = StreamInterest.input
     /// Whether the client of such a connection has said that it sends no more.

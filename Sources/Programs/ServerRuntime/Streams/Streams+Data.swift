@@ -17,8 +17,8 @@ struct DataStream {
 
 extension Streams {
     /// Makes a connection carry data: what it has read is taken by `input.rest()`.
-    mutating func carryData(_ index: Int, of peer: ConnectionID) {
-        connections[index].peer = peer
+    mutating func carryData(_ index: Int, of partner: StreamPartner) {
+        connections[index].partner = partner
         connections[index].owesSince = 0
     }
 
@@ -26,7 +26,7 @@ extension Streams {
     mutating func release(_ index: Int) -> DataStream {
         let (stream, flow) = (connections[index].stream, connections[index].flow)
         let released = DataStream(stream: stream, client: flow.source, counted: connections[index].counted)
-        connections[index].peer = nil
+        connections[index].partner = nil
         watcher.unwatch(stream)
         forget(index, .relayed, isKept: true)
         return released
@@ -44,7 +44,7 @@ extension Streams {
 
     /// The client sends no more: that ends a connection that carries messages; data may still go the other way.
     mutating func endReading(ofData index: Int) {
-        guard connections[index].peer != nil else { return close(index, .byClient) }
+        guard connections[index].partner != nil else { return close(index, .byClient) }
         connections[index].hasEnded = true
     }
 

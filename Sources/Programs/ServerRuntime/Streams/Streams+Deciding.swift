@@ -53,6 +53,10 @@ extension Streams {
         case SecureStream.firstByte:
             guard shared.rules.webTLSServer != nil else { return beginTLS(index) }
             connections[index].stage = .gathering(.hello)
+        // The method of a request of HTTP (RFC 9110 section 9).
+        case UInt8(ascii: "A")...UInt8(ascii: "Z") where shared.rules.webServer != nil:
+            connections[index].stage = .open
+            connections[index].web = .site
         default:
             close(index, .notSTUN)
             return false
@@ -116,7 +120,11 @@ extension Streams {
         case .incomplete: return
         case .notTLS: close(index, .notSTUN)
         case .found(let hello):
-            guard isOurs(hello) else { return close(index, .notSTUN) }
+            guard isOurs(hello) else {
+                connections[index].stage = .open
+                connections[index].web = .tlsSite
+                return
+            }
             if beginTLS(index), let secure = connections[index].secure { takeHello(index, secure) }
         }
     }

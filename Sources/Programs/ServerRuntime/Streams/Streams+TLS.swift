@@ -86,7 +86,9 @@ extension Streams {
             // It always gets on, or it would stand still for ever.
             if step.taken == 0, step.received == 0, step.sending == 0 { secure.end = .broken }
         }
-        if wasHandshaking, secure.session.state == .open { counters.handshakes &+= 1 }
+        guard wasHandshaking, secure.session.state == .open else { return }
+        counters.handshakes &+= 1
+        if secure.session.applicationProtocol == SecureContexts.web { connections[index].web = .console }
     }
 
     /// Encrypts what waits for a client, as far as it takes it, and writes that.

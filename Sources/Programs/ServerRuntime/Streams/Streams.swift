@@ -53,8 +53,8 @@ struct Streams: ~Copyable {
         let flow: ClientFlow
         let end: StreamConnection.End
         let failure: SessionFailure?
-        /// The connection with a peer that ends with it.
-        let peer: ConnectionID?
+        /// The connection that ends with it.
+        let partner: StreamPartner?
         /// Whether it goes on elsewhere.
         let isKept: Bool
     }
@@ -246,8 +246,8 @@ struct Streams: ~Copyable {
             counters.count(end)
         }
         count -= 1
-        let (flow, peer) = (connections[index].flow, connections[index].peer)
-        ended.append(Ended(flow: flow, end: end, failure: failure, peer: peer, isKept: isKept))
+        let (flow, partner) = (connections[index].flow, connections[index].partner)
+        ended.append(Ended(flow: flow, end: end, failure: failure, partner: partner, isKept: isKept))
     }
 
     /// Takes the next connection that has ended, whose allocation is to end; its number is free then.
@@ -265,7 +265,7 @@ struct Streams: ~Copyable {
             let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
             if owing > 0, now &- owing >= limit {
                 close(index, .tooSlow)
-            } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].peer == nil,
+            } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].partner == nil,
                 !isNeeded(connections[index].flow)
             {
                 close(index, .idle)

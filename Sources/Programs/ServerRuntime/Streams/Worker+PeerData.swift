@@ -8,12 +8,14 @@ import ServerCore
 extension Worker {
     /// How many bytes are copied in one go: with TLS two records.
     private static let copyBurst = 32_768
+    /// How many bytes of a web site are moved in one go.
+    private static let webMove = 262_144
 
     // MARK: Splices
 
     /// Moves bytes upon an event.
     mutating func move(_ index: Int, _ side: Splice.Side, _ ready: EventLoop.Ready?) {
-        let allowance = server.allowance(of: peers.rows[index].id, now: now)
+        let allowance = allowance(of: index)
         if allowance == 0 { peers.pause(index, now: now.nanoseconds) }
         goOn(index, peers.move(index, side, ready, budget: allowance))
     }
@@ -21,9 +23,8 @@ extension Worker {
     /// Counts what was moved, and goes on or ends.
     mutating func goOn(_ index: Int, _ progress: Splice.Progress) {
         let moved = peers.takeMoved(index)
-        let id = peers.rows[index].id
-        server.moved(moved.toPeer, toPeer: true, on: id, now: now)
-        server.moved(moved.toClient, toPeer: false, on: id, now: now)
+        count(moved.toPeer, toPeer: true, on: index)
+        count(moved.toClient, toPeer: false, on: index)
         if moved.toPeer &+ moved.toClient > 0 { peers.rows[index].lastMoved = now.nanoseconds }
         switch progress {
         case .going: if !peers.watch(index) { endPeer(index, aborting: true) }
@@ -36,7 +37,7 @@ extension Worker {
     mutating func resumePeers() {
         for index in peers.takePaused() {
             if let client = peers.rows[index].client {
-                guard server.allowance(of: peers.rows[index].id, now: now) > 0 else {
+                guard allowance(of: index) > 0 else {
                     peers.pause(index, now: now.nanoseconds)
                     continue
                 }
@@ -64,16 +65,15 @@ extension Worker {
 
     /// Copies what the peer sends, if the client has taken what came before.
     private mutating func relayToClient(_ index: Int, _ client: Int, isReadable: Bool) {
-        let id = peers.rows[index].id
         if isReadable, !peers.rows[index].hasEnded, streams.isDelivered(client) {
-            let allowance = min(Self.copyBurst, server.allowance(of: id, now: now))
+            let allowance = min(Self.copyBurst, allowance(of: index))
             if allowance == 0 {
                 peers.pause(index, now: now.nanoseconds)
             } else {
                 streams.input.removeAll()
                 switch streams.input.read(from: peers.rows[index].stream, most: allowance) {
                 case .bytes(let count):
-                    server.moved(count, toPeer: false, on: id, now: now)
+                    count(count, toPeer: false, on: index)
                     peers.rows[index].lastMoved = now.nanoseconds
                     guard streams.relay(client) else { return endStreams() }
                 case .blocked: break
@@ -87,10 +87,9 @@ extension Worker {
 
     /// Copies what the client has sent, which lies in the input of `streams`, to the peer.
     mutating func relayFromClient(_ index: Int, _ client: Int) {
-        let id = peers.rows[index].id
         let new = streams.input.count &- streams.input.taken
         if new > 0 {
-            server.moved(new, toPeer: true, on: id, now: now)
+            count(new, toPeer: true, on: index)
             peers.rows[index].lastMoved = now.nanoseconds
             if peers.rows[index].pending.isEmpty,
                 case .failed = streams.input.write(to: peers.rows[index].stream)
@@ -101,7 +100,7 @@ extension Worker {
                 return endPeer(index, aborting: true)
             }
         }
-        if server.allowance(of: id, now: now) == 0 { peers.pause(index, now: now.nanoseconds) }
+        if allowance(of: index) == 0 { peers.pause(index, now: now.nanoseconds) }
         settle(index, client)
     }
 
@@ -135,10 +134,29 @@ extension Worker {
 
     /// The client of a copied connection has sent something, which `streams` has read, or has taken what was for it.
     mutating func serveDataClient(_ client: Int, hasRead: Bool) {
-        guard streams.connections[client].isLive, let id = streams.connections[client].peer,
-            let index = peers.index(of: id)
+        guard streams.connections[client].isLive, let partner = streams.connections[client].partner,
+            let index = peers.index(of: partner)
         else { return }
+        // One that waits for a web server is told of nothing but its end.
+        guard peers.rows[index].waiting == nil else {
+            if hasRead { streams.close(client, .byClient) }
+            return
+        }
         // Without that the input is what was read of another one.
         if hasRead { relayFromClient(index, client) } else { settle(index, client) }
+    }
+
+    // MARK: Counting
+
+    /// How many bytes may be moved now: as many as the core says, and any number of those that it knows nothing of.
+    private mutating func allowance(of index: Int) -> Int {
+        guard let id = peers.rows[index].partner.connection else { return Self.webMove }
+        return server.allowance(of: id, now: now)
+    }
+
+    /// Counts bytes that were moved.
+    mutating func count(_ bytes: Int, toPeer: Bool, on index: Int) {
+        guard let id = peers.rows[index].partner.connection else { return }
+        server.moved(bytes, toPeer: toPeer, on: id, now: now)
     }
 }

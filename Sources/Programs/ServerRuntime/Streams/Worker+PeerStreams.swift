@@ -36,7 +36,7 @@ extension Worker {
         guard peers.takeFile() else { return fail(id, .openFiles) }
         do throws(SocketError) {
             let stream = try TCPRelaySocket.connect(from: socket, to: peer)
-            if !peers.add(stream, as: id, .connecting, now: now.nanoseconds) { fail(id, .system) }
+            if !peers.add(stream, as: .peer(id), .connecting, now: now.nanoseconds) { fail(id, .system) }
         } catch {
             peers.giveFile()
             fail(id, PeerStreamCounters.Failure(code: error.code))
@@ -50,8 +50,10 @@ extension Worker {
 
     /// What has become of connecting.
     private mutating func finishConnect(_ index: Int) {
-        let (id, stream) = (peers.rows[index].id, peers.rows[index].stream)
-        let code = StreamSocket.connectionError(of: stream)
+        let code = StreamSocket.connectionError(of: peers.rows[index].stream)
+        guard let id = peers.rows[index].partner.connection else {
+            return code == 0 ? join(index) : endWeb(index)
+        }
         guard code == 0 else {
             peers.close(index, aborting: true)
             return fail(id, PeerStreamCounters.Failure(code: code))
@@ -106,7 +108,7 @@ extension Worker {
             return StreamSocket.abort(stream)
         }
         let attempt = PeerAnswer.attempt(in: slot, stream.remote, at: relay, now, &batch, &server, &streams)
-        guard let id = attempt, peers.add(stream, as: id, .waiting, now: now.nanoseconds) else {
+        guard let id = attempt, peers.add(stream, as: .peer(id), .waiting, now: now.nanoseconds) else {
             peers.counters.turnedAway &+= 1
             // Where it was added, it is closed already, with its file.
             if let id = attempt { return server.peerConnectionEnded(id) }
@@ -136,7 +138,7 @@ extension Worker {
         }
         peers.counters.bound &+= 1
         peers.rows[index].lastMoved = now.nanoseconds
-        streams.carryData(client, of: id)
+        streams.carryData(client, of: .peer(id))
         let stream = peers.rows[index].stream
         let early = streams.input.count &- streams.input.taken
         if early > 0, case .failed = streams.input.write(to: stream) { return endPeer(index, aborting: true) }
@@ -169,14 +171,15 @@ extension Worker {
 
     /// Ends a connection with a peer and the client's that is bound to it.
     mutating func endPeer(_ index: Int, aborting: Bool) {
-        server.peerConnectionEnded(peers.rows[index].id)
+        if let id = peers.rows[index].partner.connection { server.peerConnectionEnded(id) }
         close(index, aborting: aborting)
     }
 
     private mutating func close(_ index: Int, aborting: Bool) {
         let isHolding = !peers.rows[index].pending.isEmpty
+        if let port = peers.rows[index].doorPort { streams.shared.console.forget(from: port) }
         peers.discard(index, in: &streams.buffers)
-        if let client = peers.rows[index].client, streams.connections[client].peer == peers.rows[index].id {
+        if let client = peers.rows[index].client, streams.connections[client].partner == peers.rows[index].partner {
             if aborting || !streams.isDelivered(client) {
                 streams.abort(client, .relayed)
             } else {
@@ -192,13 +195,14 @@ extension Worker {
     }
 
     /// The connection of a client has ended that a peer's was bound to.
-    mutating func endPeer(of id: ConnectionID) {
-        guard let index = peers.index(of: id) else { return }
+    mutating func endPeer(of partner: StreamPartner) {
+        guard let index = peers.index(of: partner) else { return }
         endPeer(index, aborting: true)
     }
 
     /// Ends connections of which one side has ended and the other says nothing, and accepts where no file was left.
     mutating func sweepPeers() {
+        sweepWeb()
         for index in peers.forgotten(now: now.nanoseconds) { endPeer(index, aborting: true) }
         if relays.hasPaused { relays.resume() }
     }

@@ -85,7 +85,8 @@ extension Worker {
 
     mutating func readStream(_ index: Int) {
         streams.read(index, now: now.nanoseconds)
-        if streams.connections[index].peer != nil { return serveDataClient(index, hasRead: true) }
+        if let target = streams.connections[index].web { return passOn(index, to: target) }
+        if streams.connections[index].partner != nil { return serveDataClient(index, hasRead: true) }
         serveFrames(index)
     }
 
@@ -128,7 +129,7 @@ extension Worker {
     /// Ends the allocations of connections that have ended.
     mutating func endStreams() {
         while let ended = streams.nextEnded() {
-            if let peer = ended.peer { endPeer(of: peer) }
+            if let partner = ended.partner { endPeer(of: partner) }
             if !ended.isKept { events.tell(ended.end, ended.failure, of: ended.flow.source) }
             server.connectionClosed(ended.flow, now: now, ports: &relays)
         }
