@@ -111,7 +111,7 @@ struct MetricsTests {
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
-                "peer", "cause", "result",
+                "peer", "cause", "result", "stage",
             ]
         )
     }
