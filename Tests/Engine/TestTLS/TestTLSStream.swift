@@ -29,7 +29,9 @@ public final class TestTLSStream: TestFrames {
         )
         session = try SecureSession(client: context, name: name)
         try take([])
-        while session.state == .handshaking { try takeNext() }
+        while session.state == .handshaking {
+            guard try takeNext() else { throw TestClient.Failure(code: 0) }
+        }
         if case .failed(let failure) = session.state { throw failure }
     }
 

@@ -1,5 +1,6 @@
 import Addresses
 import PacketEngine
+import SecureTransport
 import TestSockets
 import TestTLS
 import Testing
@@ -18,7 +19,10 @@ struct LiveWebTests {
         }
         let client = try StreamPair.accept(at: listener.handle)
         var bytes: [UInt8] = []
-        while bytes.count < 5 || bytes.count < 5 + Int(bytes[3]) << 8 + Int(bytes[4]) { bytes += client.read().bytes }
+        let end = SystemClock.monotonic() + 5_000_000_000
+        while bytes.count < 5 || bytes.count < 5 + Int(bytes[3]) << 8 + Int(bytes[4]), SystemClock.monotonic() < end {
+            bytes += client.read().bytes
+        }
         StreamSocket.close(client)
         try sender.value()
         return bytes

@@ -76,7 +76,7 @@ struct PeerStreamsTests {
         _ stage: PeerStream.Stage,
         to peers: inout PeerStreams
     ) throws {
-        let isAdded = peers.takeFile() && peers.add(stream, as: id, stage, now: begin)
+        let isAdded = peers.takeFile() && peers.add(stream, as: .peer(id), stage, now: begin)
         try #require(isAdded)
     }
 }
