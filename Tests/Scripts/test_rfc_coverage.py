@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # How a reason begins, where no test shows a demand.
 REASONS = (
-    "Not done: ", "Not applicable: ", "Comes with the stream transports", "For the administrator: ",
+    "Not done: ", "Not applicable: ", "For the administrator: ",
     "Done by the kernel: ",
 )
 TEST = re.compile(r'(TEST\? )?"(.+?)" \(`([^`]+)`\)')
