@@ -53,7 +53,7 @@ extension Worker {
 
     /// A web server has taken a connection: the two are one from now on.
     mutating func join(_ index: Int) {
-        guard let client = peers.rows[index].waiting else { return endPeer(index, aborting: true) }
+        guard let client = waitingClient(of: index) else { return endPeer(index, aborting: true) }
         peers.rows[index].waiting = nil
         peers.rows[index].lastMoved = now.nanoseconds
         guard peers.writePending(index, from: &streams.buffers) else { return endPeer(index, aborting: true) }
@@ -74,8 +74,16 @@ extension Worker {
 
     /// A web server takes no connection.
     mutating func endWeb(_ index: Int) {
-        if let client = peers.rows[index].waiting { streams.close(client, .noWeb) }
+        if let client = waitingClient(of: index) { streams.close(client, .noWeb) }
         endPeer(index, aborting: true)
+    }
+
+    /// The client that waits for a web server; nil when its connection has ended, whose number may be another one's by now.
+    private func waitingClient(of index: Int) -> Int? {
+        guard let client = peers.rows[index].waiting, streams.connections[client].isLive,
+            streams.connections[client].partner == peers.rows[index].partner
+        else { return nil }
+        return client
     }
 }
 
