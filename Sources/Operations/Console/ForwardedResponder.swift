@@ -7,7 +7,8 @@ struct ForwardedResponder: HTTPResponder {
     let responder: RouterResponder<ConsoleContext>
 
     func respond(to request: Request, context: ConsoleContext) async throws -> Response {
-        guard let port = context.sourcePort, let client = door.client(from: port) else {
+        // The port of another loopback address may be anybody's on this host.
+        guard context.client == .loopbackV4, let port = context.sourcePort, let client = door.client(from: port) else {
             return Response(status: .forbidden)
         }
         var context = context

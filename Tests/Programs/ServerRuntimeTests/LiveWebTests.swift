@@ -1,4 +1,5 @@
 import Addresses
+import Glibc
 import PacketEngine
 import SecureTransport
 import TestSockets
@@ -75,6 +76,25 @@ struct LiveWebTests {
             let stream = try TestStream(connectingTo: host.address())
             let client = try TestTLSStream(over: stream, protocols: protocols, name: name)
             #expect(client.state == .open)
+        }
+    }
+
+    @Test("a hello in thousands of records, and much more than that behind it, ends that connection alone")
+    func large() throws {
+        let site = try EchoSite()
+        let host = try ServerUnderTest("turn: off\nweb-tls-server: \(site.address)\n")
+        // A hello of 16,000 bytes, a byte a record.
+        let hello = [1, 0, 0x3E, 0x7C] + [UInt8](repeating: 3, count: 15_996)
+        let records = hello.flatMap { [22, 3, 1, 0, 1, $0] as [UInt8] }
+        for first in [60_000, 65_000, 1] {
+            let stream = try TestStream(connectingTo: host.address())
+            try? stream.send(Array(records[..<first]))
+            usleep(50_000)
+            try? stream.send(Array(records[first...]) + [UInt8](repeating: 22, count: 300_000))
+            _ = try? stream.receiveAll()
+            let other = try TestStream(connectingTo: host.address())
+            try other.send([0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 5, count: 12))
+            #expect(try other.receive(exactly: 4).prefix(2) == [1, 1])
         }
     }
 

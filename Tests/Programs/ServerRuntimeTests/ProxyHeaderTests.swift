@@ -103,6 +103,20 @@ struct LiveProxyTests {
         #expect(stream.ends())
     }
 
+    @Test("a client behind a proxy cannot say itself whose connection it is, nor that it is a server of the fleet")
+    func forged() throws {
+        let host = try ServerUnderTest("turn: off\nproxies: 127.0.0.0/8\n")
+        let forged = SocketAddress(IPAddress(v4: 0xC000_0299), port: 1)
+        for second in [ProxyBytes.header(of: forged), [0xC5, 0x53, 0x54, 0x46, 1]] {
+            let stream = try TestStream(connectingTo: host.address())
+            try stream.send(ProxyBytes.header(of: Self.client))
+            // Another connection's answer shows that the header has been read by itself.
+            for _ in 0..<20 { try Self.ask(host) }
+            try stream.send(second + Self.request)
+            #expect(stream.ends())
+        }
+    }
+
     @Test("connections-per-client counts the clients behind a proxy, each for itself")
     func limited() async throws {
         let host = try ServerUnderTest("turn: off\nproxies: 127.0.0.0/8\nconnections-per-client: 2\nlog-level: 7\n")

@@ -38,8 +38,8 @@ final class Gatekeeper: Sendable {
             }
             return Visitor(person: session.person, formToken: session.formToken, hasSession: true)
         }
-        guard !administrator.asksForLogin else { return nil }
-        // Only this host reaches the console then: see `ConsoleAddress`.
+        // Only this host reaches the console then (`ConsoleAddress`), but for connections of the moment before.
+        guard !administrator.asksForLogin, client.isLoopback else { return nil }
         let person = Operator(name: "anybody on this host", role: .admin, way: .console)
         return Visitor(person: person, formToken: commonFormToken, isOpen: true)
     }

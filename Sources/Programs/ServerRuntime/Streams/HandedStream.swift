@@ -64,7 +64,7 @@ extension Streams {
 
     /// The connection with a peer that the next frame of what was read asks for; nil for all other frames.
     mutating func nextBind(_ index: Int) -> ConnectionID? {
-        guard connections[index].isLive else { return nil }
+        guard connections[index].isLive, !connections[index].isHandedOver else { return nil }
         let rest = input.rest()
         // Asked for each frame, and nearly always no.
         guard rest.byteCount >= 2, rest.uint16(at: 0) == MessageType(.connectionBind, .request).rawValue,
@@ -84,6 +84,7 @@ extension Streams {
     mutating func adopt(_ content: HandedStream.Content, now: UInt64) -> Int? {
         let index = add(content.stream, countedAs: content.counted, now: now)
         guard connections[index].isLive else { return nil }
+        connections[index].isHandedOver = true
         connections[index].stage = .open
         let flow = connections[index].flow
         connections[index].flow = ClientFlow(

@@ -30,6 +30,8 @@ struct PeerStream {
     /// Whether the peer sends no more, and who knows that the other side does not.
     var hasEnded = false
     var isPeerTold = false
+    /// Whether the client of a copied connection sends no more.
+    var hasClientEnded = false
     var isClientTold = false
     /// Whether it waits for bandwidth.
     var isPaused = false

@@ -155,7 +155,7 @@ struct PeerStreams: ~Copyable {
             return switch rows[index].stage {
             case .connecting, .waiting: false
             case .spliced(let splice, _): splice.isHalfClosed
-            case .copied: rows[index].isPeerTold != rows[index].isClientTold
+            case .copied: rows[index].hasEnded || rows[index].hasClientEnded
             }
         }
     }

@@ -68,7 +68,7 @@ struct TLSWork: ~Copyable {
     /// How many connections have TLS.
     var count = 0
     /// What has come.
-    var sealed = StreamInput(capacity: 2 * Streams.readBurst)
+    var sealed = StreamInput(capacity: 4 * Streams.readBurst)
     /// What is about to be encrypted: a record.
     var plain = StreamInput(capacity: SecureSession.recordLimit)
     /// What is to be sent.

@@ -96,6 +96,12 @@ struct StreamConnection {
     /// The connection whose bytes it carries, unframed, as that with a peer (RFC 6062 section 4.5); nil for one that carries
     /// messages.
     var partner: StreamPartner?
+    /// How often what must come whole was looked at.
+    var looks: UInt8 = 0
+    /// Whether a proxy has said whose it is.
+    var hasProxyHeader = false
+    /// Whether another worker has handed it over, which is done once.
+    var isHandedOver = false
     /// Where it is to go on to, which the worker sees to.
     var web: WebTarget?
     /// What of reading is wanted: `hangUp` while the peer takes no more, and once the client has ended.

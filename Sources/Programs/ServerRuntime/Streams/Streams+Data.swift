@@ -48,6 +48,12 @@ extension Streams {
         connections[index].hasEnded = true
     }
 
+    /// Whether the TLS session of a connection has ended.
+    func hasSessionEnded(_ index: Int) -> Bool { connections[index].secure?.end != nil }
+
+    /// Whether a connection is broken, which after its client's end is told by no read.
+    func isBroken(_ index: Int) -> Bool { StreamSocket.connectionError(of: connections[index].stream) != 0 }
+
     /// Closes a connection by a reset, so that the client does not take what it has for all.
     mutating func abort(_ index: Int, _ end: StreamConnection.End) {
         guard connections[index].isLive else { return }

@@ -8,6 +8,9 @@ import ServerCore
 // What a connection is for, by its first bytes: a client's, with TLS or without, another server's of the fleet, or a web site's.
 
 extension Streams {
+    /// In how many pieces what must come whole may come.
+    private static let mostLooks: UInt8 = 64
+
     /// Looks at the first byte, which is left where it is: whoever gets the connection may want it.
     ///
     /// True when the connection can be read.
@@ -25,6 +28,8 @@ extension Streams {
     }
 
     private mutating func decide(_ index: Int, by first: UInt8) -> Bool {
+        // What comes behind a proxy's header is the client's, who is nobody to believe.
+        if connections[index].hasProxyHeader { return begin(index, by: first) }
         if first == FleetDoor.firstByte, shared.fleet.isOpen {
             let stream = connections[index].stream
             watcher.unwatch(stream)
@@ -66,13 +71,19 @@ extension Streams {
 
     /// Reads more of what must come whole, and goes on once it has.
     mutating func gather(_ index: Int, _ wanted: StreamConnection.Wanted) {
+        // What comes next may be answered by a handshake: what is not read shows again in the next turn.
+        guard tls.handshakesLeft > 0 else { return }
         input.take(&connections[index].input, from: &buffers)
-        switch input.read(from: connections[index].stream) {
+        // No more than fits where TLS takes it from.
+        switch input.read(from: connections[index].stream, most: Self.readBurst) {
         case .bytes: break
         case .blocked: return
         case .ended: return close(index, .byClient)
         case .failed: return close(index, .broken)
         }
+        // All of it is looked at again each time.
+        connections[index].looks &+= 1
+        guard connections[index].looks <= Self.mostLooks else { return close(index, .tooSlow) }
         switch wanted {
         case .proxyHeader: readProxyHeader(index)
         case .hello: readHello(index)
@@ -83,9 +94,12 @@ extension Streams {
         switch ProxyHeader.read(input.rest()) {
         case .incomplete: return
         case .invalid: return close(index, .notSTUN)
-        case .own(let count): input.take(count)
+        case .own(let count):
+            input.take(count)
+            connections[index].hasProxyHeader = true
         case .client(let client, let count):
             input.take(count)
+            connections[index].hasProxyHeader = true
             if let proxy = connections[index].counted { shared.limits.leave(proxy) }
             connections[index].counted = nil
             if let refusal = shared.limits.enter(client.address) {

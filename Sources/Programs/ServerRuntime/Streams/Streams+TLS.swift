@@ -86,6 +86,8 @@ extension Streams {
             // It always gets on, or it would stand still for ever.
             if step.taken == 0, step.received == 0, step.sending == 0 { secure.end = .broken }
         }
+        // The other side waits until all is delivered, and nobody would look again after the end of the turn.
+        if connections[index].partner != nil, !secure.sealed.isEmpty { write(index, secure) }
         guard wasHandshaking, secure.session.state == .open else { return }
         counters.handshakes &+= 1
         if secure.session.applicationProtocol == SecureContexts.web { connections[index].web = .console }

@@ -163,6 +163,7 @@ struct Streams: ~Copyable {
     /// Reads what has come to a connection; then `frame` gives one frame after another, and `endReading` is called.
     mutating func read(_ index: Int, now: UInt64) {
         input.removeAll()
+        guard connections[index].isLive else { return }
         if case .undecided = connections[index].stage, !decide(index) { return }
         switch connections[index].stage {
         case .undecided: return

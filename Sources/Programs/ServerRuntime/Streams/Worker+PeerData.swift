@@ -65,7 +65,8 @@ extension Worker {
 
     /// Copies what the peer sends, if the client has taken what came before.
     private mutating func relayToClient(_ index: Int, _ client: Int, isReadable: Bool) {
-        if isReadable, !peers.rows[index].hasEnded, streams.isDelivered(client) {
+        // A session that has ended takes nothing more.
+        if isReadable, !peers.rows[index].hasEnded, streams.isDelivered(client), !streams.hasSessionEnded(client) {
             let allowance = min(Self.copyBurst, allowance(of: index))
             if allowance == 0 {
                 peers.pause(index, now: now.nanoseconds)
@@ -109,6 +110,7 @@ extension Worker {
         let secure = streams.connections[client].secure
         if let end = secure?.end, end != .byClient { return endPeer(index, aborting: true) }
         let hasEnded = streams.connections[client].saysNoMore
+        peers.rows[index].hasClientEnded = hasEnded
         let isDelivered = streams.isDelivered(client)
         let isTaken = peers.rows[index].pending.isEmpty
         if hasEnded, isTaken, !peers.rows[index].isPeerTold {
@@ -128,7 +130,9 @@ extension Worker {
         let takesMore = !hasEnded && row.pending.isEmpty && !row.isPaused
         // One that was told the end may have hung up without being broken, and would show in every turn.
         streams.setReading(client, takesMore ? .input : row.isClientTold ? [] : .hangUp)
-        if !peers.want(row.wanted(isDelivered: isDelivered), index) { return endPeer(index, aborting: true) }
+        if !peers.want(row.wanted(isDelivered: isDelivered && secure?.end == nil), index) {
+            return endPeer(index, aborting: true)
+        }
         endStreams()
     }
 

@@ -140,6 +140,8 @@ extension Worker {
         peers.counters.bound &+= 1
         peers.rows[index].lastMoved = now.nanoseconds
         streams.carryData(client, of: .peer(id))
+        // From here on the end of one is the end of the other.
+        peers.rows[index].stage = .copied(client: client)
         let stream = peers.rows[index].stream
         let early = streams.input.count &- streams.input.taken
         if early > 0, case .failed = streams.input.write(to: stream) { return endPeer(index, aborting: true) }
@@ -150,7 +152,6 @@ extension Worker {
             endStreams()
             return goOn(index, progress)
         }
-        peers.rows[index].stage = .copied(client: client)
         relayFromClient(index, client)
     }
 

@@ -73,7 +73,12 @@ extension Worker {
             if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
         }
-        if ready.isWritable { streams.write(index) }
+        if ready.hasError || ready.hasHungUp, streams.connections[index].partner != nil, streams.isBroken(index) {
+            streams.abort(index, .broken)
+        } else if ready.isWritable {
+            streams.write(index)
+        }
+        guard streams.connections[index].isLive else { return endStreams() }
         let isRead = ready.isReadable && streams.connections[index].reading == .input
         if isRead || ready.hasHungUp || ready.hasError {
             readStream(index)
@@ -141,6 +146,7 @@ extension Worker {
         streams.sweep(now: now.nanoseconds, isNeeded: server.hasAllocation)
         endStreams()
         sweepPeers()
-        nextSweep = streams.needsSweep ? now.nanoseconds + Self.sweepPause : .max
+        let isNeeded = streams.needsSweep || peers.count > 0 || relays.hasPaused
+        nextSweep = isNeeded ? now.nanoseconds + Self.sweepPause : .max
     }
 }

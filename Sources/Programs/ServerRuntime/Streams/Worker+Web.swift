@@ -56,13 +56,13 @@ extension Worker {
         guard let client = waitingClient(of: index) else { return endPeer(index, aborting: true) }
         peers.rows[index].waiting = nil
         peers.rows[index].lastMoved = now.nanoseconds
+        peers.rows[index].stage = .copied(client: client)
         guard peers.writePending(index, from: &streams.buffers) else { return endPeer(index, aborting: true) }
         if peers.rows[index].pending.isEmpty, streams.canBeGivenAway(client) {
             let progress = peers.splice(index, with: streams.release(client))
             endStreams()
             return goOn(index, progress)
         }
-        peers.rows[index].stage = .copied(client: client)
         streams.input.removeAll()
         relayFromClient(index, client)
     }
