@@ -11,7 +11,7 @@ import Testing
 @Suite("A web server that shares a port, by a real server")
 struct LiveWebTests {
     /// The first message of TLS of a client that asks for a name, and speaks HTTP.
-    private static func hello(_ name: String, _ protocols: [String] = ["h2", "http/1.1"]) throws -> [UInt8] {
+    static func hello(_ name: String, _ protocols: [String] = ["h2", "http/1.1"]) throws -> [UInt8] {
         let listener = try TCPListener(bindingTo: .loopback(.v4))
         let address = listener.local
         let sender = Background {

@@ -3,9 +3,11 @@ import Administration
 import Observability
 import PacketEngine
 import STUNCodec
+import SecureTransport
 import ServerCore
 import ServerSettings
 import TestSockets
+import TestTLS
 import Testing
 import WireFixtures
 
@@ -44,6 +46,32 @@ struct StreamsTests {
         #expect(client.ends())
     }
 
+    @Test("a hello with very much behind it that is no TLS fails as TLS, and takes no more than there is room for")
+    func longHello() throws {
+        let certificate = TestCertificate.usual
+        let context = try TLSContext(server: .stream, chain: certificate.chain, key: certificate.key)
+        let hello = try LiveWebTests.hello("turn.example.org", [])
+        for first in [1, 100] {
+            var settings = Settings()
+            settings.webTLSServer = SocketAddress(IPAddress(v4: 0x7F00_0001), port: 1)
+            var bench = try StreamBench(now: Self.begin, settings: settings, context: context)
+            let client = try bench.connect()
+            try client.send(Array(hello[..<first]))
+            try bench.serve(at: Self.begin)
+            let rest = Array(hello[first...]) + [UInt8](repeating: 22, count: 400_000)
+            var sent = 0
+            // As much as the system takes, so that one read finds it.
+            while true {
+                let count = try client.sendSome(rest[sent...])
+                sent += count
+                if count == 0 || sent == rest.count { break }
+            }
+            #expect(sent > 200_000)
+            for _ in 0..<20 { try bench.serve(at: Self.begin) }
+            #expect(bench.swept(at: Self.begin) == [.tlsFailed])
+        }
+    }
+
     @Test("who has said nothing for five minutes is closed, unless an allocation needs the connection")
     func idle() throws {
         for isNeeded in [true, false] {
@@ -69,7 +97,7 @@ private struct StreamBench: ~Copyable {
     private var events: WorkerEvents
     private let now: UInt64
 
-    init(now: UInt64) throws {
+    init(now: UInt64, settings: Settings = Settings(), context: TLSContext? = nil) throws {
         self.now = now
         let log = EventLog(level: LogLevelSwitch(.notice))
         let pump = LogPump(into: log) { 0 }
@@ -80,10 +108,11 @@ private struct StreamBench: ~Copyable {
         let shared = StreamsShared(
             limits: ConnectionLimits(Settings(), files: FileBudget()),
             fleet: FleetDoor(),
-            rules: StreamRules(Settings()),
+            rules: StreamRules(settings),
             console: ConsoleDoor()
         )
-        let served = try Streams([opened], sharing: shared, watchedBy: waiting.watcher)
+        var served = try Streams([opened], sharing: shared, watchedBy: waiting.watcher)
+        served.tls.context = context
         listener = opened
         streams = served
         batch = DatagramBatch(for: waiting)
@@ -101,7 +130,7 @@ private struct StreamBench: ~Copyable {
 
     /// Does what a worker does with what is ready, but for deciding on frames.
     mutating func serve(at now: UInt64) throws {
-        for ready in try loop.next(within: 1_000_000_000) {
+        for ready in try loop.next(within: 100_000_000) {
             guard let index = streams.index(of: ready.token) else {
                 try streams.accept(ready.token, now: now, telling: &events)
                 continue

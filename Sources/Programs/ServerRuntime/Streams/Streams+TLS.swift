@@ -84,7 +84,7 @@ extension Streams {
             }
             guard step.isUnfinished || tls.sealed.count > tls.sealed.taken else { break }
             // It always gets on, or it would stand still for ever.
-            if step.taken == 0, step.received == 0, step.sending == 0 { secure.end = .broken }
+            if secure.end == nil, step.taken == 0, step.received == 0, step.sending == 0 { secure.end = .broken }
         }
         // The other side waits until all is delivered, and nobody would look again after the end of the turn.
         if connections[index].partner != nil, !secure.sealed.isEmpty { write(index, secure) }
