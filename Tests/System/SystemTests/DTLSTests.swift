@@ -5,19 +5,11 @@ import Testing
 struct DTLSTests {
     /// The ways in which coturn's client uses a relay over TLS and DTLS.
     static let modes = [
-        RelayClientTests.Mode(name: "TLS, channels", flags: ["-S", "-t"]),
-        RelayClientTests.Mode(name: "TLS, Send and Data indications", flags: ["-S", "-t", "-s"]),
         RelayClientTests.Mode(
             name: "TLS, IPv6 relay, IPv6 client",
             flags: ["-S", "-t", "-x"],
             server: "::1",
             peer: "::1"
-        ),
-        RelayClientTests.Mode(name: "TLS, ChannelData of odd length", flags: ["-S", "-t", "-l", "101"]),
-        RelayClientTests.Mode(
-            name: "TLS, forty clients, packets of 1171 bytes",
-            flags: ["-S", "-t", "-m", "40", "-n", "20", "-z", "40", "-l", "1171"],
-            messages: 800
         ),
         RelayClientTests.Mode(name: "DTLS, channels", flags: ["-S"]),
         RelayClientTests.Mode(name: "DTLS, Send and Data indications", flags: ["-S", "-s"]),
