@@ -16,6 +16,25 @@ struct Decision {
     var isHeartbeat = false
 }
 
+extension Decision {
+    /// Has the core decide on what a client sent by a connection or a session and that lies in a slot, in place.
+    static func make(
+        on slot: Int,
+        from flow: ClientFlow,
+        _ now: Instant,
+        _ batch: inout DatagramBatch,
+        _ server: inout Server,
+        _ relays: inout RelaySockets,
+        telling events: inout WorkerEvents
+    ) -> Decision {
+        let length = batch.length(of: slot)
+        var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
+        events.received(packet.bytes, from: flow.source)
+        let verdict = server.receive(&packet, from: flow, now: now, ports: &relays)
+        return Decision(verdict: verdict, offset: packet.start, count: packet.count)
+    }
+}
+
 /// What came to a listener: requests, indications and ChannelData of clients.
 enum ClientDatagram {
     /// Has the core decide on a slot's datagram, in place, and queues what leaves.

@@ -1,5 +1,6 @@
 import Addresses
 import Administration
+import Glibc
 import Observability
 import PacketEngine
 import STUNCodec
@@ -104,6 +105,8 @@ private struct StreamBench: ~Copyable {
         let ring = pump.makeRing(slots: 4)
         let facts = pump.makeRing(of: RelayFact.self) { _ in nil }
         let opened = try TCPListener(bindingTo: .loopback(0))
+        // What clients send waits in the system until it is read, more than is read at a time.
+        opened.handle.setOption(SOL_SOCKET, SO_RCVBUF, 1 << 20)
         let waiting = try EventLoop()
         let shared = StreamsShared(
             limits: ConnectionLimits(Settings(), files: FileBudget()),

@@ -110,12 +110,14 @@ enum DTLSDatagram {
     ) {
         guard dtls.has(row) else { return }
         let flow = dtls.clients[row].flow
-        let decision = decide(slot, flow, now, &batch, &server, &relays, &dtls, telling: &events)
+        let decision = Decision.make(on: slot, from: flow, now, &batch, &server, &relays, telling: &events)
         ClientDatagram.tellOf(&server, flow.source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: flow.source)
         case .reply:
+            let answer = Packet(batch.bytes(of: slot), headroom: decision.offset, count: decision.count)
+            dtls.send(answer.bytes, to: Int(flow.socket))
             events.answered(flow.source, fromOtherPort: false)
         case .toPeer(let peer, let relay, let dontFragment):
             guard let socket = relays[Int(relay.index)] else { return failures.countMissingSocket() }
@@ -124,24 +126,6 @@ enum DTLSDatagram {
             // A session's answers leave by the session, and only streams have connections to peers.
             failures.countMissingSocket()
         }
-    }
-
-    private static func decide(
-        _ slot: Int,
-        _ flow: ClientFlow,
-        _ now: Instant,
-        _ batch: inout DatagramBatch,
-        _ server: inout Server,
-        _ relays: inout RelaySockets,
-        _ dtls: inout DTLSClients,
-        telling events: inout WorkerEvents
-    ) -> Decision {
-        let length = batch.length(of: slot)
-        var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
-        events.received(packet.bytes, from: flow.source)
-        let verdict = server.receive(&packet, from: flow, now: now, ports: &relays)
-        if verdict == .reply { dtls.send(packet.bytes, to: Int(flow.socket)) }
-        return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }
 

@@ -19,6 +19,8 @@ final class HandedStream: Sendable {
         let client: SocketAddress
         /// As whose it is counted.
         let counted: IPAddress?
+        /// How often it was handed over before.
+        let handOvers: UInt8
     }
 
     private let content: Mutex<Content?>
@@ -46,6 +48,9 @@ final class HandedStream: Sendable {
 }
 
 extension Streams {
+    /// How often a connection goes to another worker: each time all that was read of it goes along.
+    private static let mostHandOvers: UInt8 = 4
+
     /// Gives a connection away whose next frame begins at the rest of the input.
     mutating func handOver(_ index: Int) -> HandedStream {
         let stream = connections[index].stream
@@ -54,7 +59,8 @@ extension Streams {
             bytes: Self.copy(input.rest()),
             secure: connections[index].secure,
             client: connections[index].flow.source,
-            counted: connections[index].counted
+            counted: connections[index].counted,
+            handOvers: connections[index].handOvers
         )
         if content.secure != nil { tls.count -= 1 }
         watcher.unwatch(stream)
@@ -64,7 +70,7 @@ extension Streams {
 
     /// The connection with a peer that the next frame of what was read asks for; nil for all other frames.
     mutating func nextBind(_ index: Int) -> ConnectionID? {
-        guard connections[index].isLive, !connections[index].isHandedOver else { return nil }
+        guard connections[index].isLive, connections[index].handOvers < Self.mostHandOvers else { return nil }
         let rest = input.rest()
         // Asked for each frame, and nearly always no.
         guard rest.byteCount >= 2, rest.uint16(at: 0) == MessageType(.connectionBind, .request).rawValue,
@@ -84,16 +90,9 @@ extension Streams {
     mutating func adopt(_ content: HandedStream.Content, now: UInt64) -> Int? {
         let index = add(content.stream, countedAs: content.counted, now: now)
         guard connections[index].isLive else { return nil }
-        connections[index].isHandedOver = true
+        connections[index].handOvers = content.handOvers &+ 1
         connections[index].stage = .open
-        let flow = connections[index].flow
-        connections[index].flow = ClientFlow(
-            source: content.client,
-            destination: flow.destination,
-            role: flow.role,
-            transport: flow.transport,
-            socket: flow.socket
-        )
+        connections[index].identify(source: content.client)
         if let secure = content.secure { adopt(secure, index) }
         input.removeAll()
         guard buffers.append(content.bytes, to: &connections[index].input, limit: input.capacity) else {
@@ -110,7 +109,8 @@ extension Worker {
     ///
     /// A connection with an allocation stays with it: the core refuses its request. So does one whose answers are not taken.
     mutating func otherWorker(for index: Int) -> Int? {
-        guard let id = streams.nextBind(index), Int(id.worker) != number, Int(id.worker) < mailboxes.count,
+        guard let id = streams.nextBind(index), server.policy.turn?.relaysTCP == true, Int(id.worker) != number,
+            Int(id.worker) < mailboxes.count,
             !server.hasAllocation(streams.connections[index].flow)
         else { return nil }
         streams.write(index)

@@ -100,8 +100,8 @@ struct StreamConnection {
     var looks: UInt8 = 0
     /// Whether a proxy has said whose it is.
     var hasProxyHeader = false
-    /// Whether another worker has handed it over, which is done once.
-    var isHandedOver = false
+    /// How often a worker has handed it over to another one.
+    var handOvers: UInt8 = 0
     /// Where it is to go on to, which the worker sees to.
     var web: WebTarget?
     /// What of reading is wanted: `hangUp` while the peer takes no more, and once the client has ended.
@@ -112,6 +112,17 @@ struct StreamConnection {
     var isDirty = false
     /// Whether the row is in use.
     var isLive = true
+
+    /// Takes what has become known of the client for its 5-tuple.
+    mutating func identify(source: SocketAddress? = nil, transport: ClientTransport? = nil) {
+        flow = ClientFlow(
+            source: source ?? flow.source,
+            destination: flow.destination,
+            role: flow.role,
+            transport: transport ?? flow.transport,
+            socket: flow.socket
+        )
+    }
 
     /// Whether nobody knows yet what it is for.
     var isUndecided: Bool {

@@ -107,14 +107,7 @@ extension Streams {
                 return close(index, .tooMany)
             }
             connections[index].counted = client.address
-            let flow = connections[index].flow
-            connections[index].flow = ClientFlow(
-                source: client,
-                destination: flow.destination,
-                role: flow.role,
-                transport: flow.transport,
-                socket: flow.socket
-            )
+            connections[index].identify(source: client)
         }
         guard input.count > input.taken else {
             connections[index].stage = .undecided

@@ -24,14 +24,7 @@ extension Streams {
 
     /// Gives a connection its session.
     mutating func adopt(_ secure: SecureStream, _ index: Int) {
-        let flow = connections[index].flow
-        connections[index].flow = ClientFlow(
-            source: flow.source,
-            destination: flow.destination,
-            role: flow.role,
-            transport: .tls,
-            socket: flow.socket
-        )
+        connections[index].identify(transport: .tls)
         connections[index].stage = .secure(secure)
         tls.count += 1
     }

@@ -20,12 +20,14 @@ enum ClientFrame {
         failures: inout SendFailures
     ) -> Verdict {
         let flow = streams.connections[index].flow
-        let decision = decide(slot, flow, now, &batch, &server, &relays, &streams, telling: &events)
+        let decision = Decision.make(on: slot, from: flow, now, &batch, &server, &relays, telling: &events)
         ClientDatagram.tellOf(&server, flow.source, &events)
         switch decision.verdict {
         case .drop(let reason):
             events.dropped(reason, detail: server.detail, from: flow.source)
         case .reply, .bound:
+            let answer = Packet(batch.bytes(of: slot), headroom: decision.offset, count: decision.count)
+            streams.answer(answer.bytes, on: index)
             events.answered(flow.source, fromOtherPort: false)
         case .connect:
             break
@@ -40,27 +42,6 @@ enum ClientFrame {
             failures.countMissingSocket()
         }
         return decision.verdict
-    }
-
-    private static func decide(
-        _ slot: Int,
-        _ flow: ClientFlow,
-        _ now: Instant,
-        _ batch: inout DatagramBatch,
-        _ server: inout Server,
-        _ relays: inout RelaySockets,
-        _ streams: inout Streams,
-        telling events: inout WorkerEvents
-    ) -> Decision {
-        let length = batch.length(of: slot)
-        var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
-        events.received(packet.bytes, from: flow.source)
-        let verdict = server.receive(&packet, from: flow, now: now, ports: &relays)
-        switch verdict {
-        case .reply, .bound: streams.answer(packet.bytes, on: Int(flow.socket))
-        default: break
-        }
-        return Decision(verdict: verdict, offset: packet.start, count: packet.count)
     }
 }
 
