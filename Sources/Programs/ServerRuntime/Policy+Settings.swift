@@ -6,7 +6,7 @@ import ServerSettings
 
 extension Policy {
     /// Of this process: a client asks anew after a restart (430).
-    private static let oneTimeSecrets = OneTimeSecrets(key: InlineArray { _ in UInt8.random(in: .min ... .max) })
+    private static let secretsOfThisProcess = OneTimeSecrets(key: InlineArray { _ in UInt8.random(in: .min ... .max) })
 
     /// What one of `workers` may do under these settings.
     ///
@@ -27,7 +27,7 @@ extension Policy {
         challengeRate = Rate(settings.challengeRateLimit, settings.challengeRateBurst, sharedBy: workers)
         rateLimitExempt = settings.rateLimitExempt
         statisticsRows = settings.statisticsRows
-        oneTimeSecrets = Self.oneTimeSecrets
+        oneTimeSecrets = Policy.secretsOfThisProcess
     }
 }
 
