@@ -1,4 +1,5 @@
 public import Addresses
+public import STUNAuthentication
 public import STUNCodec
 
 /// What a server may do and how: replaced whole, never changed in place.
@@ -20,6 +21,8 @@ public struct Policy: Sendable {
     /// How many sources the statistics remember.
     public var statisticsRows = 100
 
+    /// The secrets that are handed out over TLS for one exchange of RFC 3489; nil: none are.
+    public var oneTimeSecrets: OneTimeSecrets?
     /// The relay; nil when TURN is off.
     public var turn: TURNPolicy?
 

@@ -1,9 +1,13 @@
 import PacketEngine
+import STUNAuthentication
 import STUNCodec
 import ServerCore
 import ServerSettings
 
 extension Policy {
+    /// Of this process: a client asks anew after a restart (430).
+    private static let secretsOfThisProcess = OneTimeSecrets(key: InlineArray { _ in UInt8.random(in: .min ... .max) })
+
     /// What one of `workers` may do under these settings.
     ///
     /// A client's packets spread over the workers by its ports, so each worker gets its share of a limit that holds for
@@ -23,6 +27,7 @@ extension Policy {
         challengeRate = Rate(settings.challengeRateLimit, settings.challengeRateBurst, sharedBy: workers)
         rateLimitExempt = settings.rateLimitExempt
         statisticsRows = settings.statisticsRows
+        oneTimeSecrets = Policy.secretsOfThisProcess
     }
 }
 

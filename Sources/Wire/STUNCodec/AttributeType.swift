@@ -23,6 +23,8 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     @inlinable public static var changedAddress: Self { Self(rawValue: 0x0005) }
     /// USERNAME (RFC 8489 section 14.3).
     @inlinable public static var username: Self { Self(rawValue: 0x0006) }
+    /// PASSWORD (RFC 3489 section 11.2.7).
+    @inlinable public static var password: Self { Self(rawValue: 0x0007) }
     /// MESSAGE-INTEGRITY (RFC 8489 section 14.5).
     @inlinable public static var messageIntegrity: Self { Self(rawValue: 0x0008) }
     /// ERROR-CODE (RFC 8489 section 14.8).

@@ -1,4 +1,5 @@
 import Addresses
+import STUNAuthentication
 import STUNCodec
 
 /// Everything that the answer to one Binding request depends on besides the request itself.
@@ -14,6 +15,8 @@ struct BindingAnswer {
     let draftAddressLayout: AddressLayout
     /// The request's length in bytes.
     let requestLength: Int
+    /// The password of a request of RFC 3489 whose integrity was right: the answer has integrity too.
+    var password: OneTimeSecrets.Text?
 
     /// The largest answer allowed, in bytes: over a connection all that there is room for.
     var limit: Int {
@@ -60,6 +63,7 @@ struct BindingAnswer {
         if let other, request.dialect == .classic || draftAddressLayout == .draft01 {
             _ = writer.append(ChangedAddress(other), to: &packet)
         }
+        if let password { return writer.finishWithClassicIntegrity(password, &packet) }
         writer.finish(&packet)
         return true
     }
@@ -89,6 +93,15 @@ struct BindingAnswer {
         let frame = flow.source.address.family == .v4 ? 1472 : 1452
         let room = min(requestLength, frame) &- count &- 4 &- fingerprint
         return max(0, min(requested, room) & ~3)
+    }
+
+    /// Writes the answer to a Shared Secret request (RFC 3489 section 8.2); false when it does not fit.
+    func writeSecret(_ secret: (name: OneTimeSecrets.Text, password: OneTimeSecrets.Text), over packet: inout Packet) -> Bool {
+        var writer = writer(.success, .sharedSecret, over: &packet)
+        guard writer.append(.username, secret.name, to: &packet), writer.append(.password, secret.password, to: &packet)
+        else { return false }
+        writer.finish(&packet)
+        return true
     }
 
     /// Writes an error answer; false when it would be over the limit.

@@ -21,6 +21,9 @@ struct BindingRequest {
     private(set) var unknown = UnknownAttributes()
     /// Whether a value that matters could not be read.
     private(set) var isMalformed = false
+    /// USERNAME and MESSAGE-INTEGRITY of RFC 3489.
+    private(set) var username: Message.Location?
+    private(set) var integrity: Message.Location?
     /// The family of RESPONSE-ADDRESS, if it is one that nobody knows (message 1009 of the old server).
     private(set) var unknownFamily: UInt8?
 
@@ -62,6 +65,8 @@ struct BindingRequest {
             responsePort = port.port
         case .padding where dialect == .cookie && padding == nil:
             padding = location.count
+        case .username where dialect == .classic && username == nil: username = location
+        case .messageIntegrity where dialect == .classic: integrity = location
         case .fingerprint where dialect == .cookie:
             if fingerprint == .absent { fingerprint = message.checkFingerprint(at: location) }
         default:

@@ -31,7 +31,12 @@ extension Server {
         }
         // A connection has one other end (RFC 8489 section 6.2.2).
         if request.responsePort != nil, flow.transport.isConnected { request.refuse(.responsePort) }
-        let answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
+        var answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
+        switch checkIntegrity(of: request, in: packet, now: now) {
+        case .none: break
+        case .right(let password): answer.password = password
+        case .wrong(let error): return refuse(error, answer, over: &packet, now: now)
+        }
         if let type = request.unknown.first {
             hadUnknownAttribute = !lackedOtherServer
             detail = type.rawValue
@@ -108,19 +113,7 @@ extension Server {
         return handleSharedSecret(request, over: &packet, from: flow, now: now)
     }
 
-    /// Refuses a Shared Secret request by UDP: secrets are handed out over TLS only (RFC 3489 section 9.3).
-    mutating func handleSharedSecret(
-        _ request: BindingRequest,
-        over packet: inout Packet,
-        from flow: ClientFlow,
-        now: Instant
-    ) -> Verdict {
-        let other = alternateAddress(for: request, from: flow, told: nil).address
-        let answer = answer(to: request, of: packet.count, from: flow, other: other, isForOther: false)
-        return refuse(.useTLS, answer, method: .sharedSecret, over: &packet, now: now)
-    }
-
-    private func answer(
+    func answer(
         to request: BindingRequest,
         of length: Int,
         from flow: ClientFlow,
@@ -149,7 +142,7 @@ extension Server {
         return nil
     }
 
-    private mutating func refuse(
+    mutating func refuse(
         _ error: ErrorCode,
         _ answer: BindingAnswer,
         method: Method = .binding,

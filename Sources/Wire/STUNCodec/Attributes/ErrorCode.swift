@@ -27,6 +27,12 @@ public struct ErrorCode: Attribute {
     public static let forbidden = ErrorCode(unchecked: 403)
     /// 420 Unknown Attribute (RFC 8489 section 14.8).
     public static let unknownAttribute = ErrorCode(unchecked: 420)
+    /// 430 Stale Credentials (RFC 3489 section 11.2.9).
+    public static let staleCredentials = ErrorCode(unchecked: 430)
+    /// 431 Integrity Check Failure (RFC 3489 section 11.2.9).
+    public static let integrityCheckFailure = ErrorCode(unchecked: 431)
+    /// 432 Missing Username (RFC 3489 section 11.2.9).
+    public static let missingUsername = ErrorCode(unchecked: 432)
     /// 433 Use TLS (RFC 3489 section 11.2.9).
     public static let useTLS = ErrorCode(unchecked: 433)
     /// 437 Allocation Mismatch (RFC 8656 section 19).
