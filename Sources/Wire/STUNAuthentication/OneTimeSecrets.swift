@@ -102,7 +102,9 @@ public struct OneTimeSecrets: Sendable {
                 guard let six = Base64.bits(ofURL: name.uint8(at: group &* 4 &+ index)) else { return nil }
                 bits = bits << 6 | six
             }
-            for index in 0..<3 { bytes[group &* 3 &+ index] = UInt8(truncatingIfNeeded: bits >> UInt64(16 &- 8 &* index)) }
+            for index in 0..<3 {
+                bytes[group &* 3 &+ index] = UInt8(truncatingIfNeeded: bits >> UInt64(16 &- 8 &* index))
+            }
         }
         return bytes
     }

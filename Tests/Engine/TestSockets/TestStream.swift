@@ -31,7 +31,13 @@ public final class TestStream: Sendable {
         var result: Int32 = 0
         let own = descriptor
         if let local { result = unsafe SystemAddress.with(local) { unsafe bind(own, $0, $1) } }
-        if result == 0 { result = unsafe SystemAddress.with(server) { unsafe connect(own, $0, $1) } }
+        if result == 0 {
+            // A ring of this thread that had work to finish interrupts the wait; the next call goes on waiting.
+            repeat {
+                result = unsafe SystemAddress.with(server) { unsafe connect(own, $0, $1) }
+            } while result < 0 && errno == EINTR
+            if result < 0, errno == EISCONN { result = 0 }
+        }
         let code = errno
         self.local = SystemAddress.local(of: descriptor) ?? server
         guard result == 0 else { throw TestClient.Failure(code: code) }

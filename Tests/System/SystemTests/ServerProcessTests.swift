@@ -215,9 +215,10 @@ func expectAnswer(_ ports: Ports) throws {
 }
 
 nonisolated(nonsending) func waitUntil(_ what: String, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    // Long: a program that is asked again and again takes seconds to start beside other tests on two cores.
+    let deadline = ContinuousClock.now + .seconds(40)
     while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw Program.Failure(description: "not within 10 s: \(what)") }
+        guard ContinuousClock.now < deadline else { throw Program.Failure(description: "not within 40 s: \(what)") }
         try await Task.sleep(for: .milliseconds(20))
     }
 }

@@ -96,7 +96,10 @@ struct BindingAnswer {
     }
 
     /// Writes the answer to a Shared Secret request (RFC 3489 section 8.2); false when it does not fit.
-    func writeSecret(_ secret: (name: OneTimeSecrets.Text, password: OneTimeSecrets.Text), over packet: inout Packet) -> Bool {
+    func writeSecret(
+        _ secret: (name: OneTimeSecrets.Text, password: OneTimeSecrets.Text),
+        over packet: inout Packet
+    ) -> Bool {
         var writer = writer(.success, .sharedSecret, over: &packet)
         guard writer.append(.username, secret.name, to: &packet), writer.append(.password, secret.password, to: &packet)
         else { return false }
