@@ -164,7 +164,7 @@ struct AllocationsPage: ConsolePage {
                 )
             }
             + row.connections.prefix(mostPeers).map {
-                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage)"))
+                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage.rawValue)"))
             }
         let left = row.permissions.count + row.channels.count + row.connections.count - lines.count
         let subject = row.user.utf8.count <= longestSubject && !row.user.isEmpty ? row.user : row.client
