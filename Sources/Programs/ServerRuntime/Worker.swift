@@ -231,7 +231,9 @@ struct Worker: ~Copyable {
 
     @inline(__always)
     private mutating func handle(_ slot: Int, of index: Int) {
-        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn { return handleDTLS(slot, of: index) }
+        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn, !isMirrored(slot, of: index) {
+            return handleDTLS(slot, of: index)
+        }
         ClientDatagram.handle(
             slot,
             of: ports,
@@ -243,6 +245,14 @@ struct Worker: ~Copyable {
             telling: &events,
             failures: &failures
         )
+    }
+
+    /// Whether a datagram is data of a mirror, such as the handshake of a call's media, and not for the server.
+    private mutating func isMirrored(_ slot: Int, of index: Int) -> Bool {
+        guard server.hasMirrors, let flow = ClientDatagram.flow(of: slot, on: ports[index], index, &batch) else {
+            return false
+        }
+        return server.isMirrored(flow)
     }
 
     private mutating func handle(_ train: DatagramBatch.Train, of index: Int) {
@@ -281,7 +291,7 @@ struct Worker: ~Copyable {
                 burst.begin(Self.relayBurst.datagrams)
                 let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
                 var count = slots.count
-                for slot in slots { count &+= handle(slot, at: relay) }
+                for slot in slots { count &+= handle(slot, at: relay, socket) }
                 burst.spend(count, in: slots.count)
                 share.countRelayed(count)
                 turnDatagrams &+= count
@@ -293,12 +303,14 @@ struct Worker: ~Copyable {
 
     /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
     @inline(__always)
-    private mutating func handle(_ slot: Int, at relay: RelayID) -> Int {
+    private mutating func handle(_ slot: Int, at relay: RelayID, _ socket: SocketHandle) -> Int {
         guard let train = batch.train(in: slot) else {
-            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+            PeerDatagram.handle(
+                slot, at: relay, socket, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
             return 0
         }
-        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
+        PeerDatagram.handle(
+            train, at: relay, socket, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
         return train.count &- 1
     }
 

@@ -34,7 +34,14 @@ extension Server {
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
         // 11. What a token stands for is here and nowhere else.
         if request.reservationToken == nil { try redirect(context, turn) }
-        let account = try admit(identity, turn, memory: wanted.memory, now: context.now)
+        let account = try admit(
+            AccountKey(identity.account),
+            atMost: ledger.share(of: turn.quotas.userAllocations),
+            orElse: .userAllocations(turn.quotas.userAllocations),
+            turn,
+            memory: wanted.memory,
+            now: context.now
+        )
         // Open, or give back what was counted.
         do throws(Refusal) {
             let relays = try openRelays(wanted, now: context.now, ports: &ports)
@@ -70,21 +77,21 @@ extension Server {
         return true
     }
 
-    /// 10. Counts the allocation for the user and for all, before anything is opened.
-    private func admit(
-        _ identity: AuthenticatedRequest,
+    /// 10. Counts the allocation for its account and for all, before anything is opened.
+    func admit(
+        _ key: AccountKey,
+        atMost limit: Int,
+        orElse refusal: Refusal,
         _ turn: TURNPolicy,
         memory: Int,
         now: Instant
     ) throws(Refusal) -> Account {
         let month = AccountMonth(unixSeconds: unixSeconds(at: now))
-        let account = ledger.account(for: AccountKey(identity.account), month: month)
+        let account = ledger.account(for: key, month: month)
         guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
             throw .monthlyBytes(turn.quotas.userBytesPerMonth)
         }
-        guard account.tryAddAllocation(limit: ledger.share(of: turn.quotas.userAllocations)) else {
-            throw .userAllocations(turn.quotas.userAllocations)
-        }
+        guard account.tryAddAllocation(limit: limit) else { throw refusal }
         guard ledger.total.tryAddAllocation(limit: turn.quotas.totalAllocations) else {
             account.removeAllocation()
             throw .serverAllocations(turn.quotas.totalAllocations)
@@ -98,7 +105,7 @@ extension Server {
         return account
     }
 
-    private func giveBack(_ account: Account, memory: Int) {
+    func giveBack(_ account: Account, memory: Int) {
         ledger.memory.give(memory)
         account.removeAllocation()
         ledger.total.removeAllocation()
