@@ -37,7 +37,8 @@ public struct Counters: Sendable {
 
     /// What there was too little of, in the order of `shortages`.
     public static var shortageNames: [String] {
-        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections",
+        [
+            "allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections",
             "mirrors",
         ]
     }

@@ -32,7 +32,8 @@ extension Settings {
             \.mirrorsPerClient,
             .integer(1...65535),
             example: "64",
-            help: "How many mirrors one client may have: an IPv4 address, as of all phones behind one NAT, or an IPv6 /64."
+            help:
+                "How many mirrors one client may have: an IPv4 address, as of all phones behind one NAT, or an IPv6 /64."
         ),
     ]
 

@@ -171,7 +171,8 @@ extension Refusal {
         case .mirrorsOfClient(let limit):
             RefusalText(
                 "the client's address has \(limit) mirrors, all that mirrors-per-client allows",
-                cure: "Raise mirrors-per-client if many phones are behind that address; a mirror that nobody uses ends by itself."
+                cure:
+                    "Raise mirrors-per-client if many phones are behind that address; a mirror that nobody uses ends by itself."
             )
         case .mirrors(let limit):
             RefusalText(
@@ -208,7 +209,8 @@ extension Refusal {
         case .authentication(let refusal) where refusal.isPartOfEverySession: .debug
         case .authentication(let refusal) where refusal.errorCode == .unauthenticated: .notice
         case .userAllocations, .monthlyBytes, .mirrorsOfClient, .mirrorClient: .notice
-        case .serverAllocations, .mirrors, .memory, .relayPort(.noneFree), .relayPort(.openFiles), .relayPort(.system): .failure
+        case .serverAllocations, .mirrors, .memory, .relayPort(.noneFree), .relayPort(.openFiles), .relayPort(.system):
+            .failure
         default: .info
         }
     }

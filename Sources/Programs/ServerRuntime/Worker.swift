@@ -247,14 +247,6 @@ struct Worker: ~Copyable {
         )
     }
 
-    /// Whether a datagram is data of a mirror, such as the handshake of a call's media, and not for the server.
-    private mutating func isMirrored(_ slot: Int, of index: Int) -> Bool {
-        guard server.hasMirrors, let flow = ClientDatagram.flow(of: slot, on: ports[index], index, &batch) else {
-            return false
-        }
-        return server.isMirrored(flow)
-    }
-
     private mutating func handle(_ train: DatagramBatch.Train, of index: Int) {
         guard ClientDatagram.isData(train, &batch) else {
             batch.takeApart(train)
@@ -299,19 +291,6 @@ struct Worker: ~Copyable {
             relays.trainLengths[index] = burst.each
         }
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }
-    }
-
-    /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
-    @inline(__always)
-    private mutating func handle(_ slot: Int, at relay: RelayID, _ socket: SocketHandle) -> Int {
-        guard let train = batch.train(in: slot) else {
-            PeerDatagram.handle(
-                slot, at: relay, socket, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
-            return 0
-        }
-        PeerDatagram.handle(
-            train, at: relay, socket, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
-        return train.count &- 1
     }
 
     /// How many errors of a relay socket are read in a turn: a ring does not tell again what is left.

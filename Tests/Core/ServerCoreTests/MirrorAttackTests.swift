@@ -15,7 +15,10 @@ struct MirrorAttackTests {
         let off = TURNHarness()
         #expect(off.send(TURNHarness.draftAllocate(), from: client).verdict == .drop(.unknownMethod))
         let empty = TURNHarness.mirrors { $0.clients = [] }
-        for (turn, source) in [(empty, client), (turn, TURNClient.bob.flow), (turn, TURNClient.carol.flow)] {
+        // The networks next to the one that is let in, and an IPv6 one.
+        let strangers = ["217.230.185.255", "217.230.187.0", "2001:db8:fe::1"].compactMap { IPAddress($0) }
+            .map { TURNClient.alice.at(SocketAddress($0, port: 5)).flow }
+        for (turn, source) in [(empty, client)] + strangers.map({ (turn, $0) }) {
             let state = turn.state
             #expect(turn.send(TURNHarness.draftAllocate(), from: source).verdict == .drop(.clientForbidden))
             #expect(turn.server.refused?.refusal == .mirrorClient)
@@ -61,10 +64,14 @@ struct MirrorAttackTests {
         #expect(turn.send([1], from: client).verdict == .drop(.noPermission))
     }
 
-    @Test("nobody takes a mirror over: not another port of the peer's address, nor another address, nor the peer by asking")
+    @Test(
+        "nobody takes a mirror over: not another port of the peer's address, nor another address, nor the peer by asking"
+    )
     func stealing() throws {
         let port = try #require(turn.lockedMirror())
-        let thieves: [SocketAddress] = [.otherPeer, SocketAddress.peer.port(1), client.source.port(2), TURNClient.bob.flow.source]
+        let thieves: [SocketAddress] = [
+            .otherPeer, SocketAddress.peer.port(1), client.source.port(2), TURNClient.bob.flow.source,
+        ]
         for thief in thieves {
             for data in [[7], TURNHarness.draftAllocate()] as [[UInt8]] {
                 #expect(turn.fromPeer(thief, to: port, data)?.verdict == .drop(.noPermission))
@@ -87,10 +94,15 @@ struct MirrorAttackTests {
 
     @Test("datagrams can't go in circles between the server's own ports: none of them is a client of a mirror")
     func circles() throws {
-        let turn = TURNHarness.mirrors { $0.clients.append(contentsOf: [IPPrefix("198.51.100.20/32")].compactMap(\.self)) }
+        let turn = TURNHarness.mirrors {
+            $0.clients.append(contentsOf: [IPPrefix("198.51.100.20/32")].compactMap(\.self))
+        }
         let own = TURNClient("alice", "wonderland", at: SocketAddress(.relay, port: 60_000))
         let port = try #require(turn.mirror(by: own)?.mapped)
-        #expect(turn.fromPeer(SocketAddress(.relay, port: 50_001), to: port, TURNHarness.draftAllocate())?.verdict == .drop(.peerForbidden))
+        #expect(
+            turn.fromPeer(SocketAddress(.relay, port: 50_001), to: port, TURNHarness.draftAllocate())?.verdict
+                == .drop(.peerForbidden)
+        )
     }
 
     @Test("two mirrors of one server are each other's peers, while both live")
@@ -141,7 +153,9 @@ struct MirrorAttackTests {
 
     @Test("settings that take a client out, or mirrors away, end its mirrors")
     func takenAway() throws {
-        for change in [{ $0.turn?.mirror = nil }, { $0.turn?.mirror?.clients = [] }, { $0.turn = nil }] as [(inout Policy) -> Void] {
+        for change in [{ $0.turn?.mirror = nil }, { $0.turn?.mirror?.clients = [] }, { $0.turn = nil }]
+            as [(inout Policy) -> Void]
+        {
             let turn = TURNHarness.mirrors()
             let port = try #require(turn.lockedMirror())
             _ = turn.server.takeEffects()

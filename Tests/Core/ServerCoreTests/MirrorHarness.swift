@@ -38,7 +38,8 @@ extension TURNHarness {
     /// A mirror whose first peer has sent.
     func lockedMirror(to peer: SocketAddress = .peer) -> SocketAddress? {
         guard let port = mirror()?.mapped else { return nil }
-        return fromPeer(peer, to: port) == Outcome(verdict: .toClient(TURNClient.alice.flow), bytes: [1, 2, 3]) ? port : nil
+        return fromPeer(peer, to: port) == Outcome(verdict: .toClient(TURNClient.alice.flow), bytes: [1, 2, 3])
+            ? port : nil
     }
 }
 

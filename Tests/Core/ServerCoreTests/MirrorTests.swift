@@ -77,7 +77,8 @@ struct MirrorTests {
     func rawRequests() throws {
         _ = try #require(turn.lockedMirror())
         let requests = [
-            TURNHarness.draftAllocate(), Wire.message(as: .rosenberg), Wire.message(as: .classic), Wire.message(as: .cookie),
+            TURNHarness.draftAllocate(), Wire.message(as: .rosenberg), Wire.message(as: .classic),
+            Wire.message(as: .cookie),
             Wire.message(0x0003, as: .cookie), [0x40, 0, 0, 1, 7], [22, 0xFE, 0xFD], [0x80, 0],
         ]
         for request in requests {
@@ -175,7 +176,9 @@ struct MirrorTests {
 
     @Test("what draft -00 knows is ignored, what it does not know and must is message 1010 and silence")
     func attributes() {
-        let known: [Wire.Attribute] = [.init(4, [0, 0, 0, 0]), .init(5, [UInt8](repeating: 0, count: 8)), .init(0x8888, [0, 0, 0, 0])]
+        let known: [Wire.Attribute] = [
+            .init(4, [0, 0, 0, 0]), .init(5, [UInt8](repeating: 0, count: 8)), .init(0x8888, [0, 0, 0, 0]),
+        ]
         #expect(turn.send(TURNHarness.draftAllocate([1, 2, 3, 4], known), from: client).verdict == .reply)
         let unknown = TURNHarness.draftAllocate([1, 2, 3, 4], [.init(0x000F, [0x72, 0xC6, 0x4B, 0xC6])])
         #expect(turn.send(unknown, from: client.port(7)).verdict == .drop(.unknownAttribute))

@@ -1,7 +1,9 @@
 import Addresses
 import Administration
+import Observability
 import STUNCodec
 import TestSockets
+import TestTLS
 import Testing
 import WireFixtures
 
@@ -50,7 +52,9 @@ struct LiveMirrorTests {
         #expect(source.mirrorSetup == 1 && source.mirrorForwards == 11)
     }
 
-    @Test("the manual's way: the client asks the port, learns its own address there, and data goes that way, in trains too")
+    @Test(
+        "the manual's way: the client asks the port, learns its own address there, and data goes that way, in trains too"
+    )
     func askedPort() throws {
         let host = try ServerUnderTest(Self.settings + "workers: 2\n")
         let client = try TestClient(bindingTo: .loopback(0))

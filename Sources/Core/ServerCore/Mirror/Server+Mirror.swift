@@ -18,7 +18,9 @@ extension Server {
         now: Instant,
         ports: inout some RelayPorts
     ) -> Verdict {
-        guard let turn = policy.turn, let mirror = turn.mirror else { return drop(.unknownMethod, from: flow, now: now) }
+        guard let turn = policy.turn, let mirror = turn.mirror else {
+            return drop(.unknownMethod, from: flow, now: now)
+        }
         let answer: MirrorAnswer
         let unknown: AttributeType?
         do throws(MalformedMessage) {

@@ -123,7 +123,12 @@ extension Server {
     }
 
     /// Sends a peer's datagram to the client as it is.
-    private mutating func toMirrorClient(_ packet: inout Packet, _ mirror: MirrorState, _ index: Int, now: Instant) -> Verdict {
+    private mutating func toMirrorClient(
+        _ packet: inout Packet,
+        _ mirror: MirrorState,
+        _ index: Int,
+        now: Instant
+    ) -> Verdict {
         guard spend(packet.count, on: index, now: now) else { return drop(.overQuota) }
         touchMirror(index, now: now)
         table.allocations[index].traffic.countToClient(packet.count)

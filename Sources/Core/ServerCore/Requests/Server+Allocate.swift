@@ -34,14 +34,7 @@ extension Server {
         let requested = try message.read(request.lifetime, as: Lifetime.self)?.seconds
         // 11. What a token stands for is here and nowhere else.
         if request.reservationToken == nil { try redirect(context, turn) }
-        let account = try admit(
-            AccountKey(identity.account),
-            atMost: ledger.share(of: turn.quotas.userAllocations),
-            orElse: .userAllocations(turn.quotas.userAllocations),
-            turn,
-            memory: wanted.memory,
-            now: context.now
-        )
+        let account = try admit(identity, turn, memory: wanted.memory, now: context.now)
         // Open, or give back what was counted.
         do throws(Refusal) {
             let relays = try openRelays(wanted, now: context.now, ports: &ports)
@@ -77,7 +70,24 @@ extension Server {
         return true
     }
 
-    /// 10. Counts the allocation for its account and for all, before anything is opened.
+    /// 10. Counts the allocation for the user and for all, before anything is opened.
+    private func admit(
+        _ identity: AuthenticatedRequest,
+        _ turn: TURNPolicy,
+        memory: Int,
+        now: Instant
+    ) throws(Refusal) -> Account {
+        try admit(
+            AccountKey(identity.account),
+            atMost: ledger.share(of: turn.quotas.userAllocations),
+            orElse: .userAllocations(turn.quotas.userAllocations),
+            turn,
+            memory: memory,
+            now: now
+        )
+    }
+
+    /// Counts an allocation for its account and for all, before anything is opened.
     func admit(
         _ key: AccountKey,
         atMost limit: Int,
