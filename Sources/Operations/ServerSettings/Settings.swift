@@ -140,6 +140,8 @@ public struct Settings: Sendable, Equatable {
     public var workers: Int?
     /// Whether each worker stays on a processor of its own.
     public var pinWorkers = false
+    /// The user that a server becomes which is started as root; nil when it stays who it is.
+    public var runAs: String?
     /// How workers ask the kernel for packets.
     public var engine = EngineChoice.auto
     /// When a sleeping worker wakes up.
