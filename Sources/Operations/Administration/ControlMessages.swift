@@ -9,6 +9,8 @@ public enum ControlRequest: Hashable, Sendable {
     case overview
     /// Asks for `ReadinessReport`.
     case readiness
+    /// Has the server send requests to itself; asks for `ReadinessReport` with what was found.
+    case selfTest
     /// Asks for all figures.
     case metrics
     /// Asks for `FleetReport`.
@@ -42,6 +44,7 @@ extension ControlRequest: Codable {
         case status
         case overview
         case readiness
+        case selfTest = "self-test"
         case metrics
         case fleet
         case log
@@ -80,6 +83,7 @@ extension ControlRequest: Codable {
         case .status: self = .status
         case .overview: self = .overview
         case .readiness: self = .readiness
+        case .selfTest: self = .selfTest
         case .metrics: self = .metrics
         case .fleet: self = .fleet
         case .log: self = .log(try Self.logQuery(in: fields))
@@ -158,6 +162,7 @@ extension ControlRequest: Codable {
         case .status: try fields.encode(Name.status, forKey: .request)
         case .overview: try fields.encode(Name.overview, forKey: .request)
         case .readiness: try fields.encode(Name.readiness, forKey: .request)
+        case .selfTest: try fields.encode(Name.selfTest, forKey: .request)
         case .metrics: try fields.encode(Name.metrics, forKey: .request)
         case .fleet: try fields.encode(Name.fleet, forKey: .request)
         case .clearLog: try fields.encode(Name.clearLog, forKey: .request)

@@ -72,6 +72,7 @@ extension RunningServer {
             case .status: return .status(try await status())
             case .overview: return .overview(try await overview())
             case .readiness: return .readiness(await readiness())
+            case .selfTest: return .readiness(ReadinessReport(await selfTest()))
             case .metrics: return .metrics(try await metrics())
             case .fleet: return .fleet(try await fleet())
             case .log(let query): return .log(try await log(query))

@@ -60,6 +60,28 @@ enum Listeners {
         return groups
     }
 
+    /// Why sockets of a plan could not be opened now, one for each; nothing stays open.
+    static func obstacles(_ plan: ListenPlan) -> [StartError] {
+        var obstacles: [StartError] = []
+        for socket in plan.sockets where !socket.isShortcut {
+            do throws(SocketError) {
+                try UDPSocket.probe(socket.local)
+            } catch {
+                if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
+                obstacles.append(refusal(socket, error))
+            }
+        }
+        for stream in plan.streams {
+            do throws(SocketError) {
+                try TCPListener.probe(stream.local)
+            } catch {
+                if stream.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
+                obstacles.append(refusal(stream, error))
+            }
+        }
+        return obstacles
+    }
+
     /// Opens a socket; nil for one that only spares work and cannot be had.
     private static func open(_ socket: ListenPlan.Socket, bufferSize: Int) throws(StartError) -> Listener? {
         do throws(SocketError) {

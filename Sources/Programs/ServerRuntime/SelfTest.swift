@@ -9,7 +9,7 @@ struct SelfTest {
     private static let patience: UInt64 = 1_000_000_000
 
     /// One request and what has to come back.
-    private struct Probe {
+    struct Probe {
         let name: String
         /// Where it is sent from and to.
         let own: IPAddress
@@ -107,7 +107,7 @@ struct SelfTest {
         }
     }
 
-    private static func queue(_ probe: Probe, on socket: UDPSocket, _ batch: inout DatagramBatch) {
+    static func queue(_ probe: Probe, on socket: UDPSocket, _ batch: inout DatagramBatch) {
         guard let slot = batch.takeSlot() else { return }
         var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
         var writer = MessageWriter(
@@ -130,6 +130,16 @@ struct SelfTest {
             to: probe.target,
             tag: 0
         )
+    }
+
+    /// The address of the client that a good answer names; nil when it is not the one that is waited for, or names none.
+    static func mapped(_ slot: Int, of batch: inout DatagramBatch, _ probe: Probe) -> SocketAddress? {
+        let length = batch.length(of: slot)
+        let packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: length)
+        guard let message = try? Message(parsing: packet.bytes, as: probe.dialect),
+            message.transactionID == probe.wireID, message.type == MessageType(.binding, .success)
+        else { return nil }
+        return message[XorMappedAddress.self]?.address ?? message[MappedAddress.self]?.address
     }
 
     /// What an answer tells; nil when it is not the one that is waited for.

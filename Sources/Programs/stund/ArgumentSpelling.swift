@@ -5,7 +5,7 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "code", "comment", "config", "days", "for", "from", "host", "html-port", "level", "limit", "log", "peer",
+        "ask", "code", "comment", "config", "days", "for", "from", "host", "html-port", "level", "limit", "log", "peer",
         "realm",
         "role",
         "search",
@@ -22,7 +22,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "dns", "drain", "explain", "fleet", "help", "import", "log", "metrics",
+        "check", "credentials", "disconnect", "dns", "doctor", "drain", "explain", "fleet", "help", "import", "log",
+        "metrics",
         "operator",
         "password",
         "secret",

@@ -41,6 +41,7 @@ struct ControlSocketTests {
         }
         #expect(try await ask(.metrics, at: folder.socket) == .metrics([]))
         #expect(try await ask(.readiness, at: folder.socket) == .readiness(ReadinessReport([])))
+        #expect(try await ask(.selfTest, at: folder.socket) == .readiness(ReadinessReport([])))
         let overview = try await FakeServer().overview()
         #expect(try await ask(.overview, at: folder.socket) == .overview(overview))
         for (user, subject) in [("alice", "alice -> 192.0.2.1"), (nil, " -> 192.0.2.1")] {

@@ -1,0 +1,152 @@
+import Addresses
+import PacketEngine
+import ServerSettings
+import TestSockets
+import Testing
+
+@testable import ServerRuntime
+
+@Suite("What stund doctor finds on a host")
+struct HostExaminationTests {
+    private func findings(_ change: (inout Settings) -> Void = { _ in }, isRunning: Bool = true) -> [Finding] {
+        var settings = Settings()
+        change(&settings)
+        return HostExamination(settings).findings(isRunning: isRunning)
+    }
+
+    private func external(_ text: String) throws -> [ExternalAddress] {
+        let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: ["external-ip": text])
+        return try Settings.load(from: sources).settings.externalIp
+    }
+
+    private let loopback = IPAddress(v4: 0x7F00_0001)
+
+    @Test("A port that somebody holds is named with its holder and the setting to change")
+    func heldPort() throws {
+        let holder = try UDPSocket(bindingTo: SocketAddress(loopback, port: 0), sharesPort: false, bufferSize: 65_536)
+        let found = findings({ $0.stunPort1 = holder.boundPort() }, isRunning: false).filter { $0.check == "ports" }
+        #expect(
+            found.contains { $0.state == .bad && $0.finding.contains("held by") && $0.remedy.contains("stun-port-1") },
+            "\(found)"
+        )
+        // A server that runs has its ports itself.
+        #expect(!findings { $0.stunPort1 = holder.boundPort() }.contains { $0.check == "ports" })
+    }
+
+    @Test("An address that this host does not have is bad, for listening, NAT tests and relaying")
+    func foreignAddresses() {
+        let far = IPAddress(v4: 0xC000_0207)
+        for change: (inout Settings) -> Void in [
+            { $0.address = [far] }, { $0.relayAddress = [far] },
+            { settings in
+                settings.address = [loopback]
+                settings.secondAddress = [far]
+            },
+        ] {
+            let found = findings(change)
+            #expect(found.contains { $0.state == .bad && $0.finding.contains("192.0.2.7") }, "\(found)")
+        }
+    }
+
+    @Test("Two addresses are told as those that clients test their NAT by")
+    func secondAddress() {
+        let found = findings { settings in
+            settings.address = [loopback]
+            settings.secondAddress = [IPAddress(v4: 0x7F00_0002)]
+        }
+        let text = found.first { $0.check == "second address" }?.finding
+        #expect(text == "Clients can test their NAT by 127.0.0.1 and 127.0.0.2.")
+    }
+
+    @Test("A loopback relay address is a warning, one that stands behind another is told")
+    func relay() throws {
+        let pair = try external("203.0.113.5/127.0.0.1")
+        let alone = findings { $0.relayAddress = [loopback] }
+        #expect(
+            alone.contains { $0.check == "relay" && $0.state == .warning && $0.remedy.contains("Set relay-address") },
+            "\(alone)"
+        )
+        let behind = findings { settings in
+            settings.relayAddress = [loopback]
+            settings.externalIp = pair
+        }
+        #expect(
+            behind.contains { $0.finding == "Clients are told 203.0.113.5, which stands for 127.0.0.1 of this host." },
+            "\(behind)"
+        )
+    }
+
+    @Test("Rules that let users reach this host, or a cloud's metadata, are warnings; a longer denial mends them")
+    func peers() throws {
+        let outside = try external("203.0.113.5")
+        let link = try #require(IPPrefix("169.254.0.0/16"))
+        let found = findings { $0.allowPeers = [link] }
+        #expect(
+            found.contains { $0.check == "peers" && $0.state == .warning && $0.finding.contains("metadata") },
+            "\(found)"
+        )
+        let mended = findings { settings in
+            settings.allowPeers = [link]
+            settings.denyPeers = IPPrefix("169.254.169.254/32").map { [$0] } ?? []
+        }
+        #expect(mended.contains { $0.check == "peers" && $0.state == .good }, "\(mended)")
+        let lan = findings { settings in
+            settings.lanPeers = true
+            settings.relayAddress = [loopback]
+            settings.externalIp = outside
+        }
+        #expect(
+            lan.contains { $0.check == "peers" && $0.state == .warning && $0.finding.contains("lan-peers") },
+            "\(lan)"
+        )
+    }
+
+    @Test("A certificate that is not there is bad, and its setting is named")
+    func certificate() {
+        let found = findings { $0.tlsCertificate = "/not/there.pem" }
+        #expect(
+            found.contains { $0.check == "certificate" && $0.state == .bad && $0.finding.contains("/not/there.pem") },
+            "\(found)"
+        )
+    }
+
+    @Test("The ports that a firewall must let in are those that listen and those that relay")
+    func neededPorts() {
+        var settings = Settings()
+        settings.relayPorts = 50_000...50_999
+        let ports = HostExamination(settings).neededPorts
+        #expect(ports.udp == "3478, 3479, 50000-50999")
+        #expect(ports.tcp == "3478")
+        settings.turn = false
+        settings.tcp = false
+        #expect(HostExamination(settings).neededPorts == ("3478, 3479", ""))
+    }
+
+    @Test("A sentence is taken apart into what was found and what to do")
+    func sentences() {
+        #expect(
+            Finding("x", .bad, sentence: "the port is held; stop it; or not")
+                == Finding("x", .bad, "The port is held.", remedy: "Stop it; or not.")
+        )
+        #expect(Finding("x", .good, sentence: "all is well") == Finding("x", .good, "All is well."))
+    }
+
+    @Test("Another server's view of this host is compared with what clients are told")
+    func publicAddress() {
+        let outside = IPAddress(v4: 0xCB00_7105)
+        func finding(_ seen: IPAddress, keepsPort: Bool = true, external: IPAddress) -> Finding {
+            Finding(
+                .seen(SocketAddress(seen, port: 9), keepsPort: keepsPort),
+                server: "s",
+                local: loopback,
+                external: external
+            )
+        }
+        #expect(finding(loopback, external: loopback).state == .good)
+        #expect(finding(outside, external: outside).state == .good)
+        #expect(finding(outside, keepsPort: false, external: outside).state == .warning)
+        let wrong = finding(outside, external: loopback)
+        #expect(wrong.state == .bad && wrong.remedy.contains("external-ip to 203.0.113.5/127.0.0.1"), "\(wrong)")
+        #expect(Finding(.silent, server: "s", local: loopback, external: loopback).state == .warning)
+    }
+}
