@@ -33,7 +33,7 @@ public struct Session: Sendable {
 }
 
 /// How far a connection with a peer is.
-public enum ConnectionStage: String, Sendable {
+public enum ConnectionStage: Sendable {
     /// The peer has not answered yet.
     case connecting
     /// It is there, and waits for the client's connection.
