@@ -66,7 +66,7 @@ struct LiveMirrorSecretTests {
         #expect(try Self.activate(peers[1].local, client, secret)[9]?.suffix(2) == [4, 40])
         let end = try Self.ask(client, 0x0003, secret, [.init(0x000D, [0, 0, 0, 0])])
         #expect(end[0x000D] == [0, 0, 0, 0])
-        #expect(try await range.isFree(8))
+        #expect(try await range.becomesFree(8))
         #expect(try await host.counter("mirrors-turn-08") == 1)
     }
 

@@ -45,7 +45,7 @@ struct LiveMirrorTests {
         let row = try #require(try await host.server.sessions(SessionsQuery()).rows.first)
         #expect(row.user == "(mirror)" && row.realm == "turn-00" && row.permissions.map(\.address) == ["127.0.0.1"])
         #expect(try await host.server.disconnect(.user("(mirror)")) == 1)
-        #expect(try await range.isFree(8))
+        #expect(try await range.becomesFree(8))
         // The log's thread reads what the worker tells.
         func codes() -> [UInt16] { host.server.log.history.entries.map(\.code.rawValue) }
         for _ in 0..<1500 where !codes().contains(1021) { try await Task.sleep(for: .milliseconds(20)) }
@@ -106,7 +106,7 @@ struct LiveMirrorTests {
         _ = try Self.allocate(client)
         try host.rewrite("mirror: off\nlog-level: 7\n" + range.setting)
         try await host.server.reload()
-        #expect(try await range.isFree(4))
+        #expect(try await range.becomesFree(4))
     }
 
     // MARK: Helpers
@@ -126,9 +126,9 @@ struct LiveMirrorTests {
     }
 }
 
-extension RelayRange {
+extension ClosedRange<UInt16> {
     /// Whether so many of its ports can be had again; waited for, since a worker closes sockets after it has answered.
-    func isFree(_ count: Int) async throws -> Bool {
+    func becomesFree(_ count: Int) async throws -> Bool {
         for _ in 0..<1500 where free < count { try await Task.sleep(for: .milliseconds(20)) }
         return free == count
     }
