@@ -345,6 +345,7 @@ struct EveryKeyTests {
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
             "tcp-relay-connections": "64",
             "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
+            "mirror-draft-01": "off",
             "redirect-at": "off",
             "drain-time": "30",
         ]
