@@ -62,7 +62,7 @@ class StartScript:
         """(exit code, what was written)"""
         done = subprocess.run(
             [self.script, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
-            env={
+            cwd=self.root, env={
                 "PATH": os.environ["PATH"], "LOG": str(self.log), "BROKEN": str(self.root / "broken"),
                 "STUND": str(self.root / "server"), "CONFIG_FILES": f"{self.root / 'other'} {self.config}",
                 "RUN": str(self.root / "run"), "STATE": str(self.root / "state"), "LOCK": str(self.root / "lock"), "POLL": "0.05",
@@ -104,6 +104,7 @@ class StartScript:
         self.assertEqual(self.log.read_text().count("--config"), 1)
 
     def test_a_pattern_in_the_options_stays_what_it_is(self):
+        (self.root / "realm=a-file").touch()
         self.configure("START_STUND=yes\nSTUND_OPTS='--set realm=*'\n")
         self.run_script("start")
         self.assertIn("--set realm=*\n", self.log.read_text())
