@@ -139,7 +139,7 @@ class DebianPackage(unittest.TestCase):
         self.assertRegex(self.ok("stund", "--version"), r"^stund [0-9.]+\n$")
         self.assertIn("load", self.ok("/usr/lib/stund/stun", "--help"))
         for path in (
-            "/usr/share/man/man8/stund.8.gz", "/usr/share/man/man8/stund.user.add.8.gz",
+            "/usr/share/man/man8/stund.8.gz", "/usr/share/man/man8/stund-user-add.8.gz",
             "/usr/share/bash-completion/completions/stund", "/usr/share/zsh/vendor-completions/_stund",
             "/usr/share/fish/vendor_completions.d/stund.fish", "/usr/share/doc/stund/copyright",
             "/usr/share/doc/stund/changelog.gz", "/usr/share/doc/stund/README.md",
