@@ -103,6 +103,26 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// The clients that do not come by bare UDP, and the connections with peers.
+    public struct Connections: Codable, Hashable, Sendable {
+        /// TCP connections of clients, those with TLS among them.
+        public var tcp: Int
+        /// Those of them with TLS.
+        public var tls: Int
+        /// Sessions of DTLS.
+        public var dtls: Int
+        /// TCP connections of relayed addresses with peers (RFC 6062).
+        public var peers: Int
+
+        /// Makes the facts.
+        public init(tcp: Int, tls: Int, dtls: Int, peers: Int) {
+            self.tcp = tcp
+            self.tls = tls
+            self.dtls = dtls
+            self.peers = peers
+        }
+    }
+
     /// What is known of the store that the fleet shares.
     public struct FleetStore: Codable, Hashable, Sendable {
         /// Where it is.
@@ -162,6 +182,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var workers: Int
     /// How they ask the system for packets.
     public var engine: Engine
+    /// The connections that there are now.
+    public var connections: Connections
     /// The files that are open; nil on a host that does not tell.
     public var files: Files?
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
@@ -189,6 +211,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         listeners: [String],
         workers: Int,
         engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
+        connections: Connections = Connections(tcp: 0, tls: 0, dtls: 0, peers: 0),
         files: Files? = nil,
         consoleURL: String? = nil,
         certificate: Certificate? = nil,
@@ -206,6 +229,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.workers = workers
         self.engine = engine
+        self.connections = connections
         self.files = files
         self.consoleURL = consoleURL
         self.certificate = certificate

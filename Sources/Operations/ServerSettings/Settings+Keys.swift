@@ -166,7 +166,7 @@ extension Settings {
             .integer(1...10_000_000),
             example: "50",
             help: """
-                Error answers, challenges to log in and handshakes of DTLS a second to one client, which is an IPv4 \
+                Error answers, challenges to log in and handshakes of TLS and DTLS a second to one client, which is an IPv4 \
                 address or an IPv6 /64.
                 """
         ),

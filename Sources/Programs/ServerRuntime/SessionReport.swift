@@ -25,13 +25,16 @@ extension SessionsReport.Row {
             realm: session.realm,
             client: "\(session.flow.source)",
             listener: "\(session.flow.destination)",
+            transport: session.flow.transport.name,
             relays: session.relays,
+            relayTransport: session.relaysTCP ? "tcp" : "udp",
             permissions: detail.permissions.map {
                 Permission(address: "\($0.address)", expiresIn: Int(clamping: $0.expiresIn))
             },
             channels: detail.channels.map {
                 Channel(number: hexadecimal($0.number), peer: "\($0.peer)", expiresIn: Int(clamping: $0.expiresIn))
             },
+            connections: detail.connections.map { Connection(peer: "\($0.peer)", stage: $0.stage.rawValue) },
             toPeers: session.traffic.toPeers,
             toClient: session.traffic.toClient,
             age: Int(clamping: session.age),

@@ -179,7 +179,12 @@ extension Server {
             }
             next = channel.next
         }
-        return SessionDetail(session: session(index, now: now), permissions: permissions, channels: channels)
+        return SessionDetail(
+            session: session(index, now: now),
+            permissions: permissions,
+            channels: channels,
+            connections: peerConnections(of: index)
+        )
     }
 
     /// Applies changed rules to permissions and channels that exist: what is forbidden now stops now (attacks row 14).

@@ -30,6 +30,16 @@ public struct Session: Sendable {
     public internal(set) var connectionCount = 0
 }
 
+/// How far a connection with a peer is.
+public enum ConnectionStage: String, Sendable {
+    /// The peer has not answered yet.
+    case connecting
+    /// It is there, and waits for the client's connection.
+    case waiting
+    /// It is one with the client's connection.
+    case bound
+}
+
 /// A session with the peers that it may exchange packets with.
 public struct SessionDetail: Sendable {
     /// The session.
@@ -38,6 +48,21 @@ public struct SessionDetail: Sendable {
     public let permissions: [(address: IPAddress, expiresIn: UInt64)]
     /// The live channels, with the seconds that they still last.
     public let channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)]
+    /// Its TCP connections with peers (RFC 6062).
+    public let connections: [(peer: SocketAddress, stage: ConnectionStage)]
+
+    /// Joins the parts.
+    public init(
+        session: Session,
+        permissions: [(address: IPAddress, expiresIn: UInt64)] = [],
+        channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)] = [],
+        connections: [(peer: SocketAddress, stage: ConnectionStage)] = []
+    ) {
+        self.session = session
+        self.permissions = permissions
+        self.channels = channels
+        self.connections = connections
+    }
 }
 
 /// Why an allocation ended.

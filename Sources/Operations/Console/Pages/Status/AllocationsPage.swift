@@ -31,7 +31,10 @@ struct AllocationsPage: ConsolePage {
             let explain: String
             let client: String
             let listener: String
+            let transport: String
             let relays: [String]
+            /// Nil when it relays datagrams.
+            let relayTransport: String?
             let toPeers: String
             let toClient: String
             let packets: String
@@ -160,7 +163,10 @@ struct AllocationsPage: ConsolePage {
                     HumanText.duration($0.expiresIn)
                 )
             }
-        let left = row.permissions.count + row.channels.count - lines.count
+            + row.connections.prefix(mostPeers).map {
+                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage)"))
+            }
+        let left = row.permissions.count + row.channels.count + row.connections.count - lines.count
         let subject = row.user.utf8.count <= longestSubject && !row.user.isEmpty ? row.user : row.client
         return Model.Row(
             id: ShownText(row.id).text,
@@ -169,7 +175,9 @@ struct AllocationsPage: ConsolePage {
             explain: request.path("explain", [("subject", String(subject.prefix(longestSubject)))]),
             client: ShownText(row.client).text,
             listener: ShownText(row.listener).text,
+            transport: ShownText(row.transport.uppercased()).text,
             relays: row.relays.prefix(2).map { ShownText($0).text },
+            relayTransport: row.relayTransport == "udp" ? nil : ShownText(row.relayTransport.uppercased()).text,
             toPeers: quantities.bytes(row.toPeers.bytes),
             toClient: quantities.bytes(row.toClient.bytes),
             packets: texts(
@@ -180,9 +188,10 @@ struct AllocationsPage: ConsolePage {
             age: HumanText.duration(row.age),
             expires: HumanText.duration(row.expiresIn),
             peers: texts(
-                "alloc_peers_count",
+                row.relayTransport == "udp" ? "alloc_peers_count" : "alloc_peers_count_tcp",
                 quantities.number(row.permissions.count),
-                quantities.number(row.channels.count)
+                quantities.number(row.channels.count),
+                quantities.number(row.connections.count)
             ),
             lines: Array(lines),
             more: left > 0 ? texts("alloc_peers_more", quantities.number(left)) : nil,
