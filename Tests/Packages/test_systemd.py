@@ -4,6 +4,7 @@ systemd is the first process of a bare Debian 12 with processes, mounts, network
 """
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ import unittest
 import debian_root
 from debian_root import DebianRoot
 from test_debian_package import TWO_ADDRESSES, later, package
+from test_tarball import commands, tarball
 
 GROUPS = [pathlib.Path("/sys/fs/cgroup/unified"), pathlib.Path("/sys/fs/cgroup")]
 BOOT = r"""
@@ -58,7 +60,7 @@ def setUpModule():
 
 class Service(unittest.TestCase):
     def setUp(self):
-        root = DebianRoot()
+        root = self.root = DebianRoot()
         self.addCleanup(root.close)
         for name, path in (("stund.deb", package()), ("newer.deb", None)):
             (root.path / "packages" / name).write_bytes(path.read_bytes() if path else later(package()))
@@ -165,6 +167,20 @@ class Service(unittest.TestCase):
         self.assertEqual(self.property("ExecMainStatus"), "78")
         self.assertEqual(self.property("NRestarts"), "0")
         self.assertIn('unknown setting "stun-prot-2"', self.ok("journalctl", "--no-pager", "-u", "stund"))
+
+
+    def test_the_chapter_of_systemd_with_the_tarball(self):
+        (self.root.path / "root" / tarball().name).write_bytes(tarball().read_bytes())
+        name = tarball().name.removesuffix(".tar.gz")
+        lines = [re.sub(r"stund-[0-9.]+-linux-\w+", name, line) for line in commands("systemd")]
+        self.assertGreater(len(lines), 5)
+        self.ok("bash", "-ec", "cd /root\n" + "\n".join(lines))
+        self.wait(lambda: self.run_in("stund", "status")[0] == 0)
+        self.assertEqual(self.property("User"), "stund")
+        self.assertIn("MappedAddress = 127.0.0.1", self.run_in("stun", "-v", "127.0.0.1", "1")[1])
+        self.assertRegex(self.ok("systemd-analyze", "--no-pager", "security", "stund"), r"exposure level for stund.service: 1\.[0-6] ")
+        # The setup page's way, which writes beside the file.
+        self.ok("stund", "setting", "set", "log-level=6")
 
 
 if __name__ == "__main__":
