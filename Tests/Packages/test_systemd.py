@@ -2,6 +2,7 @@
 
 systemd is the first process of a bare Debian 12 with processes, mounts, network and control groups of its own.
 """
+import json
 import os
 import pathlib
 import re
@@ -122,6 +123,17 @@ class Service(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, self.run_in("systemctl", "--no-pager", "status", "stund")[1])
             time.sleep(0.1)
 
+    def save_in_console(self, values):
+        """Changes settings as the Setup page does: by the server, which writes beside its file."""
+        first = pathlib.Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split()[0]
+        done = subprocess.run(
+            ["nsenter", "--target", first, "--net", "curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "30", "-X", "PATCH",
+             "-H", "Content-Type: application/json", "-d", json.dumps({"values": values}),
+             "http://127.0.0.1/api/v1/settings"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for key, value in values.items():
+            self.assertIn(f"\n{key}: {value}\n", self.ok("cat", "/etc/stund/stund.yaml"))
+
     def property(self, name):
         return self.ok("systemctl", "show", "--value", "--property", name, "stund").strip()
 
@@ -141,7 +153,8 @@ class Service(unittest.TestCase):
         self.assertNotRegex(status, r"(?m)^Uid:\s+0\b")
         # What it must be able to do in spite of them.
         self.ok("stund", "user", "add", "alice")
-        self.ok("stund", "setting", "set", "log-level=6", "pin-workers=on", "engine=io_uring")
+        self.save_in_console({"log-level": "6", "pin-workers": "on", "engine": "io_uring"})
+        self.assertEqual(self.ok("stat", "-c", "%U %G %a", "/etc/stund/stund.yaml").strip(), "stund stund 640")
         self.ok("systemctl", "reload", "stund")
         self.ok("systemctl", "restart", "stund")
         self.wait(lambda: self.run_in("stund", "status")[0] == 0)
@@ -179,8 +192,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.property("User"), "stund")
         self.assertIn("MappedAddress = 127.0.0.1", self.run_in("stun", "-v", "127.0.0.1", "1")[1])
         self.assertRegex(self.ok("systemd-analyze", "--no-pager", "security", "stund"), r"exposure level for stund.service: 1\.[0-6] ")
-        # The setup page's way, which writes beside the file.
-        self.ok("stund", "setting", "set", "log-level=6")
+        self.save_in_console({"log-level": "6"})
 
 
 if __name__ == "__main__":
