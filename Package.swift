@@ -131,6 +131,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "ConfigurationImport",
+            dependencies: ["ServerSettings", "Addresses"],
+            path: "Sources/Operations/ConfigurationImport",
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "AccountStore",
             dependencies: [
                 "STUNAuthentication",
@@ -233,6 +239,7 @@ let package = Package(
                 "STUNAuthentication",
                 "AccountStore",
                 "ClusterStore",
+                "ConfigurationImport",
                 "Administration",
                 "ServerSettings",
                 "Observability",
@@ -355,6 +362,12 @@ let package = Package(
             name: "ServerSettingsTests",
             dependencies: ["ServerSettings", "Addresses"],
             path: "Tests/Operations/ServerSettingsTests",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "ConfigurationImportTests",
+            dependencies: ["ConfigurationImport", "ServerSettings", "Addresses"],
+            path: "Tests/Operations/ConfigurationImportTests",
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -35,13 +35,23 @@ public struct SessionsReport: Codable, Hashable, Sendable {
 
         /// A TCP connection with a peer (RFC 6062).
         public struct Connection: Codable, Hashable, Sendable {
+            /// How far it is.
+            public enum Stage: String, Codable, CaseIterable, Sendable {
+                /// The peer has not answered yet.
+                case connecting
+                /// It waits for the client's own connection.
+                case waiting
+                /// It and the client's connection are one.
+                case bound
+            }
+
             /// The peer's address and port.
             public var peer: String
-            /// How far it is: `connecting`, `waiting` for the client's own connection, or `bound` to that.
-            public var stage: String
+            /// How far it is.
+            public var stage: Stage
 
             /// Makes a connection.
-            public init(peer: String, stage: String) {
+            public init(peer: String, stage: Stage) {
                 self.peer = peer
                 self.stage = stage
             }

@@ -9,7 +9,8 @@ extension Settings {
     private static let sections: [(group: String, keys: [SettingKey])] = [
         ("listening", listening), ("streams", streams), ("answers", answers), ("turn", turn),
         ("credentials", credentials), ("relay", relay),
-        ("peers", peers), ("quotas", quotas), ("limits", limits), ("logging", logging), ("console", console),
+        ("peers", peers), ("quotas", quotas), ("mirrors", mirrors), ("limits", limits), ("logging", logging),
+        ("console", console),
     ]
 
     /// The setting called `name`; nil when there is none.

@@ -134,7 +134,7 @@ struct SettingsFileEdit {
     }
 
     /// `value` as YAML: plain when no reader could take it for anything else, else in single quotes.
-    private static func encoded(_ value: String) -> String {
+    static func encoded(_ value: String) -> String {
         let isPlain = value.utf8.allSatisfy { isLetter($0) || isDigit($0) || "-._/".utf8.contains($0) }
         if isPlain, let first = value.utf8.first, isLetter(first) || isDigit(first) || first == UInt8(ascii: "/"),
             !["null", "Null", "NULL"].contains(value)

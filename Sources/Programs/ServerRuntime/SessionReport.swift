@@ -34,12 +34,22 @@ extension SessionsReport.Row {
             channels: detail.channels.map {
                 Channel(number: hexadecimal($0.number), peer: "\($0.peer)", expiresIn: Int(clamping: $0.expiresIn))
             },
-            connections: detail.connections.map { Connection(peer: "\($0.peer)", stage: $0.stage.rawValue) },
+            connections: detail.connections.map { Connection(peer: "\($0.peer)", stage: .init($0.stage)) },
             toPeers: session.traffic.toPeers,
             toClient: session.traffic.toClient,
             age: Int(clamping: session.age),
             expiresIn: Int(clamping: session.expiresIn)
         )
+    }
+}
+
+extension SessionsReport.Row.Connection.Stage {
+    fileprivate init(_ stage: ConnectionStage) {
+        switch stage {
+        case .connecting: self = .connecting
+        case .waiting: self = .waiting
+        case .bound: self = .bound
+        }
     }
 }
 

@@ -5,14 +5,16 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "code", "comment", "config", "days", "for", "host", "html-port", "level", "limit", "log", "peer", "realm",
+        "code", "comment", "config", "days", "for", "from", "host", "html-port", "level", "limit", "log", "peer",
+        "realm",
         "role",
         "search",
         "server", "set", "sort", "ttl", "until", "user",
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "all-servers", "cancel", "clear", "decode", "fleet", "help", "json", "no-check", "no-daemon", "password-stdin",
+        "all-servers", "cancel", "clear", "decode", "dry-run", "fleet", "help", "json", "no-check", "no-daemon",
+        "password-stdin",
         "replace",
         "reverse",
         "secret-stdin", "show", "stay",
@@ -20,7 +22,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "dns", "drain", "explain", "fleet", "help", "log", "metrics", "operator",
+        "check", "credentials", "disconnect", "dns", "drain", "explain", "fleet", "help", "import", "log", "metrics",
+        "operator",
         "password",
         "secret",
         "serve", "sessions", "setting", "statistics", "status", "token", "user",

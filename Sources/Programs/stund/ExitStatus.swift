@@ -1,11 +1,14 @@
 /// The exit codes of the program, as sysexits.h names them, but for 1.
 enum ExitStatus: Int32, Sendable, CaseIterable {
-    /// What was compared is not as it should be: a zone and what `stund dns` prints for it.
+    /// What was compared is not as it should be: a zone and what `stund dns` prints for it, or settings and the
+    /// configuration that `stund import` made them of.
     case difference = 1
     /// The command line is wrong; ArgumentParser uses the same number.
     case usage = 64
     /// What was entered is wrong.
     case dataError = 65
+    /// A file that was named isn't there, or can't be read.
+    case noInput = 66
     /// No server answers.
     case unavailable = 69
     /// The server failed in a way it shouldn't.

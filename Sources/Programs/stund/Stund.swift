@@ -20,7 +20,8 @@ struct Stund: AsyncParsableCommand {
             """,
         version: "stund \(Version.current)",
         subcommands: [
-            ServeCommand.self, CheckCommand.self, StatusCommand.self, LogCommand.self, StatisticsCommand.self,
+            ServeCommand.self, CheckCommand.self, ImportCommand.self, StatusCommand.self, LogCommand.self,
+            StatisticsCommand.self,
             DrainCommand.self, SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, MetricsCommand.self,
             FleetCommand.self, DNSCommand.self,
             UserCommand.self,

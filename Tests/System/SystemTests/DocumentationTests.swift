@@ -17,6 +17,13 @@ struct DocumentationTests {
         try await withTemporaryFolder { folder in
             let words = text.split(separator: " ").map(String.init)
             let environment = try environment(folder)
+            // What `stund import` reads.
+            try "realm=example.org\nuser=alice:wonderland\n".write(
+                toFile: folder + "/turnserver.conf",
+                atomically: true,
+                encoding: .utf8
+            )
+            try "STUN port 1 = 5062\n".write(toFile: folder + "/stund.txt", atomically: true, encoding: .utf8)
             if words.contains("--no-daemon") {
                 try await running(text, folder, environment) { _ in }
             } else if words.count == 1 || words[1].hasPrefix("-") {

@@ -28,10 +28,12 @@ public struct Session: Sendable {
     public internal(set) var relaysTCP = false
     /// How many connections with peers it has.
     public internal(set) var connectionCount = 0
+    /// Which draft a mirror was made by; nil for all other allocations.
+    public internal(set) var mirror: MirrorDraft?
 }
 
 /// How far a connection with a peer is.
-public enum ConnectionStage: String, Sendable {
+public enum ConnectionStage: Sendable {
     /// The peer has not answered yet.
     case connecting
     /// It is there, and waits for the client's connection.
@@ -75,6 +77,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case disconnected
     /// The client's connection was closed, or its session over DTLS ended.
     case connectionClosed
+    /// The settings do not allow it any more.
+    case forbidden
     /// The server stopped.
     case stopped
 }
@@ -85,6 +89,8 @@ public enum Effect: Sendable {
     case allocated(Session)
     /// The request for an allocation came again and was answered as before.
     case repeated(Session)
+    /// A mirror has got its peer.
+    case locked(Session, SocketAddress)
     /// An allocation ended.
     case ended(Session, EndReason)
 }

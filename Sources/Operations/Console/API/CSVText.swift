@@ -63,7 +63,7 @@ extension CSVText {
                     row.id, row.user, row.realm, row.client, row.listener, row.relays.joined(separator: " "),
                     row.permissions.map(\.address).joined(separator: " "),
                     row.channels.map { "\($0.number)=\($0.peer)" }.joined(separator: " "),
-                    row.connections.map { "\($0.peer)=\($0.stage)" }.joined(separator: " "), row.transport,
+                    row.connections.map { "\($0.peer)=\($0.stage.rawValue)" }.joined(separator: " "), row.transport,
                     row.relayTransport, "\(row.toPeers.packets)", "\(row.toPeers.bytes)", "\(row.toClient.packets)",
                     "\(row.toClient.bytes)", "\(row.age)", "\(row.expiresIn)",
                 ]

@@ -148,13 +148,11 @@ struct AllocationsPage: ConsolePage {
         )
     }
 
-    private static func row(_ row: SessionsReport.Row, _ quantities: Quantities, _ request: PageRequest) -> Model.Row {
-        let texts = request.texts
-        let user = ShownText(row.user, most: 80)
-        let lines =
-            row.permissions.prefix(mostPeers).map {
-                texts("alloc_permission", ShownText($0.address).text, HumanText.duration($0.expiresIn))
-            }
+    /// What stands in the details of a session.
+    private static func lines(_ row: SessionsReport.Row, _ texts: Texts) -> [String] {
+        row.permissions.prefix(mostPeers).map {
+            texts("alloc_permission", ShownText($0.address).text, HumanText.duration($0.expiresIn))
+        }
             + row.channels.prefix(mostPeers).map {
                 texts(
                     "alloc_channel",
@@ -164,8 +162,14 @@ struct AllocationsPage: ConsolePage {
                 )
             }
             + row.connections.prefix(mostPeers).map {
-                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage)"))
+                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage.rawValue)"))
             }
+    }
+
+    private static func row(_ row: SessionsReport.Row, _ quantities: Quantities, _ request: PageRequest) -> Model.Row {
+        let texts = request.texts
+        let user = ShownText(row.user, most: 80)
+        let lines = lines(row, texts)
         let left = row.permissions.count + row.channels.count + row.connections.count - lines.count
         let subject = row.user.utf8.count <= longestSubject && !row.user.isEmpty ? row.user : row.client
         return Model.Row(
@@ -193,7 +197,7 @@ struct AllocationsPage: ConsolePage {
                 quantities.number(row.channels.count),
                 quantities.number(row.connections.count)
             ),
-            lines: Array(lines),
+            lines: lines,
             more: left > 0 ? texts("alloc_peers_more", quantities.number(left)) : nil,
             askEnd: texts("alloc_ask_end", ShownText(row.id).text),
             askEndUser: texts("alloc_ask_end_user", user.text)
