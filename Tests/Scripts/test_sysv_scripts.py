@@ -17,6 +17,7 @@ SCRIPTS = FOLDER.parent / "deploy/sysv"
 SERVER = """#!/bin/sh
 echo "$@" >>"$LOG"
 [ -e "$BROKEN" ] && echo "stund: port 3478 is taken" >&2 && exit 71
+rm -f "$RUNTIME_DIRECTORY/ready"
 setsid "${0%/*}/child/stund" "$RUNTIME_DIRECTORY" "$STATE_DIRECTORY" >/dev/null 2>&1 &
 echo $! >"$RUNTIME_DIRECTORY/stund.pid"
 until [ -e "$RUNTIME_DIRECTORY/ready" ]; do sleep 0.02; done
