@@ -43,6 +43,10 @@ class BySystemd(unittest.TestCase):
 
 
 class AsWritten(unittest.TestCase):
+    def test_the_server_itself_tells_how_it_does(self):
+        self.assertEqual((values("Type"), values("NotifyAccess")), (["notify"], ["main"]))
+        self.assertGreater(int(values("WatchdogSec")[0]), 0)
+
     def test_systemd_waits_longer_than_the_server_drains(self):
         self.assertGreater(int(values("TimeoutStopSec")[0]), int(documented_settings.default("drain-time")))
 
