@@ -8,7 +8,7 @@ public import STUNCodec
 /// ```
 /// Whoever repeats a request within its second gets the same again; every other request gets another name. Servers with the same key
 /// know each other's names.
-public struct OneTimeSecrets: Sendable {
+public final class OneTimeSecrets: Sendable {
     /// How long a name is valid, in seconds: ten minutes at least, half an hour at most.
     public static var lifetime: UInt32 { 900 }
     /// How long names and passwords are, in bytes.
@@ -126,11 +126,29 @@ public struct OneTimeSecrets: Sendable {
 // bytes; the attribute is the last one.
 extension Message {
     /// Checks it with a password; false also when it is not the last attribute, or has another length.
-    public func checkClassicIntegrity(at location: Location, password: OneTimeSecrets.Text) -> Bool {
-        let end = location.start &+ location.count
-        guard dialect == .classic, location.count == 20, end == bytes.byteCount else { return false }
-        let code = ClassicIntegrity.code(of: bytes.extracting(first: location.start &- 4), password)
-        return constantTimeEquals(code.rawBytes.extracting(first: 20), value(location))
+    ///
+    /// - `start`: where its value stands.
+    public func checkClassicIntegrity(at start: Int, password: OneTimeSecrets.Text) -> Bool {
+        guard dialect == .classic, start >= 24, start &+ 20 == bytes.byteCount, bytes.uint16(at: start &- 2) == 20
+        else { return false }
+        let code = ClassicIntegrity.code(of: bytes.extracting(first: start &- 4), password)
+        return constantTimeEquals(code.rawBytes.extracting(first: 20), bytes.extracting(start..<(start &+ 20)))
+    }
+}
+
+extension Packet {
+    /// Appends it to a finished message of RFC 3489; false when there is no room.
+    public mutating func appendClassicIntegrity(_ password: OneTimeSecrets.Text) -> Bool {
+        let start = count
+        guard start >= 20, start &+ 24 <= capacity else { return false }
+        // The length counts the attribute itself.
+        write(UInt16(truncatingIfNeeded: start &+ 4), at: 2)
+        write(AttributeType.messageIntegrity.rawValue, at: start)
+        write(UInt16(20), at: start &+ 2)
+        resize(to: start &+ 24)
+        let code = ClassicIntegrity.code(of: bytes.extracting(first: start), password)
+        for index in 0..<20 { write(code[index], at: start &+ 4 &+ index) }
+        return true
     }
 }
 

@@ -15,8 +15,6 @@ struct BindingAnswer {
     let draftAddressLayout: AddressLayout
     /// The request's length in bytes.
     let requestLength: Int
-    /// The password of a request of RFC 3489 whose integrity was right: the answer has integrity too.
-    var password: OneTimeSecrets.Text?
 
     /// The largest answer allowed, in bytes: over a connection all that there is room for.
     var limit: Int {
@@ -63,7 +61,6 @@ struct BindingAnswer {
         if let other, request.dialect == .classic || draftAddressLayout == .draft01 {
             _ = writer.append(ChangedAddress(other), to: &packet)
         }
-        if let password { return writer.finishWithClassicIntegrity(password, &packet) }
         writer.finish(&packet)
         return true
     }

@@ -21,9 +21,10 @@ struct BindingRequest {
     private(set) var unknown = UnknownAttributes()
     /// Whether a value that matters could not be read.
     private(set) var isMalformed = false
-    /// USERNAME and MESSAGE-INTEGRITY of RFC 3489.
-    private(set) var username: Message.Location?
-    private(set) var integrity: Message.Location?
+    /// Where the values of USERNAME and MESSAGE-INTEGRITY of RFC 3489 stand; 0 for nowhere. Small, as this is copied with each request.
+    private(set) var usernameAt: UInt16 = 0
+    private(set) var usernameLength: UInt16 = 0
+    private(set) var integrityAt: UInt16 = 0
     /// The family of RESPONSE-ADDRESS, if it is one that nobody knows (message 1009 of the old server).
     private(set) var unknownFamily: UInt8?
 
@@ -65,8 +66,11 @@ struct BindingRequest {
             responsePort = port.port
         case .padding where dialect == .cookie && padding == nil:
             padding = location.count
-        case .username where dialect == .classic && username == nil: username = location
-        case .messageIntegrity where dialect == .classic: integrity = location
+        case .username where dialect == .classic && usernameAt == 0:
+            usernameAt = UInt16(truncatingIfNeeded: location.start)
+            usernameLength = UInt16(truncatingIfNeeded: location.count)
+        case .messageIntegrity where dialect == .classic:
+            integrityAt = UInt16(truncatingIfNeeded: location.start)
         case .fingerprint where dialect == .cookie:
             if fingerprint == .absent { fingerprint = message.checkFingerprint(at: location) }
         default:

@@ -13,6 +13,20 @@ extension Server {
         told: SocketAddress? = nil,
         now: Instant
     ) -> Verdict {
+        guard request.integrityAt == 0 else {
+            return answerSigned(request, over: &packet, from: flow, told: told, now: now)
+        }
+        return answerBinding(request, over: &packet, from: flow, told: told, now: now)
+    }
+
+    /// Answers a request whose integrity, if it has one, is right.
+    mutating func answerBinding(
+        _ request: BindingRequest,
+        over packet: inout Packet,
+        from flow: ClientFlow,
+        told: SocketAddress?,
+        now: Instant
+    ) -> Verdict {
         // RFC 8489 section 6.3: a wrong FINGERPRINT means that this is not STUN.
         guard request.fingerprint != .invalid else { return drop(.badFingerprint, from: flow, now: now) }
         if request.dialect != .cookie, let family = request.unknownFamily {
@@ -31,12 +45,7 @@ extension Server {
         }
         // A connection has one other end (RFC 8489 section 6.2.2).
         if request.responsePort != nil, flow.transport.isConnected { request.refuse(.responsePort) }
-        var answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
-        switch checkIntegrity(of: request, in: packet, now: now) {
-        case .none: break
-        case .right(let password): answer.password = password
-        case .wrong(let error): return refuse(error, answer, over: &packet, now: now)
-        }
+        let answer = answer(to: request, of: packet.count, from: flow, other: other.address, isForOther: told != nil)
         if let type = request.unknown.first {
             hadUnknownAttribute = !lackedOtherServer
             detail = type.rawValue

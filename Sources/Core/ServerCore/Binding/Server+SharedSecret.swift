@@ -37,19 +37,47 @@ extension Server {
         return .reply
     }
 
-    /// Checks the integrity of a Binding request (RFC 3489 section 8.1).
-    func checkIntegrity(of request: BindingRequest, in packet: borrowing Packet, now: Instant) -> ClassicIntegrity {
-        guard request.dialect == .classic, let integrity = request.integrity, let secrets = policy.oneTimeSecrets else {
-            return .none
+    /// Answers a Binding request with MESSAGE-INTEGRITY (RFC 3489 section 8.1): with one too, when that is right.
+    mutating func answerSigned(
+        _ request: BindingRequest,
+        over packet: inout Packet,
+        from flow: ClientFlow,
+        told: SocketAddress?,
+        now: Instant
+    ) -> Verdict {
+        let integrity = checkIntegrity(of: request, in: packet, now: now)
+        if case .wrong(let error) = integrity {
+            let other = alternateAddress(for: request, from: flow, told: told).address
+            let answer = answer(to: request, of: packet.count, from: flow, other: other, isForOther: told != nil)
+            return refuse(error, answer, over: &packet, now: now)
         }
-        guard let username = request.username else { return .wrong(.missingUsername) }
+        let verdict = answerBinding(request, over: &packet, from: flow, told: told, now: now)
+        guard case .right(let password) = integrity else { return verdict }
+        switch verdict {
+        case .reply, .replyFrom:
+            if packet.bytes.uint16(at: 0) == MessageType(.binding, .success).rawValue {
+                _ = packet.appendClassicIntegrity(password)
+            }
+        default: break
+        }
+        return verdict
+    }
+
+    private mutating func checkIntegrity(
+        of request: BindingRequest,
+        in packet: borrowing Packet,
+        now: Instant
+    ) -> ClassicIntegrity {
+        guard let secrets = policy.oneTimeSecrets else { return .none }
+        guard request.usernameAt > 0 else { return .wrong(.missingUsername) }
         let bytes = packet.bytes
-        let name = bytes.extracting(username.start..<(username.start &+ username.count))
+        let start = Int(request.usernameAt)
+        let name = bytes.extracting(start..<(start &+ Int(request.usernameLength)))
         guard case .valid(let password) = secrets.check(name, at: unixSeconds(at: now)) else {
             return .wrong(.staleCredentials)
         }
         guard let message = try? Message(parsing: bytes, as: .classic),
-            message.checkClassicIntegrity(at: integrity, password: password)
+            message.checkClassicIntegrity(at: Int(request.integrityAt), password: password)
         else { return .wrong(.integrityCheckFailure) }
         return .right(password)
     }

@@ -179,7 +179,7 @@ extension Server {
             else { throw .sharedSecret(.staleCredentials) }
             secret = MirrorSecret(name: text, password: password)
         }
-        guard message.checkClassicIntegrity(at: integrity, password: secret.password) else {
+        guard message.checkClassicIntegrity(at: integrity.start, password: secret.password) else {
             throw .sharedSecret(.integrityCheckFailure)
         }
         return secret
