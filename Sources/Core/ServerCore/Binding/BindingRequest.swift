@@ -21,7 +21,7 @@ struct BindingRequest {
     private(set) var unknown = UnknownAttributes()
     /// Whether a value that matters could not be read.
     private(set) var isMalformed = false
-    /// Where the values of USERNAME and MESSAGE-INTEGRITY of RFC 3489 stand; 0 for nowhere. Small, as this is copied with each request.
+    /// Where the values of USERNAME and MESSAGE-INTEGRITY of RFC 3489 stand; 0 for nowhere.
     private(set) var usernameAt: UInt16 = 0
     private(set) var usernameLength: UInt16 = 0
     private(set) var integrityAt: UInt16 = 0

@@ -1,3 +1,4 @@
+import Addresses
 import STUNAuthentication
 import STUNCodec
 
