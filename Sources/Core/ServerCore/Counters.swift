@@ -13,9 +13,11 @@ public struct Counters: Sendable {
     /// Allocate requests that were sent to another server: while draining, and by load.
     public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Requests that were refused for want of something (508), in the order of `shortageNames`.
-    public private(set) var shortages = InlineArray<8, UInt64>(repeating: 0)
+    public private(set) var shortages = InlineArray<9, UInt64>(repeating: 0)
     /// Datagrams without an answer, by `DropReason.rawValue`.
-    public private(set) var dropped = InlineArray<25, UInt64>(repeating: 0)
+    public private(set) var dropped = InlineArray<27, UInt64>(repeating: 0)
+    /// Mirrors that were made, by `MirrorDraft.rawValue`.
+    public private(set) var mirrors = InlineArray<1, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
     public private(set) var handedOver: UInt64 = 0
     /// Success answers to requests that other servers have handed over; `answered` counts them too.
@@ -35,7 +37,10 @@ public struct Counters: Sendable {
 
     /// What there was too little of, in the order of `shortages`.
     public static var shortageNames: [String] {
-        ["allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections"]
+        [
+            "allocations", "memory", "relay-ports", "open-files", "system", "permissions", "channels", "connections",
+            "mirrors",
+        ]
     }
 
     private static let methods: [6 of (Method, String)] = [
@@ -48,6 +53,7 @@ public struct Counters: Sendable {
 
     mutating func countReceived(_ dialect: Dialect) { received[Int(dialect.rawValue)] &+= 1 }
     mutating func countAnswered(_ dialect: Dialect) { answered[Int(dialect.rawValue)] &+= 1 }
+    mutating func countMirror(_ draft: MirrorDraft) { mirrors[Int(draft.rawValue)] &+= 1 }
     mutating func countHandedOver() { handedOver &+= 1 }
     mutating func countAnsweredForOthers() { answeredForOthers &+= 1 }
     mutating func countDropped(_ reason: DropReason) { dropped[reason.rawValue] &+= 1 }
@@ -65,6 +71,7 @@ public struct Counters: Sendable {
         case .permissionLimit: shortages[5] &+= 1
         case .channelLimit: shortages[6] &+= 1
         case .connectionLimit: shortages[7] &+= 1
+        case .mirrors: shortages[8] &+= 1
         default: break
         }
     }
@@ -81,6 +88,7 @@ public struct Counters: Sendable {
         for index in redirected.indices { redirected[index] &+= other.redirected[index] }
         for index in shortages.indices { shortages[index] &+= other.shortages[index] }
         for index in dropped.indices { dropped[index] &+= other.dropped[index] }
+        for index in mirrors.indices { mirrors[index] &+= other.mirrors[index] }
         handedOver &+= other.handedOver
         answeredForOthers &+= other.answeredForOthers
         traffic.add(other.traffic)
@@ -97,6 +105,7 @@ public struct Counters: Sendable {
         list.append(("handed-over", handedOver))
         list.append(("answers-for-others", answeredForOthers))
         for index in granted.indices { list.append(("turn-\(Self.methods[index].1)", granted[index])) }
+        for draft in MirrorDraft.allCases { list.append(("mirrors-\(draft.name)", mirrors[Int(draft.rawValue)])) }
         list.append(("relayed-packets-to-peers", traffic.packetsToPeers))
         list.append(("relayed-bytes-to-peers", traffic.bytesToPeers))
         list.append(("relayed-packets-to-clients", traffic.packetsToClient))

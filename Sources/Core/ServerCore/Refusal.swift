@@ -60,6 +60,12 @@ public enum Refusal: Equatable, Sendable {
     case channelLimit(Int)
     /// 486: the user has as many allocations as one user may have.
     case userAllocations(Int)
+    /// 403: the client's address may have no mirror.
+    case mirrorClient
+    /// 486: the client has as many mirrors as one client may have.
+    case mirrorsOfClient(Int)
+    /// 508: there are as many mirrors as there may be.
+    case mirrors(Int)
     /// 486: the user's bytes of this month are used up.
     case monthlyBytes(UInt64)
     /// 508: the server has as many allocations as it may have.
@@ -86,11 +92,12 @@ public enum Refusal: Equatable, Sendable {
         case .transport: .unsupportedTransport
         case .addressFamily, .relayPort(.familyMissing): .addressFamilyNotSupported
         case .peerFamily: .peerAddressFamilyMismatch
-        case .peer, .client: .forbidden
-        case .userAllocations, .monthlyBytes: .allocationQuotaReached
+        case .peer, .client, .mirrorClient: .forbidden
+        case .userAllocations, .monthlyBytes, .mirrorsOfClient: .allocationQuotaReached
         case .connectionExists: .connectionAlreadyExists
         case .connectFailed: .connectionTimeoutOrFailure
-        case .permissionLimit, .channelLimit, .connectionLimit, .serverAllocations, .memory, .relayPort, .draining:
+        case .permissionLimit, .channelLimit, .connectionLimit, .serverAllocations, .memory, .relayPort, .draining,
+            .mirrors:
             .insufficientCapacity
         case .redirected: .tryAlternate
         }

@@ -99,6 +99,11 @@ public struct Server: Sendable {
         if refused != nil { refused = nil }
         detail = packet.count >= 2 ? packet.bytes.uint16(at: 0) : 0
         guard flow.source.isAnswerable else { return drop(.unanswerableSource) }
+        if table.mirrors.count > 0,
+            let verdict = relayFromMirrorClient(&packet, from: flow, now: now, ports: ports)
+        {
+            return verdict
+        }
         switch Demultiplexer.classify(packet.bytes) {
         case .channelData:
             guard rules.isOn, rules.acceptsChannel(detail) else {
@@ -145,6 +150,9 @@ public struct Server: Sendable {
         }
         if dialect != .cookie, flow.transport.isConnected {
             return receiveClassic(type, dialect, &packet, from: flow, now: now)
+        }
+        if dialect == .rosenberg, rules.takesMirrors, type == .draftAllocate {
+            return handleDraftAllocate(&packet, from: flow, now: now, ports: &ports)
         }
         let request: BindingRequest
         do throws(MalformedMessage) {
@@ -245,6 +253,7 @@ public struct Server: Sendable {
         rules = RelayRules(new.turn)
         peers = new.turn?.peers ?? .none
         if let turn = new.turn { revokeForbidden(by: turn) }
+        if table.mirrors.count > 0 { endForbiddenMirrors(new.turn?.mirror) }
         // Whoever had used up a quota may go on at once when it is larger now, and the other way round.
         if new.turn?.quotas != old.turn?.quotas { nextReport = .start }
     }

@@ -18,6 +18,8 @@ public struct TURNPolicy: Sendable {
     public var channelsPerAllocation = 256
     /// Whether TCP connections are relayed too (RFC 6062), for clients that come by TCP or TLS.
     public var relaysTCP = false
+    /// Who may have mirrors; nil when the drafts before RFC 5766 are not answered.
+    public var mirror: MirrorPolicy?
     /// How many TCP connections with peers an allocation may have.
     public var connectionsPerAllocation = 64
     /// Whether channel numbers up to 0x7FFE are accepted, as RFC 5766 had them.

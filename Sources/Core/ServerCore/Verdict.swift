@@ -15,7 +15,7 @@ public enum Verdict: Equatable, Sendable {
     /// The packet, a client's request in an envelope or with RESPONSE-ADDRESS, goes from the address that was asked to
     /// another server; `peer` is its number in `ClusterPeer.id`.
     case handOver(to: SocketAddress, peer: UInt16)
-    /// The packet, now the peer's, leaves by a relay socket; DF is set when asked for.
+    /// The packet, now the peer's or a mirror's client's, leaves by a relay socket; DF is set when asked for.
     case toPeer(SocketAddress, RelayID, dontFragment: Bool)
     /// The packet, now ChannelData or a Data indication, goes back along a client's 5-tuple.
     case toClient(ClientFlow)
@@ -84,6 +84,10 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case clusterStranger
     /// A request that was handed over for one of the servers themselves, by ourselves, or to be handed on.
     case clusterLoop
+    /// A request for a mirror from an address that may have none.
+    case clientForbidden
+    /// Data of a mirror's client while the mirror has no peer.
+    case noDestination
 
     /// The name in statistics: lower case with dashes.
     public var name: String {
@@ -113,6 +117,8 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .clusterReplayed: "cluster-replayed"
         case .clusterStranger: "cluster-stranger"
         case .clusterLoop: "cluster-loop"
+        case .clientForbidden: "client-forbidden"
+        case .noDestination: "no-destination"
         }
     }
 }

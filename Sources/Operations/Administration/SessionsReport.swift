@@ -33,6 +33,30 @@ public struct SessionsReport: Codable, Hashable, Sendable {
             }
         }
 
+        /// A TCP connection with a peer (RFC 6062).
+        public struct Connection: Codable, Hashable, Sendable {
+            /// How far it is.
+            public enum Stage: String, Codable, CaseIterable, Sendable {
+                /// The peer has not answered yet.
+                case connecting
+                /// It waits for the client's own connection.
+                case waiting
+                /// It and the client's connection are one.
+                case bound
+            }
+
+            /// The peer's address and port.
+            public var peer: String
+            /// How far it is.
+            public var stage: Stage
+
+            /// Makes a connection.
+            public init(peer: String, stage: Stage) {
+                self.peer = peer
+                self.stage = stage
+            }
+        }
+
         /// Packets and bytes of application data in one direction.
         public struct Traffic: Codable, Hashable, Sendable {
             /// Packets that were relayed.
@@ -57,12 +81,18 @@ public struct SessionsReport: Codable, Hashable, Sendable {
         public var client: String
         /// The address and port that the client sends to.
         public var listener: String
+        /// What carries the client's messages: `udp`, `tcp`, `tls` or `dtls`.
+        public var transport: String
         /// The addresses and ports that peers see, one of a family.
         public var relays: [String]
+        /// What is relayed: datagrams (`udp`) or TCP connections (`tcp`).
+        public var relayTransport: String
         /// The live permissions.
         public var permissions: [Permission]
         /// The live channels.
         public var channels: [Channel]
+        /// The TCP connections with peers.
+        public var connections: [Connection]
         /// What was relayed from the client to peers.
         public var toPeers: Traffic
         /// What was relayed from peers to the client.
@@ -79,9 +109,12 @@ public struct SessionsReport: Codable, Hashable, Sendable {
             realm: String,
             client: String,
             listener: String,
+            transport: String = "udp",
             relays: [String],
+            relayTransport: String = "udp",
             permissions: [Permission] = [],
             channels: [Channel] = [],
+            connections: [Connection] = [],
             toPeers: Traffic,
             toClient: Traffic,
             age: Int,
@@ -92,9 +125,12 @@ public struct SessionsReport: Codable, Hashable, Sendable {
             self.realm = realm
             self.client = client
             self.listener = listener
+            self.transport = transport
             self.relays = relays
+            self.relayTransport = relayTransport
             self.permissions = permissions
             self.channels = channels
+            self.connections = connections
             self.toPeers = toPeers
             self.toClient = toClient
             self.age = age

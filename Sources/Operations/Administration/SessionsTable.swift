@@ -31,19 +31,20 @@ public struct SessionsTable: Sendable {
         let showsRealm = Set(report.rows.map(\.realm)).count > 1
         var table = [
             [
-                "ID", "User", "Realm", "Client", "Relay", "To Peers", "Packets", "To Client", "Packets", "Peers", "Age",
+                "ID", "User", "Realm", "Client", "By", "Relay", "To Peers", "Packets", "To Client", "Packets", "Peers",
+                "Age",
                 "Ends In",
             ]
         ]
         for row in report.rows {
             let relays = row.relays.isEmpty ? [""] : row.relays
             table.append([
-                row.id, Self.short(row.user), Self.short(row.realm), row.client, relays[0],
+                row.id, Self.short(row.user), Self.short(row.realm), row.client, row.transport, relays[0],
                 HumanText.bytes(row.toPeers.bytes), "\(row.toPeers.packets)", HumanText.bytes(row.toClient.bytes),
                 "\(row.toClient.packets)", "\(row.permissions.count)", HumanText.duration(row.age),
                 HumanText.duration(row.expiresIn),
             ])
-            table += relays.dropFirst().map { ["", "", "", "", $0] + Array(repeating: "", count: 7) }
+            table += relays.dropFirst().map { ["", "", "", "", "", $0] + Array(repeating: "", count: 7) }
         }
         if !showsRealm { for index in table.indices { table[index].remove(at: 2) } }
         let numbers = table[0].count - 7
@@ -62,14 +63,16 @@ public struct SessionsTable: Sendable {
     private static func block(_ row: SessionsReport.Row) -> [String] {
         let head = "\(row.id)  \(short(row.user))"
         let lines =
-            ["client     \(row.client)", "asks       \(row.listener)"]
-            + row.relays.map { "relay      \($0)" } + [
+            ["client     \(row.client)", "asks       \(row.listener) by \(row.transport)"]
+            + row.relays.map { "relay      \($0)" + (row.relayTransport == "udp" ? "" : " by \(row.relayTransport)") }
+            + [
                 "to peers   " + HumanText.bytes(row.toPeers.bytes) + " in "
                     + HumanText.count(row.toPeers.packets, "packet"),
                 "to client  " + HumanText.bytes(row.toClient.bytes) + " in "
                     + HumanText.count(row.toClient.packets, "packet"),
                 "peers      " + HumanText.count(row.permissions.count, "permission") + ", "
-                    + HumanText.count(row.channels.count, "channel"),
+                    + HumanText.count(row.channels.count, "channel")
+                    + (row.connections.isEmpty ? "" : ", " + HumanText.count(row.connections.count, "connection")),
                 "age        " + HumanText.duration(row.age) + ", ends in " + HumanText.duration(row.expiresIn)
                     + " unless refreshed",
             ]

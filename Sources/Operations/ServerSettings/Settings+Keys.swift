@@ -9,8 +9,8 @@ extension Settings {
     private static let sections: [(group: String, keys: [SettingKey])] = [
         ("listening", listening), ("streams", streams), ("answers", answers), ("turn", turn),
         ("credentials", credentials), ("relay", relay),
-        ("peers", peers), ("quotas", quotas), ("limits", limits), ("logging", logging), ("console", console),
-        ("license", license),
+        ("peers", peers), ("quotas", quotas), ("mirrors", mirrors), ("limits", limits), ("logging", logging),
+        ("console", console), ("license", license),
     ]
 
     /// The setting called `name`; nil when there is none.
@@ -167,7 +167,7 @@ extension Settings {
             .integer(1...10_000_000),
             example: "50",
             help: """
-                Error answers, challenges to log in and handshakes of DTLS a second to one client, which is an IPv4 \
+                Error answers, challenges to log in and handshakes of TLS and DTLS a second to one client, which is an IPv4 \
                 address or an IPv6 /64.
                 """
         ),

@@ -150,7 +150,7 @@ extension Settings {
                 "\(key) has a secret of fewer than 16 bytes, which can be guessed from one credential: `stund secret add` makes a good one"
             )
         }
-        return warnings + streamWarnings + redisWarnings
+        return warnings + streamWarnings + redisWarnings + mirrorWarnings
     }
 
     private var redisWarnings: [String] {

@@ -104,6 +104,14 @@ public struct Settings: Sendable, Equatable {
     public var tcpRelayConnections = 64
     /// Whether the channel numbers of RFC 5766 above those of RFC 8656 are allowed.
     public var rfc5766Channels = false
+    /// Whether the TURN drafts before RFC 5766 are answered.
+    public var mirror = false
+    /// The clients that may have mirrors.
+    public var mirrorClients: [IPPrefix] = []
+    /// How many mirrors there may be in all.
+    public var maxMirrors = 256
+    /// How many mirrors one client may have.
+    public var mirrorsPerClient = 8
     /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.
     public var drainTime = 30
     /// The least urgent level that is logged, 0...9; 0 is the most urgent.

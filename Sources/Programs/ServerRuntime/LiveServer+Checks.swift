@@ -48,6 +48,9 @@ extension LiveServer {
         return Check("state", isGood: true, "The server is running.")
     }
 
+    /// Whether every worker answers within a second.
+    public func workersAnswer() async -> Bool { await pool.answering(within: Self.patience) == pool.count }
+
     private func socketCheck() async -> Check {
         let answering = await pool.answering(within: Self.patience)
         guard answering == pool.count else {

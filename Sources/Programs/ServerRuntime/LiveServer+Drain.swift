@@ -44,7 +44,7 @@ extension LiveServer {
     var allocationsLeft: Int { relay?.ledger.total.allocations ?? 0 }
 
     /// How the drain stands.
-    var drainReport: DrainReport { report(drainState.withLock { $0 }) }
+    public var drainReport: DrainReport { report(drainState.withLock { $0 }) }
 
     /// Takes no new allocations from now on; a second order replaces the first.
     public func drain(_ order: DrainOrder, by person: String) async throws -> DrainReport {

@@ -192,7 +192,13 @@ extension MetricFacts {
                 "cause",
                 Counters.redirectCauses.enumerated().map { ($0.element, totals.counters.redirected[$0.offset]) }
             ),
-            Self.gauge("stund_allocations", "Allocations now.", Double(totals.sessions)),
+            Self.counter(
+                "stund_mirrors",
+                "Mirrors that were made, by draft.",
+                "draft",
+                MirrorDraft.allCases.map { ($0.name, totals.counters.mirrors[Int($0.rawValue)]) }
+            ),
+            Self.gauge("stund_allocations", "Allocations now, mirrors among them.", Double(totals.sessions)),
             Self.gauge(
                 "stund_relay_ports_free",
                 "Relay ports that are free now, by address family.",

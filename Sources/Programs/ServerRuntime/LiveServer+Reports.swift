@@ -29,6 +29,12 @@ extension LiveServer {
             listeners: listening,
             workers: pool.count,
             engine: engine.status(on: pool.processors),
+            connections: .init(
+                tcp: total.connections,
+                tls: total.tlsConnections,
+                dtls: total.dtlsSessions,
+                peers: total.peerConnections
+            ),
             files: fileStatus,
             consoleURL: consoleURL.withLock { $0 },
             certificate: certificate.status(now: RelayService.unixSeconds),

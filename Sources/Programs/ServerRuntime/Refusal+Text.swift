@@ -163,6 +163,22 @@ extension Refusal {
                     + "memory-limit allows",
                 cure: "Raise memory-limit if the host has more memory to spare, or spread the load over more servers."
             )
+        case .mirrorClient:
+            RefusalText(
+                "the client's address is not in mirror-clients; it got no answer",
+                cure: "Add its address or network to mirror-clients if it is yours, and leave it out otherwise."
+            )
+        case .mirrorsOfClient(let limit):
+            RefusalText(
+                "the client's address has \(limit) mirrors, all that mirrors-per-client allows",
+                cure:
+                    "Raise mirrors-per-client if many phones are behind that address; a mirror that nobody uses ends by itself."
+            )
+        case .mirrors(let limit):
+            RefusalText(
+                "the server has \(limit) mirrors, all that max-mirrors allows",
+                cure: "Raise max-mirrors, or see with `stund sessions` whose they are."
+            )
         case .relayPort(let error): error.text
         case .redirected(let redirection): redirection.text
         case .draining:
@@ -192,8 +208,9 @@ extension Refusal {
         switch self {
         case .authentication(let refusal) where refusal.isPartOfEverySession: .debug
         case .authentication(let refusal) where refusal.errorCode == .unauthenticated: .notice
-        case .userAllocations, .monthlyBytes: .notice
-        case .serverAllocations, .memory, .relayPort(.noneFree), .relayPort(.openFiles), .relayPort(.system): .failure
+        case .userAllocations, .monthlyBytes, .mirrorsOfClient, .mirrorClient: .notice
+        case .serverAllocations, .mirrors, .memory, .relayPort(.noneFree), .relayPort(.openFiles), .relayPort(.system):
+            .failure
         default: .info
         }
     }

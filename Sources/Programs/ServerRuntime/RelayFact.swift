@@ -48,6 +48,7 @@ final class RelayTeller: Sendable {
         case .refused(let request, let client, let time): return entry(request, client, time, context)
         case .happened(.allocated(let session), let time): return Self.entry(began: session, time)
         case .happened(.repeated(let session), let time): return Self.entry(repeated: session, time)
+        case .happened(.locked(let session, let peer), let time): return Self.entry(locked: session, to: peer, time)
         case .handedOver(let client, let server, let peer, let time):
             return entry(handedOver: client, server, peer, time)
         case .happened(.ended(let session, let reason), let time): return Self.entry(ended: session, reason, time)
@@ -99,7 +100,7 @@ final class RelayTeller: Sendable {
     private static func entry(began session: Session, _ time: Int64) -> LogEntry {
         LogEntry(
             .portAllocated,
-            "Port allocated: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            "Port allocated: \(session.relays.joined(separator: " and ")), \(session.holder)",
             address: session.flow.source,
             at: time
         )
@@ -108,7 +109,16 @@ final class RelayTeller: Sendable {
     private static func entry(repeated session: Session, _ time: Int64) -> LogEntry {
         LogEntry(
             .allocationRepeated,
-            "Allocation repeated: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            "Allocation repeated: \(session.relays.joined(separator: " and ")), \(session.holder)",
+            address: session.flow.source,
+            at: time
+        )
+    }
+
+    private static func entry(locked session: Session, to peer: SocketAddress, _ time: Int64) -> LogEntry {
+        LogEntry(
+            .mirrorDestinationSet,
+            "Mirror destination set: \(session.relays.joined(separator: " and ")) to \(peer), \(session.holder)",
             address: session.flow.source,
             at: time
         )
@@ -116,9 +126,11 @@ final class RelayTeller: Sendable {
 
     private static func entry(ended session: Session, _ reason: EndReason, _ time: Int64) -> LogEntry {
         let (toPeers, toClient) = (session.traffic.toPeers, session.traffic.toClient)
+        // The manual's own number for what nobody uses any more; with a user it stays 1021, as it always was.
+        let code: MessageCode = session.mirror != nil && reason == .expired ? .bindingExpired : .mirrorRemoved
         return LogEntry(
-            .mirrorRemoved,
-            "Mirror removed: \(session.relays.joined(separator: " and ")), user \"\(session.username)\"",
+            code,
+            "\(code.definition.text): \(session.relays.joined(separator: " and ")), \(session.holder)",
             address: session.flow.source,
             remark:
                 "\(reason.words), after \(session.age) s; \(toPeers.packets) packets (\(toPeers.bytes) bytes) to peers, "
@@ -135,9 +147,15 @@ extension EndReason {
         case .deleted: "deleted by the client"
         case .disconnected: "ended by an operator"
         case .connectionClosed: "ended with the client's connection"
+        case .forbidden: "no longer allowed by the settings"
         case .stopped: "ended as the server stopped"
         }
     }
+}
+
+extension Session {
+    /// Whose it is: a user's, or of a draft without users.
+    fileprivate var holder: String { mirror.map { "mirror of \($0.name)" } ?? "user \"\(username)\"" }
 }
 
 extension Refusal {

@@ -25,18 +25,31 @@ extension SessionsReport.Row {
             realm: session.realm,
             client: "\(session.flow.source)",
             listener: "\(session.flow.destination)",
+            transport: session.flow.transport.name,
             relays: session.relays,
+            relayTransport: session.relaysTCP ? "tcp" : "udp",
             permissions: detail.permissions.map {
                 Permission(address: "\($0.address)", expiresIn: Int(clamping: $0.expiresIn))
             },
             channels: detail.channels.map {
                 Channel(number: hexadecimal($0.number), peer: "\($0.peer)", expiresIn: Int(clamping: $0.expiresIn))
             },
+            connections: detail.connections.map { Connection(peer: "\($0.peer)", stage: .init($0.stage)) },
             toPeers: session.traffic.toPeers,
             toClient: session.traffic.toClient,
             age: Int(clamping: session.age),
             expiresIn: Int(clamping: session.expiresIn)
         )
+    }
+}
+
+extension SessionsReport.Row.Connection.Stage {
+    fileprivate init(_ stage: ConnectionStage) {
+        switch stage {
+        case .connecting: self = .connecting
+        case .waiting: self = .waiting
+        case .bound: self = .bound
+        }
     }
 }
 

@@ -44,6 +44,7 @@ extension TURNPolicy {
         let inMemory = quotas.memory / (MemoryCost.allocation + MemoryCost.relaySocket)
         capacity = min(settings.maxAllocations ?? .max, settings.relayPorts.count, inMemory)
         redirectLoad = settings.redirectAt.map { UInt16(clamping: $0 * 10) }
+        mirror = settings.mirror ? MirrorPolicy(settings) : nil
         relayV4 = relays.address(.v4)
         relayV6 = relays.address(.v6)
     }
@@ -57,6 +58,15 @@ extension TURNPolicy {
             let outside = relays.addresses.filter { $0.local == socket.address || socket.address.isUnspecified }
             return [socket] + outside.map { SocketAddress($0.external, port: socket.port) }
         }
+    }
+}
+
+extension MirrorPolicy {
+    fileprivate init(_ settings: Settings) {
+        self.init()
+        clients = settings.mirrorClients
+        total = settings.maxMirrors
+        perClient = settings.mirrorsPerClient
     }
 }
 

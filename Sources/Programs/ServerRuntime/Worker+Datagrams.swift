@@ -194,9 +194,12 @@ enum ClientDatagram {
 /// What came to a relay socket: datagrams of peers, and ICMP errors.
 enum PeerDatagram {
     /// Has the core decide on a slot's datagram, in place, and queues what goes to the client.
+    ///
+    /// - `socket`: where it came to; by that leaves what goes through a mirror to a client that has asked its port.
     static func handle(
         _ slot: Int,
         at relay: RelayID,
+        _ socket: SocketHandle,
         to ports: [Worker.Port],
         _ now: Instant,
         _ batch: inout DatagramBatch,
@@ -209,6 +212,9 @@ enum PeerDatagram {
         guard batch.isWhole(slot) else { return server.refuseCutDatagram() }
         let peer = batch.source(of: slot)
         let decision = decide(slot, relay, peer, now, &batch, &server, &streams, &dtls, telling: &events)
+        if case .toPeer(let address, _, _) = decision.verdict {
+            return ClientDatagram.sendToPeer(slot, decision, on: socket, to: address, false, &batch)
+        }
         send(slot, decision, by: ports, &dtls, &batch)
     }
 

@@ -102,6 +102,7 @@ extension PeerDatagram {
     static func handle(
         _ train: DatagramBatch.Train,
         at relay: RelayID,
+        _ socket: SocketHandle,
         to ports: [Worker.Port],
         _ now: Instant,
         _ batch: inout DatagramBatch,
@@ -125,6 +126,16 @@ extension PeerDatagram {
                     from: port.socket.isWildcard ? flow.destination.address : nil,
                     copiesTrafficClass: true,
                     tag: Int(port.role.rawValue)
+                )
+            } else if case .toPeer(let address, _, _) = decision.verdict {
+                batch.queue(
+                    part,
+                    start: decision.offset,
+                    count: decision.count,
+                    on: socket,
+                    to: address,
+                    copiesTrafficClass: true,
+                    tag: SendFailures.relayTag
                 )
             }
             batch.takeBack(part)

@@ -231,7 +231,9 @@ struct Worker: ~Copyable {
 
     @inline(__always)
     private mutating func handle(_ slot: Int, of index: Int) {
-        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn { return handleDTLS(slot, of: index) }
+        if DTLSRecord.isMeant(batch.firstByte(of: slot)), dtls.isOn, !isMirrored(slot, of: index) {
+            return handleDTLS(slot, of: index)
+        }
         ClientDatagram.handle(
             slot,
             of: ports,
@@ -281,7 +283,7 @@ struct Worker: ~Copyable {
                 burst.begin(Self.relayBurst.datagrams)
                 let slots = try batch.receive(&rest, from: socket, limit: burst.slots)
                 var count = slots.count
-                for slot in slots { count &+= handle(slot, at: relay) }
+                for slot in slots { count &+= handle(slot, at: relay, socket) }
                 burst.spend(count, in: slots.count)
                 share.countRelayed(count)
                 turnDatagrams &+= count
@@ -289,17 +291,6 @@ struct Worker: ~Copyable {
             relays.trainLengths[index] = burst.each
         }
         if ready.hasEnded { try relays.receive(socket, token: ready.token) }
-    }
-
-    /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
-    @inline(__always)
-    private mutating func handle(_ slot: Int, at relay: RelayID) -> Int {
-        guard let train = batch.train(in: slot) else {
-            PeerDatagram.handle(slot, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
-            return 0
-        }
-        PeerDatagram.handle(train, at: relay, to: ports, now, &batch, &server, &streams, &dtls, telling: &events)
-        return train.count &- 1
     }
 
     /// How many errors of a relay socket are read in a turn: a ring does not tell again what is left.

@@ -93,7 +93,8 @@ struct WorkerEvents: ~Copyable {
         case .clusterForged, .clusterStale, .clusterReplayed, .clusterStranger, .clusterLoop:
             break
         case .unknownAttribute, .indication, .discardFlag, .unanswerableSource, .groupDestination, .amplification,
-            .noAllocation, .noChannel, .noPermission, .peerForbidden, .overQuota, .tooLarge:
+            .noAllocation, .noChannel, .noPermission, .peerForbidden, .overQuota, .tooLarge, .clientForbidden,
+            .noDestination:
             break
         }
     }

@@ -291,6 +291,11 @@ struct StatusText {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }
         if let drain = status.drain { lines.insert(drain.sentence, at: 1) }
+        let connections = status.connections
+        if connections.tcp + connections.dtls + connections.peers > 0 {
+            let clients = "\(connections.tcp) by TCP (\(connections.tls) with TLS), \(connections.dtls) by DTLS"
+            lines.append("connections    \(clients), \(connections.peers) with peers")
+        }
         if let files = status.files {
             lines.append(
                 "files          \(files.open) of \(files.limit) open, room for \(files.relaySockets) relay sockets"

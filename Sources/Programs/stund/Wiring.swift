@@ -2,6 +2,7 @@ import Addresses
 import Administration
 import Console
 import Foundation
+import Glibc
 import Observability
 import ServerRuntime
 import ServerSettings
@@ -34,31 +35,53 @@ func serve(_ launch: Launch) async throws {
     ) { server.consoleMoved(to: $0) }
     await console.start()
     launch.readiness.ready(StartText(server, launch, console: console.url).lines)
-    await serveUntilEnd(server, signals)
+    let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, pid: getpid())
+    manager?.ready(StartText.serving(server))
+    // A worker that has ended or hangs is a reason to start anew; what lives on meanwhile would hide it.
+    let pulse = Task { await manager?.watch { await server.workersAnswer() } }
+    defer { pulse.cancel() }
+    await serveUntilEnd(server, signals, telling: manager)
+    manager?.stopping()
     await console.stop()
 }
 
 /// Does what signals say until the server is to end: at SIGINT at once, at SIGTERM when it has drained or a second one
 /// comes.
-private func serveUntilEnd(_ server: LiveServer, _ signals: UnixSignalsSequence) async {
+private func serveUntilEnd(
+    _ server: LiveServer,
+    _ signals: UnixSignalsSequence,
+    telling manager: ServiceManager?
+) async {
     let (events, queue) = AsyncStream<UnixSignal?>.makeStream()
-    let senders = [
+    var helpers = [
         Task { for await signal in signals { queue.yield(signal) } },
         Task { for await _ in server.drainsEnded { queue.yield(nil) } },
     ]
-    defer { for sender in senders { sender.cancel() } }
+    defer { for helper in helpers { helper.cancel() } }
     var isEnding = false
     for await signal in events {
         switch signal {
         case .sighup?:
+            manager?.reloading()
             server.reopenLog()
             // The server's log tells when the settings are refused; the running ones stay.
             try? await server.reload()
+            manager?.ready(StartText.serving(server))
         case .sigterm? where !isEnding:
             isEnding = await server.drainToEnd()
             if !isEnding { return }
+            if let manager { helpers.append(Task { await tellOfDrain(server, manager) }) }
         default: return
         }
+    }
+}
+
+/// Has the service manager wait while calls go on: it would end the process after a minute and a half.
+private func tellOfDrain(_ server: LiveServer, _ manager: ServiceManager) async {
+    let pause = Duration.seconds(10)
+    while !Task.isCancelled {
+        manager.draining(server.drainReport.sentence, every: pause)
+        try? await Task.sleep(for: pause)
     }
 }
 
@@ -87,7 +110,7 @@ struct StartText {
         let log = launch.isDetached ? ["log:      \(loaded.settings.logFile.map(absolute) ?? "syslog")"] : []
         let config = loaded.file == SettingsSources.defaultFile ? "" : " --config \(Self.quoted(loaded.file))"
         lines =
-            ["stund \(Version.current) answers STUN at \(server.listeners.joined(separator: ", "))"]
+            ["stund \(Version.current) \(Self.serving(server))"]
             + server.addressPairs.map { "NAT test: \($0)" }
             + server.relaying.map { "relays:   \($0)" }
             + (server.relayWarnings + server.certificateWarnings).map { "warning:  \($0)" }
@@ -99,6 +122,11 @@ struct StartText {
             ]
             + (server.relaying.isEmpty
                 ? [] : ["TURN:     \(Self.quoted(program)) credentials\(config)   prints what clients need"])
+    }
+
+    /// Where the server is reached, in a few words.
+    static func serving(_ server: LiveServer) -> String {
+        "answers STUN at \(server.listeners.joined(separator: ", "))"
     }
 
     /// A command of a common client that asks this server from this host.

@@ -116,7 +116,7 @@ struct PeerConnectionTests {
             turn.advance(seconds: 610)
         case .deleted: #expect(turn.refresh(0, by: control).isSuccess)
         case .connectionClosed: turn.close(control)
-        case .disconnected, .stopped:
+        case .disconnected, .stopped, .forbidden:
             let count = turn.server.disconnect(now: turn.now, as: reason, ports: &turn.ports) { _ in true }
             #expect(count == 1)
         }

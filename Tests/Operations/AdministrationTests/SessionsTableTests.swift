@@ -10,10 +10,10 @@ struct SessionsTableTests {
         let rows = [FakeServer.session(), FakeServer.session("1-2", user: "bob", relays: relays)]
         #expect(
             SessionsTable(SessionsReport(rows: rows, totalSessions: 2), width: 150).text == """
-                ID    User              Client               Relay                To Peers  Packets  To Client  Packets  Peers        Age     Ends In
-                0-15  1764000000:alice  203.0.113.250:49152  198.51.100.1:50123     1.2 MB     1204      812 B        1      1  3 min 2 s  6 min 58 s
-                1-2   bob               203.0.113.250:49152  198.51.100.1:50123     1.2 MB     1204      812 B        1      1  3 min 2 s  6 min 58 s
-                                                             [2001:db8::1]:50124
+                ID    User              Client               By   Relay                To Peers  Packets  To Client  Packets  Peers        Age     Ends In
+                0-15  1764000000:alice  203.0.113.250:49152  udp  198.51.100.1:50123     1.2 MB     1204      812 B        1      1  3 min 2 s  6 min 58 s
+                1-2   bob               203.0.113.250:49152  udp  198.51.100.1:50123     1.2 MB     1204      812 B        1      1  3 min 2 s  6 min 58 s
+                                                                  [2001:db8::1]:50124
 
                 """
         )
@@ -37,7 +37,7 @@ struct SessionsTableTests {
                 """
                 0-15  1764000000:alice
                   client     203.0.113.250:49152
-                  asks       198.51.100.1:3478
+                  asks       198.51.100.1:3478 by udp
                   relay      198.51.100.1:50123
                   to peers   1.2 MB in 1204 packets
                   to client  812 B in 1 packet
@@ -51,6 +51,16 @@ struct SessionsTableTests {
         )
         #expect(text.hasSuffix("\n\n2 of 7 sessions shown.\n"))
         for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
+    @Test("a session over TLS that relays TCP says so, and how many connections it has")
+    func streams() {
+        var row = FakeServer.session()
+        (row.transport, row.relayTransport) = ("tls", "tcp")
+        row.connections = [.init(peer: "192.0.2.7:80", stage: .bound)]
+        let text = SessionsTable(SessionsReport(rows: [row], totalSessions: 1), width: 80).text
+        #expect(text.contains("  asks       198.51.100.1:3478 by tls\n  relay      198.51.100.1:50123 by tcp\n"))
+        #expect(text.contains("1 permission, 1 channel, 1 connection\n"))
     }
 
     @Test("the realm is shown when there are two")

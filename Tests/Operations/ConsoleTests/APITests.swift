@@ -226,7 +226,7 @@ struct APITableTests {
         let rows = Self.parse(answer.text)
         #expect(rows.count == HostileTexts.all.count + 1)
         for (row, text) in zip(rows.dropFirst(), HostileTexts.all) {
-            #expect(row.count == 14)
+            #expect(row.count == 17)
             #expect([text, "'" + text].contains(row.dropFirst().first))
         }
         await fixture.stop()

@@ -92,11 +92,16 @@ enum StatusData {
                 realm: "example.org",
                 client: "198.51.100.\(index % 250):\(30000 + index)",
                 listener: "192.0.2.1:3478",
+                transport: ["udp", "tcp", "tls", "dtls"][index % 4],
                 relays: ["192.0.2.1:\(49152 + index)"],
+                relayTransport: index % 4 == 2 ? "tcp" : "udp",
                 permissions: (0..<peers).map { .init(address: "203.0.113.\($0)", expiresIn: 250) },
                 channels: (0..<peers).map {
                     .init(number: "0x400\($0 % 10)", peer: "203.0.113.\($0):40000", expiresIn: 550)
                 },
+                connections: index % 4 == 2
+                    ? SessionsReport.Row.Connection.Stage.allCases.map { .init(peer: "203.0.113.9:443", stage: $0) }
+                    : [],
                 toPeers: .init(packets: UInt64(index) * 900, bytes: UInt64(index) * 180_000),
                 toClient: .init(packets: 12, bytes: 1200),
                 age: 65 + index,
@@ -132,6 +137,7 @@ enum StatusData {
         state.rows = rows(130)
         state.sessions = sessions(60)
         state.log = log(120)
+        state.status.connections = .init(tcp: 41, tls: 37, dtls: 3, peers: 12)
         state.status.warnings = ["the settings file can be read by others: chmod 600 /etc/stund.yaml"]
     }
 }

@@ -66,6 +66,20 @@ struct StatusPagesTests {
         }
     }
 
+    @Test("connections are shown: how many on the overview, by what each client comes, and those with its peers")
+    func connections() async throws {
+        let fixture = try await fixture { StatusData.fill(&$0) }
+        let overview = try await fixture.get("/index_en.htm").text
+        #expect(overview.contains("It has 41 connections by TCP (37 with TLS), 3 by DTLS, and 12 with peers."))
+        let table = try await fixture.get("/alloc_en.htm").text
+        for transport in ["UDP", "TCP", "TLS", "DTLS"] { #expect(table.contains("192.0.2.1:3478 · \(transport)<")) }
+        #expect(table.contains("Permissions 2, channels 2, connections 3") && table.contains("<small>TCP</small>"))
+        for stage in ["being made", "waits for the client", "in use"] {
+            #expect(table.contains("203.0.113.9:443: connection, \(stage)"))
+        }
+        await fixture.stop()
+    }
+
     @Test("what strangers send is shown literally, cut, and never makes a page large (row 26)")
     func hostile() async throws {
         // U+0D4E joins what follows it to one character, and so does an accent what precedes it.
@@ -78,6 +92,9 @@ struct StatusPagesTests {
             for index in state.sessions.indices {
                 state.sessions[index].realm = text(index)
                 state.sessions[index].client = text(index + 1)
+                state.sessions[index].transport = text(index)
+                state.sessions[index].relayTransport = text(index + 1)
+                state.sessions[index].connections = [.init(peer: text(index), stage: .bound)]
             }
             state.log = StatusData.log(60, text: text)
             for index in state.log.indices {

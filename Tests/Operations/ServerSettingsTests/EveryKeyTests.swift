@@ -348,6 +348,7 @@ struct EveryKeyTests {
             "user-bandwidth": "unlimited", "total-bandwidth": "unlimited", "user-monthly-bytes": "unlimited",
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
             "tcp-relay-connections": "64",
+            "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
             "redirect-at": "off",
             "drain-time": "30", "license-vendor-key": "", "license-key": "",
         ]

@@ -102,7 +102,9 @@ extension KeyCase {
 
     static let turn: [KeyCase] = [
         .onOff("redis-coturn-users"), redis, redisPassword,
-        .onOff("turn"), .onOff("strict-expiry"), .onOff("rfc5766-channels"), .onOff("lan-peers"),
+        .onOff("turn"), .onOff("mirror"), prefixes("mirror-clients"), .integer("max-mirrors", 1...65535),
+        .integer("mirrors-per-client", 1...65535), .onOff("strict-expiry"), .onOff("rfc5766-channels"),
+        .onOff("lan-peers"),
         .integer("default-binding-duration", 1...86400), .integer("max-lifetime", 1...86400),
         .integer("nonce-lifetime", 10...3600), .integer("permissions-per-allocation", 1...4096),
         .integer("channels-per-allocation", 1...4096), .onOff("tcp-relay"), .integer("tcp-relay-connections", 1...4096),

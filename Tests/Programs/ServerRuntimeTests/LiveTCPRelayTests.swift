@@ -47,6 +47,27 @@ struct LiveTCPRelayTests {
         #expect(try await host.counter("drops-no-permission", reaching: 1) == 1)
     }
 
+    @Test("the session tells its transports and how far each connection is, and the status how many there are")
+    func reported() async throws {
+        let host = try ServerUnderTest(Self.settings)
+        let client = try TCPRelayClient(of: host)
+        #expect(try client.control.permit(.loopback(0).port(9)).isSuccess)
+        func session() async throws -> SessionsReport.Row {
+            try #require(try await host.server.sessions(SessionsQuery()).rows.first)
+        }
+        #expect(try await session().connections.isEmpty)
+        let far = try TestStream(connectingTo: client.relayed)
+        let id = try client.attempt().id
+        let row = try await session()
+        #expect(row.transport == "tcp" && row.relayTransport == "tcp")
+        #expect(row.connections == [.init(peer: "\(far.local)", stage: .waiting)])
+        let near = try client.bind(id)
+        #expect(try await session().connections == [.init(peer: "\(far.local)", stage: .bound)])
+        #expect(try await host.server.status().connections == .init(tcp: 2, tls: 0, dtls: 0, peers: 1))
+        near.endSending()
+        far.endSending()
+    }
+
     @Test("the client's new connection may come to any worker, and finds the one that has the peer's")
     func otherWorker() throws {
         let host = try ServerUnderTest(TCPRelayClient.settings + "workers: 4\n")

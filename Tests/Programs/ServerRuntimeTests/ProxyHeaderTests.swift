@@ -136,6 +136,30 @@ struct LiveProxyTests {
         try await host.wait(for: "no connection counts any more") { host.server.connections.count == 0 }
     }
 
+    @Test(
+        "a client that begins TLS too often is closed before it costs anything; others, by the same proxy too, are not"
+    )
+    func sessionRate() async throws {
+        let settings = "turn: off\nproxies: 127.0.0.0/8\nworkers: 1\nlog-level: 7\n"
+        let host = try ServerUnderTest(settings + "challenge-rate-limit: 1\nchallenge-rate-burst: 2\n")
+        await host.adopt(.usual)
+        func begin(_ client: SocketAddress?) throws {
+            let stream = try TestStream(connectingTo: host.address())
+            if let client { try stream.send(ProxyBytes.header(of: client)) }
+            let secure = try TestTLSStream(over: stream)
+            try secure.send(Self.request)
+            #expect(RelayClient.Answer(try secure.receiveFrame())?.isSuccess == true)
+        }
+        let other = SocketAddress(IPAddress(v4: 0xC000_0299), port: 1)
+        for client in [Self.client, other, nil] {
+            for _ in 0..<2 { try begin(client) }
+            // A second more makes room for one.
+            #expect(throws: (any Error).self) { for _ in 0..<4 { try begin(client) } }
+        }
+        try await host.waitForLog("the client begins TLS more often than challenge-rate-limit allows")
+        #expect(await host.server.pool.reports().first?.streams.ended(.tooManySessions) ?? 0 >= 3)
+    }
+
     private static func ask(_ host: ServerUnderTest) throws {
         let stream = try TestStream(connectingTo: host.address())
         try stream.send(request)

@@ -161,6 +161,9 @@ private let refusals: [Example<Refusal>] = [
     Example(.permissionLimit(128), "128", "permissions-per-allocation"),
     Example(.channelLimit(256), "256", "channels-per-allocation"),
     Example(.userAllocations(10), "10 allocations", "user-allocations"),
+    Example(.mirrorClient, "mirror-clients", "Add its address"),
+    Example(.mirrorsOfClient(8), "8 mirrors", "mirrors-per-client"),
+    Example(.mirrors(256), "256 mirrors", "max-mirrors"),
     Example(.monthlyBytes(5000), "5000 bytes", "user-monthly-bytes"),
     Example(.serverAllocations(77), "77", "max-allocations"),
     Example(.memory(512_000_000), "512 MB", "memory-limit"),
@@ -211,6 +214,7 @@ private enum RefusalCase: CaseIterable {
     case allocationExists, otherUser, transport, addressFamily, peerFamily, peer, client, channelNumber, channelTaken
     case peerTaken, permissionLimit, channelLimit, userAllocations, monthlyBytes, serverAllocations
     case otherTransport, needsStream, unknownConnection, connectionExists, connectFailed, connectionLimit
+    case mirrorClient, mirrorsOfClient, mirrors
     case memory, openFiles, noneFree, unknownToken, familyMissing, system, redirected, draining
 
     init(_ refusal: Refusal) {
@@ -243,6 +247,9 @@ private enum RefusalCase: CaseIterable {
             case .permissionLimit: .permissionLimit
             case .channelLimit: .channelLimit
             case .userAllocations: .userAllocations
+            case .mirrorClient: .mirrorClient
+            case .mirrorsOfClient: .mirrorsOfClient
+            case .mirrors: .mirrors
             case .monthlyBytes: .monthlyBytes
             case .serverAllocations: .serverAllocations
             case .memory: .memory

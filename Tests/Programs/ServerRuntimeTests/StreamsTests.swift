@@ -139,6 +139,7 @@ private struct StreamBench: ~Copyable {
                 continue
             }
             streams.read(index, now: now)
+            if streams.wantsTLS(index) { streams.beginTLS(index) }
             while streams.nextFrame(index, into: &batch, now: now) != nil {}
             streams.endReading(index, now: now)
             _ = batch.flush()

@@ -19,7 +19,7 @@ struct LoadTests {
         return Figures(values: try #require(object as? [String: Any], "\(end.output)"))
     }
 
-    private static let relaySettings = [
+    static let relaySettings = [
         "rate-limit-exempt": "127.0.0.0/8", "relay-address": "127.0.0.1", "allow-peers": "127.0.0.0/8",
         "turn-users": "\(Relay.user):\(Relay.password)", "user-allocations": "unlimited", "drain-time": "0",
     ]
@@ -28,7 +28,7 @@ struct LoadTests {
         try await withServer(Self.relaySettings) { server, _, ports in try await body(server, ports) }
     }
 
-    private static let credential = ["--user", Relay.user, "--password", Relay.password]
+    static let credential = ["--user", Relay.user, "--password", Relay.password]
 
     @Test("binding: all answers are right, and the server's time is read", .timeLimit(.minutes(2)))
     func binding() async throws {

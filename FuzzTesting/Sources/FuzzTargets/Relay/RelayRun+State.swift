@@ -73,7 +73,7 @@ extension RelayRun {
             switch effect {
             case .allocated(let session):
                 try Violation.unless(serials.insert(session.serial).inserted, "serial \(session.serial) twice")
-            case .repeated: break
+            case .repeated, .locked: break
             case .ended(let session, _):
                 try Violation.unless(serials.remove(session.serial) != nil, "session \(session.serial) ended twice")
             }
@@ -185,7 +185,7 @@ extension RelayRun {
         let mirror = Mirror(reflecting: server)
         let wheel = mirror.descendant("wheel") as? TimerWheel
         try Violation.unless(wheel != nil && wheel?.nextDeadline == nil, "a timer is left")
-        for list in ["permissions", "channels"] {
+        for list in ["permissions", "channels", "mirrors"] {
             let count = mirror.descendant("table", list, "count") as? Int
             try Violation.unless(count == 0, "\(count ?? -1) \(list) are left in memory")
         }

@@ -44,6 +44,8 @@ struct Allocation: Sendable {
     var firstConnection: Int32 = -1
     /// How many TCP connections there are.
     var connectionCount = 0
+    /// Its place in `AllocationTable.mirrors`; -1 for all but mirrors.
+    var mirror: Int32 = -1
     /// What was relayed.
     var traffic = Traffic()
     /// The part of `traffic` that the account and the statistics have been told.

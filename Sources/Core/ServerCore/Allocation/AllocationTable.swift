@@ -8,6 +8,8 @@ struct AllocationTable: Sendable {
     var allocations: [Allocation] = []
     var permissions = Slab<Permission>()
     var channels = Slab<Channel>()
+    /// What the mirrors among them have beside.
+    var mirrors = Slab<MirrorState>()
     /// How many allocations there are.
     private(set) var count = 0
     private var free: [Int32] = []
@@ -15,6 +17,8 @@ struct AllocationTable: Sendable {
     /// allocations themselves.
     private var slots: [Int32]
     private let seed: UInt64
+    /// By relay socket; -1 where there is none, and below that a mirror's index as its distance from -2, so that whoever looks
+    /// at other allocations' sockets need not ask whether they are a mirror's.
     private var allocationOfRelay: [Int32] = []
     /// What a free place refers to instead of the account of a user who is gone.
     private let nobody = Account()
@@ -43,6 +47,20 @@ struct AllocationTable: Sendable {
         return index >= 0 ? Int(index) : nil
     }
 
+    /// The mirror of a relay socket.
+    func mirror(of relay: RelayID) -> Int? {
+        let position = Int(relay.index)
+        guard position >= 0, position < allocationOfRelay.count else { return nil }
+        let index = allocationOfRelay[position]
+        return index < -1 ? -2 &- Int(index) : nil
+    }
+
+    /// What makes an allocation a mirror; nil when it is none.
+    func mirror(_ index: Int) -> MirrorState? {
+        let place = allocations[index].mirror
+        return place >= 0 ? mirrors[place] : nil
+    }
+
     /// Adds an allocation whose 5-tuple has none; returns its index.
     mutating func insert(_ allocation: Allocation) -> Int {
         if 2 &* (count &+ 1) > slots.count { grow() }
@@ -69,6 +87,8 @@ struct AllocationTable: Sendable {
             if let relay = allocations[index].relay(family) { allocationOfRelay[Int(relay.id.index)] = -1 }
         }
         removeAll(of: index)
+        if allocations[index].mirror >= 0 { mirrors.remove(allocations[index].mirror) }
+        allocations[index].mirror = -1
         allocations[index].isLive = false
         allocations[index].username = ""
         allocations[index].account = nobody
@@ -114,7 +134,8 @@ struct AllocationTable: Sendable {
     private mutating func connect(_ relay: RelayID, to index: Int) {
         let position = Int(relay.index)
         while allocationOfRelay.count <= position { allocationOfRelay.append(-1) }
-        allocationOfRelay[position] = Int32(truncatingIfNeeded: index)
+        let isMirror = allocations[index].mirror >= 0
+        allocationOfRelay[position] = Int32(truncatingIfNeeded: isMirror ? -2 &- index : index)
     }
 
     private func home(of flow: ClientFlow) -> Int {

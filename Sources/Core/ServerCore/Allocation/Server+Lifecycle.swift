@@ -12,9 +12,10 @@ extension Server {
         setClock(now, unixMilliseconds: unixMilliseconds)
         while let index = wheel.popExpired(now: now) {
             guard table.allocations[index].isLive else { continue }
+            let reason: EndReason = table.mirror(index)?.isForbidden == true ? .forbidden : .expired
             for family in IPAddress.Family.allCases {
                 guard let relay = table.allocations[index].relay(family), relay.expires <= now else { continue }
-                endRelay(family, of: index, .expired, now: now, ports: &ports)
+                endRelay(family, of: index, reason, now: now, ports: &ports)
                 if !table.allocations[index].isLive { break }
             }
             if table.allocations[index].isLive { rearm(index, now: now) }
@@ -111,6 +112,7 @@ extension Server {
         endConnections(nil, of: index)
         table.allocations[index].account.removeAllocation()
         ledger.total.removeAllocation()
+        if table.allocations[index].mirror >= 0 { ledger.mirrors.removeAllocation() }
         ledger.memory.give(memory(of: index))
         wheel.cancel(index)
         table.remove(index)
@@ -154,7 +156,8 @@ extension Server {
             permissionCount: allocation.permissionCount,
             channelCount: allocation.channelCount,
             relaysTCP: allocation.relaysTCP,
-            connectionCount: allocation.connectionCount
+            connectionCount: allocation.connectionCount,
+            mirror: table.mirror(index)?.draft
         )
     }
 
@@ -164,7 +167,9 @@ extension Server {
         while next >= 0 {
             let permission = table.permissions[next]
             if permission.isLive(now) {
-                permissions.append((permission.address, permission.expires.nanoseconds(since: now) / 1_000_000_000))
+                // That of a mirror ends with it.
+                let end = min(permission.expires, table.allocations[index].expires)
+                permissions.append((permission.address, end.nanoseconds(since: now) / 1_000_000_000))
             }
             next = permission.next
         }
@@ -179,7 +184,12 @@ extension Server {
             }
             next = channel.next
         }
-        return SessionDetail(session: session(index, now: now), permissions: permissions, channels: channels)
+        return SessionDetail(
+            session: session(index, now: now),
+            permissions: permissions,
+            channels: channels,
+            connections: peerConnections(of: index)
+        )
     }
 
     /// Applies changed rules to permissions and channels that exist: what is forbidden now stops now (attacks row 14).

@@ -28,6 +28,18 @@ public struct Session: Sendable {
     public internal(set) var relaysTCP = false
     /// How many connections with peers it has.
     public internal(set) var connectionCount = 0
+    /// Which draft a mirror was made by; nil for all other allocations.
+    public internal(set) var mirror: MirrorDraft?
+}
+
+/// How far a connection with a peer is.
+public enum ConnectionStage: Sendable {
+    /// The peer has not answered yet.
+    case connecting
+    /// It is there, and waits for the client's connection.
+    case waiting
+    /// It is one with the client's connection.
+    case bound
 }
 
 /// A session with the peers that it may exchange packets with.
@@ -38,6 +50,21 @@ public struct SessionDetail: Sendable {
     public let permissions: [(address: IPAddress, expiresIn: UInt64)]
     /// The live channels, with the seconds that they still last.
     public let channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)]
+    /// Its TCP connections with peers (RFC 6062).
+    public let connections: [(peer: SocketAddress, stage: ConnectionStage)]
+
+    /// Joins the parts.
+    public init(
+        session: Session,
+        permissions: [(address: IPAddress, expiresIn: UInt64)] = [],
+        channels: [(number: UInt16, peer: SocketAddress, expiresIn: UInt64)] = [],
+        connections: [(peer: SocketAddress, stage: ConnectionStage)] = []
+    ) {
+        self.session = session
+        self.permissions = permissions
+        self.channels = channels
+        self.connections = connections
+    }
 }
 
 /// Why an allocation ended.
@@ -50,6 +77,8 @@ public enum EndReason: String, Sendable, CaseIterable {
     case disconnected
     /// The client's connection was closed, or its session over DTLS ended.
     case connectionClosed
+    /// The settings do not allow it any more.
+    case forbidden
     /// The server stopped.
     case stopped
 }
@@ -60,6 +89,8 @@ public enum Effect: Sendable {
     case allocated(Session)
     /// The request for an allocation came again and was answered as before.
     case repeated(Session)
+    /// A mirror has got its peer.
+    case locked(Session, SocketAddress)
     /// An allocation ended.
     case ended(Session, EndReason)
 }

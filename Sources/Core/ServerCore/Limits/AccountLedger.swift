@@ -42,6 +42,8 @@ public struct AccountUsage: Sendable, Equatable {
 public final class AccountLedger: Sendable {
     /// The account of all users together.
     public let total = Account()
+    /// The mirrors of all clients together.
+    public let mirrors = Account()
     /// What all allocations take of the host's memory.
     public let memory = MemoryBudget()
     private let sharers = Atomic<Int>(1)

@@ -39,6 +39,9 @@ public enum MemoryCost {
     /// slots in the tables of 5-tuples and sockets, the user's name and account.
     public static var allocation: Int { 2 * MemoryLayout<Allocation>.stride + 256 }
 
+    /// What a mirror takes beside its allocation: twice its place.
+    public static var mirror: Int { 2 * MemoryLayout<MirrorState>.stride }
+
     /// A TCP connection with a peer: its socket and that of the client's, with what may wait in each, and twice its place.
     public static var peerConnection: Int { 4 * relaySocket + 2 * MemoryLayout<PeerConnection>.stride }
 
@@ -59,6 +62,7 @@ extension Server {
     func memory(of index: Int) -> Int {
         let sockets = (table.allocations[index].v4 == nil ? 0 : 1) &+ (table.allocations[index].v6 == nil ? 0 : 1)
         return MemoryCost.allocation &+ sockets &* MemoryCost.relaySocket
+            &+ (table.allocations[index].mirror >= 0 ? MemoryCost.mirror : 0)
             &+ table.allocations[index].permissionCount &* MemoryCost.permission
             &+ table.allocations[index].channelCount &* MemoryCost.channel
             &+ table.allocations[index].connectionCount &* MemoryCost.peerConnection

@@ -86,6 +86,11 @@ extension PeerRules {
         ownAddresses.value(of: address) >= 0 || address.isLoopback || address.isUnspecified
     }
 
+    /// Whether an address is one of our own relay addresses that others can have got: not on loopback, where only this host is.
+    func isRelaying(_ address: IPAddress) -> Bool {
+        ownRelayAddresses.value(of: address) >= 0 && !address.isLoopback
+    }
+
     /// The tunnel that an address belongs to: 6to4 or Teredo, which RFC 8656 section 21.4 keeps out of requests.
     func tunnel(_ address: IPAddress) -> PeerRule? {
         let index = rangeOf.value(of: address)
@@ -187,5 +192,5 @@ extension PeerRules {
 
 extension IPAddress {
     /// Whether this is in 127.0.0.0/8 or `::1`.
-    fileprivate var isLoopback: Bool { family == .v4 ? v4Bits >> 24 == 127 : high == 0 && low == 1 }
+    var isLoopback: Bool { family == .v4 ? v4Bits >> 24 == 127 : high == 0 && low == 1 }
 }

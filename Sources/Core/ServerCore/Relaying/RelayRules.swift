@@ -4,6 +4,8 @@ import Addresses
 struct RelayRules: Sendable {
     /// Whether TURN is on.
     let isOn: Bool
+    /// Whether the drafts before RFC 5766 are answered.
+    let takesMirrors: Bool
     /// The largest channel number.
     let lastChannel: UInt16
     let quotas: Quotas
@@ -12,6 +14,7 @@ struct RelayRules: Sendable {
 
     init(_ turn: TURNPolicy?) {
         isOn = turn != nil
+        takesMirrors = turn?.mirror != nil
         lastChannel = turn?.acceptsRFC5766Channels == true ? 0x7FFE : 0x4FFF
         quotas = turn?.quotas ?? Quotas()
         v4 = turn?.relayV4

@@ -4,7 +4,8 @@ public import STUNCodec
 extension Server {
     /// Decides on a datagram that came to a relay socket (RFC 8656 section 11.3).
     ///
-    /// After `toClient` the packet is ChannelData or a Data indication, made in its headroom.
+    /// After `toClient` the packet is ChannelData or a Data indication, made in its headroom, or a mirror's data as it came. After
+    /// `toPeer` it leaves by the socket that it came to.
     public mutating func receiveFromPeer(
         _ packet: inout Packet,
         at relay: RelayID,
@@ -13,7 +14,7 @@ extension Server {
     ) -> Verdict {
         guard rules.isOn, let index = table.index(of: relay),
             table.relay(peer.address.family, of: index, at: now) != nil
-        else { return drop(.noAllocation) }
+        else { return receiveAtMirror(&packet, at: relay, from: peer, now: now) }
         let peer = rules.nameForClient(peer)
         let bytes = packet.count
         // The permission first: whoever has none, and that is every stranger, costs no more than this.

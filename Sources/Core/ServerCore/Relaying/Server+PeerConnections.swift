@@ -194,6 +194,23 @@ extension Server {
         }
     }
 
+    /// The connections of an allocation, as those who run the server see them.
+    func peerConnections(of allocation: Int) -> [(peer: SocketAddress, stage: ConnectionStage)] {
+        var all: [(peer: SocketAddress, stage: ConnectionStage)] = []
+        var next = table.allocations[allocation].firstConnection
+        while next >= 0 {
+            let stage: ConnectionStage =
+                switch connections[next].state {
+                case .connecting: .connecting
+                case .waiting: .waiting
+                case .bound: .bound
+                }
+            all.append((connections[next].peer, stage))
+            next = connections[next].next
+        }
+        return all
+    }
+
     /// Takes a connection out of its allocation's list, and gives back what it took.
     private mutating func removeConnection(_ index: Int32) {
         let (allocation, following) = (connections[index].allocation, connections[index].next)

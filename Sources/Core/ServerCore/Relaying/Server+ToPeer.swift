@@ -72,7 +72,7 @@ extension Server {
     }
 
     /// Makes the packet the `bytes` bytes of data that stand at `start`, and counts them.
-    private mutating func toPeer(
+    mutating func toPeer(
         _ peer: SocketAddress,
         _ start: Int,
         _ bytes: Int,

@@ -77,14 +77,31 @@ extension Server {
         memory: Int,
         now: Instant
     ) throws(Refusal) -> Account {
+        try admit(
+            AccountKey(identity.account),
+            atMost: ledger.share(of: turn.quotas.userAllocations),
+            orElse: .userAllocations(turn.quotas.userAllocations),
+            turn,
+            memory: memory,
+            now: now
+        )
+    }
+
+    /// Counts an allocation for its account and for all, before anything is opened.
+    func admit(
+        _ key: AccountKey,
+        atMost limit: Int,
+        orElse refusal: Refusal,
+        _ turn: TURNPolicy,
+        memory: Int,
+        now: Instant
+    ) throws(Refusal) -> Account {
         let month = AccountMonth(unixSeconds: unixSeconds(at: now))
-        let account = ledger.account(for: AccountKey(identity.account), month: month)
+        let account = ledger.account(for: key, month: month)
         guard account.bytes(in: month) < turn.quotas.userBytesPerMonth else {
             throw .monthlyBytes(turn.quotas.userBytesPerMonth)
         }
-        guard account.tryAddAllocation(limit: ledger.share(of: turn.quotas.userAllocations)) else {
-            throw .userAllocations(turn.quotas.userAllocations)
-        }
+        guard account.tryAddAllocation(limit: limit) else { throw refusal }
         guard ledger.total.tryAddAllocation(limit: turn.quotas.totalAllocations) else {
             account.removeAllocation()
             throw .serverAllocations(turn.quotas.totalAllocations)
@@ -98,7 +115,7 @@ extension Server {
         return account
     }
 
-    private func giveBack(_ account: Account, memory: Int) {
+    func giveBack(_ account: Account, memory: Int) {
         ledger.memory.give(memory)
         account.removeAllocation()
         ledger.total.removeAllocation()

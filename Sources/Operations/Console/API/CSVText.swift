@@ -54,15 +54,17 @@ extension CSVText {
     init(_ report: SessionsReport) {
         self.init(
             [
-                "id", "user", "realm", "client", "listener", "relays", "permissions", "channels", "packets to peers",
-                "bytes to peers", "packets to client", "bytes to client", "age s", "ends in s",
+                "id", "user", "realm", "client", "listener", "relays", "permissions", "channels", "connections",
+                "transport", "relay transport", "packets to peers", "bytes to peers", "packets to client",
+                "bytes to client", "age s", "ends in s",
             ],
             report.rows.map { row in
                 [
                     row.id, row.user, row.realm, row.client, row.listener, row.relays.joined(separator: " "),
                     row.permissions.map(\.address).joined(separator: " "),
                     row.channels.map { "\($0.number)=\($0.peer)" }.joined(separator: " "),
-                    "\(row.toPeers.packets)", "\(row.toPeers.bytes)", "\(row.toClient.packets)",
+                    row.connections.map { "\($0.peer)=\($0.stage.rawValue)" }.joined(separator: " "), row.transport,
+                    row.relayTransport, "\(row.toPeers.packets)", "\(row.toPeers.bytes)", "\(row.toClient.packets)",
                     "\(row.toClient.bytes)", "\(row.age)", "\(row.expiresIn)",
                 ]
             }

@@ -30,7 +30,9 @@ extension StreamConnection.End {
     fileprivate var isOrdinary: Bool {
         switch self {
         case .byClient, .idle, .stopped, .handedOver, .relayed: true
-        case .broken, .notSTUN, .tooMany, .noWeb, .noCertificate, .tlsFailed, .tooSlow, .unread, .noMemory: false
+        case .broken, .notSTUN, .tooMany, .noWeb, .noCertificate, .tooManySessions, .tlsFailed, .tooSlow, .unread,
+            .noMemory:
+            false
         }
     }
 
@@ -42,6 +44,8 @@ extension StreamConnection.End {
         case .tooMany: "the client has too many, by what its proxy says"
         case .noWeb: "it is for the web server (web-server, web-tls-server) or the console, which does not answer"
         case .noCertificate: "the client began TLS, for which there is no certificate (tls-certificate)"
+        case .tooManySessions:
+            "the client begins TLS more often than challenge-rate-limit allows (rate-limit-exempt lists who may)"
         case .tlsFailed: "TLS failed"
         case .tooSlow: "the client began a message and did not end it in time, or said nothing at all"
         case .idle: "the client said nothing for long and has no allocation"

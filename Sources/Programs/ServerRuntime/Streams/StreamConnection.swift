@@ -12,6 +12,8 @@ struct StreamConnection {
         case undecided
         /// More bytes must come before anybody can tell; those that have come wait.
         case gathering(Wanted)
+        /// It wants to begin TLS, which the core must allow.
+        case greeting
         /// STUN and ChannelData.
         case open
         /// The same within TLS.
@@ -40,6 +42,8 @@ struct StreamConnection {
         case noCertificate
         /// It is for a web server that does not answer, or for which no file is left.
         case noWeb
+        /// The client has begun more sessions of TLS than it may in a while.
+        case tooManySessions
         /// TLS failed, or the client broke it off.
         case tlsFailed
         /// Its first bytes, the rest of TLS's handshake, or the rest of a frame did not come in time.
@@ -66,6 +70,7 @@ struct StreamConnection {
             case .tooMany: "too-many"
             case .noWeb: "no-web"
             case .noCertificate: "no-certificate"
+            case .tooManySessions: "challenge-rate-limit"
             case .tlsFailed: "tls-failed"
             case .tooSlow: "too-slow"
             case .idle: "idle"
@@ -127,7 +132,7 @@ struct StreamConnection {
     /// Whether nobody knows yet what it is for.
     var isUndecided: Bool {
         switch stage {
-        case .undecided, .gathering: true
+        case .undecided, .gathering, .greeting: true
         case .open, .secure: false
         }
     }

@@ -56,8 +56,7 @@ extension Streams {
         case 0..<0x04 where shared.rules.takesPlain:
             connections[index].stage = .open
         case SecureStream.firstByte:
-            guard shared.rules.webTLSServer != nil else { return beginTLS(index) }
-            connections[index].stage = .gathering(.hello)
+            connections[index].stage = shared.rules.webTLSServer == nil ? .greeting : .gathering(.hello)
         // The method of a request of HTTP (RFC 9110 section 9).
         case UInt8(ascii: "A")...UInt8(ascii: "Z") where shared.rules.webServer != nil:
             connections[index].stage = .open
@@ -115,11 +114,7 @@ extension Streams {
         }
         let first = input.rest().uint8(at: 0)
         guard begin(index, by: first) else { return }
-        switch connections[index].stage {
-        case .gathering: readHello(index)
-        case .secure(let secure): takeHello(index, secure)
-        case .open, .undecided: break
-        }
+        if case .gathering = connections[index].stage { readHello(index) }
     }
 
     private mutating func readHello(_ index: Int) {
@@ -132,7 +127,7 @@ extension Streams {
                 connections[index].web = .tlsSite
                 return
             }
-            if beginTLS(index), let secure = connections[index].secure { takeHello(index, secure) }
+            connections[index].stage = .greeting
         }
     }
 

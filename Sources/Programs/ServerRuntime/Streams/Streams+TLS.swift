@@ -6,19 +6,23 @@ extension Streams {
     /// How much that is encrypted may wait for one client: handshakes need it, and a few records.
     private static let sealedLimit = 131_072
 
-    /// Begins TLS on a connection whose first byte says so.
-    mutating func beginTLS(_ index: Int) -> Bool {
-        guard let context = tls.context else {
-            close(index, .noCertificate)
-            return false
-        }
+    /// Whether a connection wants to begin TLS: the core says whether its client may.
+    func wantsTLS(_ index: Int) -> Bool {
+        guard connections[index].isLive, case .greeting = connections[index].stage else { return false }
+        return true
+    }
+
+    /// Begins TLS, and has it take the client's first message.
+    mutating func beginTLS(_ index: Int) {
+        guard let context = tls.context else { return close(index, .noCertificate) }
         do throws(SessionFailure) {
-            adopt(try SecureStream(context), index)
+            let secure = try SecureStream(context)
+            adopt(secure, index)
             counters.sessions &+= 1
-            return true
+            // It waits in the socket unless it had to be looked at.
+            if input.count > input.taken { takeHello(index, secure) } else { read(index, secure) }
         } catch {
             close(index, .tlsFailed, error)
-            return false
         }
     }
 
@@ -48,7 +52,7 @@ extension Streams {
     }
 
     /// Has a session take the bytes that were read before it began.
-    mutating func takeHello(_ index: Int, _ secure: SecureStream) {
+    private mutating func takeHello(_ index: Int, _ secure: SecureStream) {
         tls.handshakesLeft -= 1
         tls.sealed.removeAll()
         tls.sealed.take(&input)

@@ -168,6 +168,7 @@ struct Streams: ~Copyable {
         switch connections[index].stage {
         case .undecided: return
         case .gathering(let wanted): return gather(index, wanted)
+        case .greeting: return
         case .secure(let secure): return read(index, secure)
         case .open: break
         }

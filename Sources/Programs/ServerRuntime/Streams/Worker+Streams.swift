@@ -71,9 +71,18 @@ extension Worker {
 
     mutating func readStream(_ index: Int) {
         streams.read(index, now: now.nanoseconds)
+        if streams.wantsTLS(index) { beginTLS(index) }
         if let target = streams.connections[index].web { return passOn(index, to: target) }
         if streams.connections[index].partner != nil { return serveDataClient(index, hasRead: true) }
         serveFrames(index)
+    }
+
+    /// Begins TLS for a client that may: its handshake takes as much time as hundreds of packets.
+    private mutating func beginTLS(_ index: Int) {
+        guard server.mayBeginSession(from: streams.connections[index].flow, now: now) else {
+            return streams.close(index, .tooManySessions)
+        }
+        streams.beginTLS(index)
     }
 
     /// Handles the frames of what was read.

@@ -31,7 +31,10 @@ struct AllocationsPage: ConsolePage {
             let explain: String
             let client: String
             let listener: String
+            let transport: String
             let relays: [String]
+            /// Nil when it relays datagrams.
+            let relayTransport: String?
             let toPeers: String
             let toClient: String
             let packets: String
@@ -145,13 +148,11 @@ struct AllocationsPage: ConsolePage {
         )
     }
 
-    private static func row(_ row: SessionsReport.Row, _ quantities: Quantities, _ request: PageRequest) -> Model.Row {
-        let texts = request.texts
-        let user = ShownText(row.user, most: 80)
-        let lines =
-            row.permissions.prefix(mostPeers).map {
-                texts("alloc_permission", ShownText($0.address).text, HumanText.duration($0.expiresIn))
-            }
+    /// What stands in the details of a session.
+    private static func lines(_ row: SessionsReport.Row, _ texts: Texts) -> [String] {
+        row.permissions.prefix(mostPeers).map {
+            texts("alloc_permission", ShownText($0.address).text, HumanText.duration($0.expiresIn))
+        }
             + row.channels.prefix(mostPeers).map {
                 texts(
                     "alloc_channel",
@@ -160,7 +161,16 @@ struct AllocationsPage: ConsolePage {
                     HumanText.duration($0.expiresIn)
                 )
             }
-        let left = row.permissions.count + row.channels.count - lines.count
+            + row.connections.prefix(mostPeers).map {
+                texts("alloc_connection", ShownText($0.peer).text, texts("alloc_\($0.stage.rawValue)"))
+            }
+    }
+
+    private static func row(_ row: SessionsReport.Row, _ quantities: Quantities, _ request: PageRequest) -> Model.Row {
+        let texts = request.texts
+        let user = ShownText(row.user, most: 80)
+        let lines = lines(row, texts)
+        let left = row.permissions.count + row.channels.count + row.connections.count - lines.count
         let subject = row.user.utf8.count <= longestSubject && !row.user.isEmpty ? row.user : row.client
         return Model.Row(
             id: ShownText(row.id).text,
@@ -169,7 +179,9 @@ struct AllocationsPage: ConsolePage {
             explain: request.path("explain", [("subject", String(subject.prefix(longestSubject)))]),
             client: ShownText(row.client).text,
             listener: ShownText(row.listener).text,
+            transport: ShownText(row.transport.uppercased()).text,
             relays: row.relays.prefix(2).map { ShownText($0).text },
+            relayTransport: row.relayTransport == "udp" ? nil : ShownText(row.relayTransport.uppercased()).text,
             toPeers: quantities.bytes(row.toPeers.bytes),
             toClient: quantities.bytes(row.toClient.bytes),
             packets: texts(
@@ -180,11 +192,12 @@ struct AllocationsPage: ConsolePage {
             age: HumanText.duration(row.age),
             expires: HumanText.duration(row.expiresIn),
             peers: texts(
-                "alloc_peers_count",
+                row.relayTransport == "udp" ? "alloc_peers_count" : "alloc_peers_count_tcp",
                 quantities.number(row.permissions.count),
-                quantities.number(row.channels.count)
+                quantities.number(row.channels.count),
+                quantities.number(row.connections.count)
             ),
-            lines: Array(lines),
+            lines: lines,
             more: left > 0 ? texts("alloc_peers_more", quantities.number(left)) : nil,
             askEnd: texts("alloc_ask_end", ShownText(row.id).text),
             askEndUser: texts("alloc_ask_end_user", user.text)

@@ -43,6 +43,8 @@ struct OverviewPage: ConsolePage {
         let weight: String
         let facts: String
         let listens: String
+        /// How many connections there are, in words; nil without any.
+        let connections: String?
         let problems: [String]
         let warnings: [String]
         /// Commands to try, before anything was received.
@@ -88,6 +90,7 @@ struct OverviewPage: ConsolePage {
             weight: state.weight,
             facts: Self.facts(status, request.texts),
             listens: Self.listens(status, request.texts),
+            connections: Self.connections(status.connections, quantities, request.texts),
             problems: state.problems,
             warnings: state.warnings,
             tries: state.isFirstStart ? state.tries : [],
@@ -113,6 +116,16 @@ struct OverviewPage: ConsolePage {
 
     private static func listens(_ status: ServerStatus, _ texts: Texts) -> String {
         texts("overview_listens", ShownText(status.listeners.joined(separator: ", "), most: 600).text)
+    }
+
+    private static func connections(
+        _ now: ServerStatus.Connections,
+        _ quantities: Quantities,
+        _ texts: Texts
+    ) -> String? {
+        guard now.tcp + now.dtls + now.peers > 0 else { return nil }
+        let numbers = [now.tcp, now.tls, now.dtls, now.peers].map(quantities.number)
+        return texts("overview_connections", numbers[0], numbers[1], numbers[2], numbers[3])
     }
 
     func act(_ form: Fields, _ request: PageRequest) async throws -> PageAction {

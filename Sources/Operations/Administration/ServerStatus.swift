@@ -103,6 +103,26 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// The clients that do not come by bare UDP, and the connections with peers.
+    public struct Connections: Codable, Hashable, Sendable {
+        /// TCP connections of clients, those with TLS among them.
+        public var tcp: Int
+        /// Those of them with TLS.
+        public var tls: Int
+        /// Sessions of DTLS.
+        public var dtls: Int
+        /// TCP connections of relayed addresses with peers (RFC 6062).
+        public var peers: Int
+
+        /// Makes the facts.
+        public init(tcp: Int, tls: Int, dtls: Int, peers: Int) {
+            self.tcp = tcp
+            self.tls = tls
+            self.dtls = dtls
+            self.peers = peers
+        }
+    }
+
     /// What is known of the store that the fleet shares.
     public struct FleetStore: Codable, Hashable, Sendable {
         /// Where it is.
@@ -162,6 +182,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var workers: Int
     /// How they ask the system for packets.
     public var engine: Engine
+    /// The connections that there are now.
+    public var connections: Connections
     /// The files that are open; nil on a host that does not tell.
     public var files: Files?
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
@@ -191,6 +213,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         listeners: [String],
         workers: Int,
         engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
+        connections: Connections = Connections(tcp: 0, tls: 0, dtls: 0, peers: 0),
         files: Files? = nil,
         consoleURL: String? = nil,
         certificate: Certificate? = nil,
@@ -209,6 +232,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.workers = workers
         self.engine = engine
+        self.connections = connections
         self.files = files
         self.consoleURL = consoleURL
         self.certificate = certificate
@@ -218,133 +242,5 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.drain = drain
         self.counters = counters
         self.warnings = warnings
-    }
-}
-
-/// Who used the server and how: the manual's table (section 5.2).
-public struct StatisticsReport: Codable, Hashable, Sendable {
-    /// One source.
-    public struct Row: Codable, Hashable, Sendable {
-        /// The address and port that requests came from, such as `192.0.2.1:29508`.
-        public var source: String
-        /// Seconds since the last packet from there.
-        public var lastAccess: Int
-        /// The sum of all the counts of the row.
-        public var hits: UInt64
-        /// Requests that asked for no change, keep-alives mostly.
-        public var noChange: UInt64
-        /// Requests to be answered from another IP address (and perhaps another port as well).
-        public var changeIP: UInt64
-        /// Requests to be answered from another port of the same address.
-        public var changePort: UInt64
-        /// Messages that could not be processed.
-        public var error: UInt64
-        /// Mirrors that were set up.
-        public var mirrorSetup: UInt64
-        /// Packets that a mirror forwarded.
-        public var mirrorForwards: UInt64
-        /// Seconds between two requests, on average of the last ones; nil when there was one only.
-        public var keepAlive: Double?
-        /// The wire dialect of the last request, such as `rfc3489`.
-        public var dialect: String?
-        /// The kind of NAT that the requests of this source show, if they do; the names are those of the overview.
-        public var natKind: String?
-
-        /// Makes a row; `hits` is the sum of the counts, as in the manual.
-        public init(
-            source: String,
-            lastAccess: Int,
-            noChange: UInt64 = 0,
-            changeIP: UInt64 = 0,
-            changePort: UInt64 = 0,
-            error: UInt64 = 0,
-            mirrorSetup: UInt64 = 0,
-            mirrorForwards: UInt64 = 0,
-            keepAlive: Double? = nil,
-            dialect: String? = nil,
-            natKind: String? = nil
-        ) {
-            self.keepAlive = keepAlive
-            self.dialect = dialect
-            self.natKind = natKind
-            self.source = source
-            self.lastAccess = lastAccess
-            self.hits = noChange &+ changeIP &+ changePort &+ error &+ mirrorSetup &+ mirrorForwards
-            self.noChange = noChange
-            self.changeIP = changeIP
-            self.changePort = changePort
-            self.error = error
-            self.mirrorSetup = mirrorSetup
-            self.mirrorForwards = mirrorForwards
-        }
-    }
-
-    /// The sources, newest access first.
-    public var rows: [Row]
-    /// How many sources the server remembers; more than the rows when a limit was asked for.
-    public var totalSources: Int
-    /// How many of them the search found; all of them without one.
-    public var foundSources: Int
-
-    /// Makes a report.
-    public init(rows: [Row], totalSources: Int, foundSources: Int? = nil) {
-        self.rows = rows
-        self.totalSources = totalSources
-        self.foundSources = foundSources ?? totalSources
-    }
-}
-
-/// The recent log messages.
-public struct LogReport: Codable, Hashable, Sendable {
-    /// One message.
-    public struct Entry: Codable, Hashable, Sendable {
-        /// The level, 0 (most urgent) to 9.
-        public var level: Int
-        /// The number of the message: 1001-1034 as in the manual, new ones from 1100.
-        public var code: Int
-        /// The time in GMT, such as `2002-08-13T15:30:48Z`.
-        public var time: String
-        /// The message without level, time and packet.
-        public var text: String
-        /// The source or destination, when there is one.
-        public var address: String?
-        /// What more there is to say, such as why a request was refused.
-        public var remark: String?
-        /// The packet in hexadecimal digits, when it was kept.
-        public var pdu: String?
-        /// The packet in words, a line for the header and each attribute; nil when it is no STUN message.
-        public var decoded: [String]?
-
-        /// Makes an entry.
-        public init(
-            level: Int,
-            code: Int,
-            time: String,
-            text: String,
-            address: String? = nil,
-            remark: String? = nil,
-            pdu: String? = nil,
-            decoded: [String]? = nil
-        ) {
-            self.decoded = decoded
-            self.level = level
-            self.code = code
-            self.time = time
-            self.text = text
-            self.address = address
-            self.remark = remark
-            self.pdu = pdu
-        }
-    }
-
-    /// The messages as the manual prints them, oldest first; one string may hold several lines (a hex dump).
-    public var lines: [String]
-    /// The same messages for programs.
-    public var entries: [Entry]
-
-    /// Makes a report.
-    public init(lines: [String], entries: [Entry]) {
-        self.lines = lines
-        self.entries = entries
     }
 }

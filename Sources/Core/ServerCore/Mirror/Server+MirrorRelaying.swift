@@ -1,0 +1,160 @@
+import Addresses
+import STUNCodec
+
+// What travels through a mirror. None of this is on the way of other allocations' packets.
+
+extension Server {
+    /// Whether there is any mirror.
+    public var hasMirrors: Bool { table.mirrors.count > 0 }
+
+    /// Whether all that a client's 5-tuple sends is data of its mirror, whatever it looks like.
+    public func isMirrored(_ flow: ClientFlow) -> Bool {
+        guard table.mirrors.count > 0, let index = table.index(of: flow), let mirror = table.mirror(index) else {
+            return false
+        }
+        return mirror.destination != nil && mirror.clientAtPort == nil
+    }
+
+    /// Decides on a datagram of a client that has a mirror; nil when it is to be taken for what it is.
+    ///
+    /// Draft -00 section 6.3: with a peer all is data, without one all is the request again. STUN's own requests are answered
+    /// meanwhile.
+    mutating func relayFromMirrorClient(
+        _ packet: inout Packet,
+        from flow: ClientFlow,
+        now: Instant,
+        ports: some RelayPorts
+    ) -> Verdict? {
+        guard rules.isOn, flow.transport == .udp, let index = table.index(of: flow), let mirror = table.mirror(index),
+            let peer = mirror.destination, mirror.clientAtPort == nil, table.allocations[index].expires > now
+        else { return nil }
+        return forward(&packet, of: index, to: peer, now: now, ports: ports)
+    }
+
+    /// Decides on a datagram that came to a mirror's port.
+    mutating func receiveAtMirror(
+        _ packet: inout Packet,
+        at relay: RelayID,
+        from sender: SocketAddress,
+        now: Instant
+    ) -> Verdict {
+        guard rules.isOn, let index = table.mirror(of: relay), let mirror = table.mirror(index),
+            table.relay(sender.address.family, of: index, at: now) != nil
+        else { return drop(.noAllocation) }
+        if let verdict = receiveFromClient(&packet, mirror, index, from: sender, now: now) { return verdict }
+        let peer = rules.nameForClient(sender)
+        if let destination = mirror.destination {
+            guard peer == destination, let permission = table.permission(for: peer.address, of: index),
+                table.permissions[permission].isLive(now)
+            else { return drop(.noPermission) }
+        } else if let reason = lock(index, to: peer) {
+            return drop(reason)
+        } else {
+            effects.append(.locked(session(index, now: now), peer))
+        }
+        return toMirrorClient(&packet, mirror, index, now: now)
+    }
+
+    /// What the client itself sends to the port of its mirror (chapter 1.4 of the manual); nil when it is not the client's.
+    ///
+    /// While there is no peer a request of the old drafts from the address of the mirror's client is answered with the
+    /// address that it came from, and data then goes there, through the NAT's binding for this port.
+    private mutating func receiveFromClient(
+        _ packet: inout Packet,
+        _ mirror: MirrorState,
+        _ index: Int,
+        from sender: SocketAddress,
+        now: Instant
+    ) -> Verdict? {
+        if let peer = mirror.destination {
+            guard sender == mirror.clientAtPort else { return nil }
+            return forwardFromPort(&packet, of: index, to: peer, now: now)
+        }
+        if sender.address == table.allocations[index].flow.source.address,
+            let answer = DraftQuestion(packet.bytes, policy.draftAddressLayout)
+        {
+            // Between our own relay sockets datagrams could go in circles.
+            guard sender.isAnswerable, let relay = table.relay(sender.address.family, of: index, at: now),
+                !peers.isRelaying(sender.address), let lifetime = touchMirror(index, now: now),
+                answer.write(sender, lifetime, over: &packet)
+            else { return drop(.peerForbidden) }
+            table.mirrors[table.allocations[index].mirror].clientAtPort = sender
+            sources.count(.noChange, from: table.allocations[index].flow.source, now: now)
+            return .toPeer(sender, relay, dontFragment: false)
+        }
+        return sender == mirror.clientAtPort ? drop(.noDestination) : nil
+    }
+
+    /// Gives a mirror its peer (draft -00 section 6.3: the first that sends); says why not when the rules forbid it.
+    private mutating func lock(_ index: Int, to peer: SocketAddress) -> DropReason? {
+        guard peer.port != 0, !peers.check(peer).isDenied,
+            ledger.memory.take(MemoryCost.permission, limit: rules.quotas.memory)
+        else { return .peerForbidden }
+        // It ends with the mirror.
+        let forever = Instant(nanoseconds: .max)
+        _ = table.permit(peer.address, isOurs: peers.isOurs(peer.address), until: forever, of: index)
+        table.mirrors[table.allocations[index].mirror].destination = peer
+        return nil
+    }
+
+    /// Sends a client's datagram to the peer as it is.
+    mutating func forward(
+        _ packet: inout Packet,
+        of index: Int,
+        to peer: SocketAddress,
+        now: Instant,
+        ports: some RelayPorts
+    ) -> Verdict {
+        if peers.isOurs(peer.address), Self.rule(against: peer, peers, ports) != nil { return drop(.peerForbidden) }
+        return forwardFromPort(&packet, of: index, to: peer, now: now)
+    }
+
+    private mutating func forwardFromPort(
+        _ packet: inout Packet,
+        of index: Int,
+        to peer: SocketAddress,
+        now: Instant
+    ) -> Verdict {
+        guard let permission = table.permission(for: peer.address, of: index), table.permissions[permission].isLive(now)
+        else { return drop(.noPermission) }
+        let verdict = toPeer(peer, 0, packet.count, of: index, dontFragment: false, &packet, now: now)
+        if case .toPeer = verdict { touchMirror(index, now: now) }
+        return verdict
+    }
+
+    /// Sends a peer's datagram to the client as it is.
+    private mutating func toMirrorClient(
+        _ packet: inout Packet,
+        _ mirror: MirrorState,
+        _ index: Int,
+        now: Instant
+    ) -> Verdict {
+        guard spend(packet.count, on: index, now: now) else { return drop(.overQuota) }
+        touchMirror(index, now: now)
+        table.allocations[index].traffic.countToClient(packet.count)
+        table.allocations[index].lastRelayed = now
+        counters.traffic.countToClient(packet.count)
+        guard let client = mirror.clientAtPort else { return .toClient(table.allocations[index].flow) }
+        guard let relay = table.relay(client.address.family, of: index, at: now) else { return drop(.noAllocation) }
+        return .toPeer(client, relay, dontFragment: false)
+    }
+}
+
+/// A request of the drafts of 2001 that a client sends to the port of its mirror: Binding, or Allocate again.
+private struct DraftQuestion {
+    private let method: Method
+    private let answer: MirrorAnswer
+
+    init?(_ bytes: RawSpan, _ layout: AddressLayout) {
+        guard Demultiplexer.classify(bytes) == .message(.rosenberg),
+            let message = try? Message(parsing: bytes, as: .rosenberg), message.type.messageClass == .request,
+            message.type.method == .binding || message.type == .draftAllocate
+        else { return nil }
+        method = message.type.method
+        answer = MirrorAnswer(message.transactionID, layout)
+    }
+
+    func write(_ address: SocketAddress, _ lifetime: UInt32, over packet: inout Packet) -> Bool {
+        answer.write(address, lifetime, method: method, over: &packet)
+    }
+}

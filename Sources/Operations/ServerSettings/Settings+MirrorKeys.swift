@@ -1,0 +1,47 @@
+extension Settings {
+    static let mirrors: [SettingKey] = [
+        SettingKey(
+            "mirror",
+            \.mirror,
+            .onOff,
+            example: "on",
+            help: """
+                Whether clients of the TURN drafts of 2001 to 2005 get mirrors. The first of these has no password that could be \
+                checked, so mirror-clients must say who may have one. See docs/mirror.md.
+                """
+        ),
+        SettingKey(
+            "mirror-clients",
+            \.mirrorClients,
+            .prefixes,
+            example: "192.0.2.0/24 2001:db8::/32",
+            help: """
+                Clients that may have mirrors. Others get no answer. An address alone is weak proof: keep these networks small, and \
+                your own.
+                """
+        ),
+        SettingKey(
+            "max-mirrors",
+            \.maxMirrors,
+            .integer(1...65535),
+            example: "1000",
+            help: "How many mirrors there may be in all. They count as allocations too."
+        ),
+        SettingKey(
+            "mirrors-per-client",
+            \.mirrorsPerClient,
+            .integer(1...65535),
+            example: "64",
+            help:
+                "How many mirrors one client may have: an IPv4 address, as of all phones behind one NAT, or an IPv6 /64."
+        ),
+    ]
+
+    /// What is allowed in the settings of mirrors but has no effect.
+    var mirrorWarnings: [String] {
+        if mirror, !turn { return ["mirror has no effect while turn is off"] }
+        if mirror, mirrorClients.isEmpty { return ["mirror is on and nobody may use it: mirror-clients is empty"] }
+        if !mirror, !mirrorClients.isEmpty { return ["mirror-clients has no effect while mirror is off"] }
+        return []
+    }
+}

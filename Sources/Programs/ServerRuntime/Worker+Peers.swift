@@ -1,0 +1,47 @@
+import PacketEngine
+import ServerCore
+
+// What comes to relay sockets, and what of clients' datagrams only their peers may read.
+
+extension Worker {
+    /// Handles a datagram or a train of a peer; says how many datagrams it has beside the first.
+    @inline(__always)
+    mutating func handle(_ slot: Int, at relay: RelayID, _ socket: SocketHandle) -> Int {
+        guard let train = batch.train(in: slot) else {
+            PeerDatagram.handle(
+                slot,
+                at: relay,
+                socket,
+                to: ports,
+                now,
+                &batch,
+                &server,
+                &streams,
+                &dtls,
+                telling: &events
+            )
+            return 0
+        }
+        PeerDatagram.handle(
+            train,
+            at: relay,
+            socket,
+            to: ports,
+            now,
+            &batch,
+            &server,
+            &streams,
+            &dtls,
+            telling: &events
+        )
+        return train.count &- 1
+    }
+
+    /// Whether a datagram is data of a mirror, such as the handshake of a call's media, and not for the server.
+    mutating func isMirrored(_ slot: Int, of index: Int) -> Bool {
+        guard server.hasMirrors, let flow = ClientDatagram.flow(of: slot, on: ports[index], index, &batch) else {
+            return false
+        }
+        return server.isMirrored(flow)
+    }
+}
