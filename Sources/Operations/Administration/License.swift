@@ -245,7 +245,7 @@ struct CalendarDay: Hashable, CustomStringConvertible {
         let years = fromMarch >= 10 ? year - 1 : year
         let days = years * 365 + years / 4 - years / 100 + years / 400 + (153 * fromMarch + 2) / 5 + day - 1 - 719_468
         number = days
-        guard description == "\(day)-\(parts[1])-\(year)" else { return nil }
+        guard description == parts.joined(separator: "-") else { return nil }
     }
 
     var description: String {
