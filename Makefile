@@ -1,7 +1,7 @@
 # The two commands of the house are `make run` and `make test`; every target only calls a script in Scripts/,
 # so that the same step can be run, read and changed without make.
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint format fuzz bench cluster-demo clean
+.PHONY: help run test build tarball deb image test-packages lint format fuzz bench cluster-demo clean
 
 # Arguments of the server for `make run`; seconds for each target of `make fuzz` (60) or each figure of `make bench` (4), and
 # that one's rounds and works.
@@ -11,7 +11,7 @@ ROUNDS ?=
 WORKS ?=
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install what is missing, build and start the server in the foreground (ARGS="..." for its flags)
 	@Scripts/run $(ARGS)
@@ -21,6 +21,18 @@ test: ## install what is missing, build, check and test everything
 
 build: ## build the server and its load generator for release
 	@Scripts/build stund stun
+
+tarball: ## make the release tarball, in .build/packages
+	@Scripts/package tarball
+
+deb: ## make the Debian package, in .build/packages
+	@Scripts/package deb
+
+image: ## make a container image of the Debian package (with buildah, podman or docker)
+	@Scripts/package image
+
+test-packages: ## make tarball and Debian package as they are released, and try them in a bare Debian 12
+	@Scripts/test-packages
 
 lint: ## check format, scripts and layers without building
 	@Scripts/lint

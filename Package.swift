@@ -233,6 +233,7 @@ let package = Package(
             name: "stund",
             dependencies: [
                 "ServerRuntime",
+                "CLinux",
                 "Console",
                 "NameService",
                 "Addresses",

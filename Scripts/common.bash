@@ -8,6 +8,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # Exit codes of sysexits.h, as the server itself uses them.
 readonly EX_UNAVAILABLE=69
 
+# How programs are built for release: with Swift's libraries in them, so that they run where no Swift is. One way for all, as
+# another one would build everything anew.
+# shellcheck disable=SC2034
+readonly release=(-c release --static-swift-stdlib)
+
 say() { printf '%s\n' "$*"; }
 
 # Says why the script cannot go on and what to do, and ends it with the given exit code.

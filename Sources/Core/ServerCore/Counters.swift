@@ -9,7 +9,7 @@ public struct Counters: Sendable {
     /// Success answers of TURN: in the order of `grantedMethods`.
     public private(set) var granted = InlineArray<6, UInt64>(repeating: 0)
     /// Error answers, in the order of `errorCodes`.
-    public private(set) var refused = InlineArray<20, UInt64>(repeating: 0)
+    public private(set) var refused = InlineArray<21, UInt64>(repeating: 0)
     /// Allocate requests that were sent to another server: while draining, and by load.
     public private(set) var redirected = InlineArray<2, UInt64>(repeating: 0)
     /// Requests that were refused for want of something (508), in the order of `shortageNames`.
@@ -17,7 +17,7 @@ public struct Counters: Sendable {
     /// Datagrams without an answer, by `DropReason.rawValue`.
     public private(set) var dropped = InlineArray<27, UInt64>(repeating: 0)
     /// Mirrors that were made, by `MirrorDraft.rawValue`.
-    public private(set) var mirrors = InlineArray<1, UInt64>(repeating: 0)
+    public private(set) var mirrors = InlineArray<3, UInt64>(repeating: 0)
     /// Requests that were handed to other servers.
     public private(set) var handedOver: UInt64 = 0
     /// Success answers to requests that other servers have handed over; `answered` counts them too.
@@ -26,8 +26,8 @@ public struct Counters: Sendable {
     public internal(set) var traffic = Traffic()
 
     /// The error codes that this server sends, in the order of `refused`.
-    public static let errorCodes: [20 of UInt16] = [
-        300, 400, 401, 403, 420, 430, 431, 432, 433, 437, 438, 440, 441, 442, 443, 446, 447, 486, 500, 508,
+    public static let errorCodes: [21 of UInt16] = [
+        300, 400, 401, 403, 420, 430, 431, 432, 433, 437, 438, 439, 440, 441, 442, 443, 446, 447, 486, 500, 508,
     ]
     /// The methods of TURN in the order of `granted`.
     public static var grantedMethods: [String] { methods.indices.map { methods[$0].1 } }

@@ -66,6 +66,12 @@ public enum Refusal: Equatable, Sendable {
     case mirrorsOfClient(Int)
     /// 508: there are as many mirrors as there may be.
     case mirrors(Int)
+    /// 401, 430 to 432 and 441: the shared secret of a mirror's request, by the number that says what is wrong with it.
+    case sharedSecret(ErrorCode)
+    /// 439: a mirror changes its destination, which takes 3 seconds.
+    case transitioning
+    /// 440: the destination that a mirror shall have was not sent to, and has not sent.
+    case noDestination(SocketAddress)
     /// 486: the user's bytes of this month are used up.
     case monthlyBytes(UInt64)
     /// 508: the server has as many allocations as it may have.
@@ -89,6 +95,9 @@ public enum Refusal: Equatable, Sendable {
         case .unknownAttribute: .unknownAttribute
         case .noAllocation, .allocationExists, .otherTransport: .allocationMismatch
         case .otherUser: .wrongCredentials
+        case .sharedSecret(let code): code
+        case .transitioning: .transitioning
+        case .noDestination: .addressFamilyNotSupported
         case .transport: .unsupportedTransport
         case .addressFamily, .relayPort(.familyMissing): .addressFamilyNotSupported
         case .peerFamily: .peerAddressFamilyMismatch

@@ -44,6 +44,8 @@ public struct Server: Sendable {
     /// The number of the worker that owns this server, in the CONNECTION-ID of its connections.
     var worker: UInt8
     var effects: [Effect] = []
+    /// Requests whose data has left and whose answer has not.
+    var unansweredSends: [UnansweredSend] = []
     /// The name that the request being handled gives.
     var username = NameBytes()
     /// How many clients were sent to other servers: takes turns among those that are loaded alike.
@@ -151,8 +153,13 @@ public struct Server: Sendable {
         if dialect != .cookie, flow.transport.isConnected {
             return receiveClassic(type, dialect, &packet, from: flow, now: now)
         }
-        if dialect == .rosenberg, rules.takesMirrors, type == .draftAllocate {
-            return handleDraftAllocate(&packet, from: flow, now: now, ports: &ports)
+        if rules.takesMirrors, dialect != .cookie {
+            if dialect == .rosenberg, type == .draftAllocate {
+                return handleDraftAllocate(&packet, from: flow, now: now, ports: &ports)
+            }
+            if dialect == .classic, MirrorRequest.isMeant(packet.bytes) {
+                return handleMirrorRequest(&packet, from: flow, now: now, ports: &ports)
+            }
         }
         let request: BindingRequest
         do throws(MalformedMessage) {

@@ -1,12 +1,16 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <linux/capability.h>
 #include <linux/errqueue.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -180,6 +184,42 @@ int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
 
 ssize_t clinux_splice(int from, int to, size_t count) {
     return splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+int clinux_leave_root(uid_t user, gid_t group) {
+    const uint32_t right = 1u << CAP_NET_BIND_SERVICE;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct rights[2] = {{.effective = right, .permitted = right, .inheritable = right}};
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setresgid(group, group, group) != 0 || setresuid(user, user, user) != 0) {
+        return -1;
+    }
+    // A container may have taken this right from its root: then there are none to keep.
+    if (syscall(SYS_capset, &head, rights) != 0) {
+        memset(rights, 0, sizeof(rights));
+        if (syscall(SYS_capset, &head, rights) != 0) {
+            return -1;
+        }
+    } else if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) != 0) {
+        return -1;
+    }
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+int clinux_give(const char *path, uid_t user, gid_t group) {
+    const int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    struct stat facts;
+    int result = fstat(file, &facts);
+    const mode_t kind = result == 0 ? facts.st_mode & S_IFMT : 0;
+    if (kind == S_IFDIR || kind == S_IFSOCK || (kind == S_IFREG && facts.st_nlink == 1)) {
+        result = fchownat(file, "", user, group, AT_EMPTY_PATH);
+    }
+    const int code = errno;
+    close(file);
+    errno = code;
+    return result;
 }
 
 int clinux_processor_count(void) {

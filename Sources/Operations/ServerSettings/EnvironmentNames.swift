@@ -6,12 +6,13 @@ enum EnvironmentNames {
     /// The variable that `stund password` reads; no setting, as only a hash of the password is ever stored.
     static let password = "STUND_HTTP_PASSWORD"
 
-    /// What the start scripts of 2002 read; a service that still sets it shall start all the same.
-    static let startScript = "STUND_OPTS"
+    /// What the start scripts of 2002 read, and what their manual has people export before they type `rcstund start`; a
+    /// server that is started with them shall start all the same.
+    static let manual = ["STUND_OPTS", "STUND_VERSION"]
 
     /// The names in `environment` that look like settings of this server and are none, sorted.
     static func unknown(in environment: [String: String]) -> [String] {
-        let known = Set(Settings.keys.map(\.environmentName)).union([password, startScript])
+        let known = Set(Settings.keys.map(\.environmentName)).union(manual + [password])
         return environment.filter { name, value in
             name.hasPrefix(prefix) && !known.contains(name) && !isServiceLink(name, value)
         }.keys.sorted()

@@ -182,6 +182,20 @@ extension SettingSyntax<String?> {
         )
     }
 
+    static var hostUser: Self {
+        Self(
+            kind: .text("the name of a user of this host, or nothing", mayBeEmpty: true),
+            parse: { (text) throws(InvalidValue) in
+                guard !text.isEmpty else { return nil }
+                guard !text.contains(where: { $0.isWhitespace || $0 == ":" || $0 == "/" }) else {
+                    throw InvalidValue("has a space, a colon or a slash in it")
+                }
+                return try withoutControlCharacters(text, maximumBytes: 255)
+            },
+            format: { $0 ?? "" }
+        )
+    }
+
     static var hash: Self {
         Self(
             kind: .text("a scrypt hash of a password, as `stund password` makes it", mayBeEmpty: false),

@@ -82,6 +82,18 @@ extension Settings {
                 """
         ),
         SettingKey(
+            "run-as",
+            \.runAs,
+            .hostUser,
+            example: "stund",
+            needsRestart: true,
+            help: """
+                The user that a server which is started as root becomes before it opens anything; of root's rights it \
+                keeps the one to open ports below 1024. It gets the state folder and the log file; the settings file and \
+                the files of TLS must be readable for it. Empty means none.
+                """
+        ),
+        SettingKey(
             "engine",
             \.engine,
             .choice(),

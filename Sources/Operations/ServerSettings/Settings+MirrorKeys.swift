@@ -35,6 +35,16 @@ extension Settings {
             help:
                 "How many mirrors one client may have: an IPv4 address, as of all phones behind one NAT, or an IPv6 /64."
         ),
+        SettingKey(
+            "mirror-draft-01",
+            \.mirrorDraft01,
+            .onOff,
+            example: "on",
+            help: """
+                Whether clients that ask with the cookie of 2003 speak draft -01, whose mirrors take the first sender as their peer. Off: \
+                they speak draft -08, where a client sends first, unless they name TRANSPORT-PREFERENCES, which only -01 has.
+                """
+        ),
     ]
 
     /// What is allowed in the settings of mirrors but has no effect.

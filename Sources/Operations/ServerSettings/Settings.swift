@@ -112,6 +112,8 @@ public struct Settings: Sendable, Equatable {
     public var maxMirrors = 256
     /// How many mirrors one client may have.
     public var mirrorsPerClient = 8
+    /// Whether requests that may be of draft -01 or -08 are of the first.
+    public var mirrorDraft01 = false
     /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.
     public var drainTime = 30
     /// The least urgent level that is logged, 0...9; 0 is the most urgent.
@@ -144,6 +146,8 @@ public struct Settings: Sendable, Equatable {
     public var workers: Int?
     /// Whether each worker stays on a processor of its own.
     public var pinWorkers = false
+    /// The user that a server becomes which is started as root; nil when it stays who it is.
+    public var runAs: String?
     /// How workers ask the kernel for packets.
     public var engine = EngineChoice.auto
     /// When a sleeping worker wakes up.

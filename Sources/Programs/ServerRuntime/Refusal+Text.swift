@@ -179,6 +179,17 @@ extension Refusal {
                 "the server has \(limit) mirrors, all that max-mirrors allows",
                 cure: "Raise max-mirrors, or see with `stund sessions` whose they are."
             )
+        case .sharedSecret(let code): Self.text(ofSharedSecret: code)
+        case .transitioning:
+            RefusalText(
+                "the mirror changes its destination, which takes 3 seconds",
+                cure: "Have the client ask again after 3 seconds."
+            )
+        case .noDestination(let peer):
+            RefusalText(
+                "the mirror's client has neither sent to \(peer) nor heard from it",
+                cure: "Have the client send there first (Send Request)."
+            )
         case .relayPort(let error): error.text
         case .redirected(let redirection): redirection.text
         case .draining:
@@ -192,10 +203,28 @@ extension Refusal {
         }
     }
 
+    private static func text(ofSharedSecret code: ErrorCode) -> RefusalText {
+        let cause =
+            switch code {
+            case .staleCredentials:
+                "the user name is none that this server has handed out over TLS in the last 15 minutes"
+            case .integrityCheckFailure: "the integrity is not that of the user name's password"
+            case .missingUsername: "the request has integrity and no user name"
+            case .wrongCredentials: "the mirror was made with another user name"
+            default: "the request has no integrity, which needs a shared secret"
+            }
+        return RefusalText(
+            cause,
+            cure:
+                "Have the client get a user name and a password by a Shared Secret request over TLS (RFC 3489 section 8.2)."
+        )
+    }
+
     /// The peer that the request was about.
     var peer: SocketAddress? {
         switch self {
-        case .peer(let peer, _), .channelTaken(_, by: let peer), .peerTaken(let peer, _), .connectionExists(let peer),
+        case .peer(let peer, _), .noDestination(let peer), .channelTaken(_, by: let peer), .peerTaken(let peer, _),
+            .connectionExists(let peer),
             .connectFailed(let peer):
             peer
         default: nil

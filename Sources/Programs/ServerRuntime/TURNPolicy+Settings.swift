@@ -67,6 +67,7 @@ extension MirrorPolicy {
         clients = settings.mirrorClients
         total = settings.maxMirrors
         perClient = settings.mirrorsPerClient
+        isDraft01 = settings.mirrorDraft01
     }
 }
 

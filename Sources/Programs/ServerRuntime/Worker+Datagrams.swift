@@ -246,6 +246,21 @@ enum PeerDatagram {
         send(slot, decision, by: ports, &dtls, &batch)
     }
 
+    /// Has the core answer a Send request of a mirror, and queues the answer; false when there is no room.
+    static func answerSend(
+        by ports: [Worker.Port],
+        _ batch: inout DatagramBatch,
+        _ server: inout Server,
+        _ dtls: inout DTLSClients
+    ) -> Bool {
+        guard let slot = batch.takeSlot() else { return false }
+        var packet = Packet(batch.bytes(of: slot), headroom: DatagramBatch.headroom, count: 0)
+        let verdict = server.answerSend(over: &packet)
+        let decision = Decision(verdict: verdict, offset: packet.start, count: packet.count)
+        send(slot, decision, by: ports, &dtls, &batch)
+        return true
+    }
+
     private static func send(
         _ slot: Int,
         _ decision: Decision,

@@ -37,6 +37,14 @@ extension Worker {
         return train.count &- 1
     }
 
+    /// Answers Send requests of mirrors (draft -08), whose data is queued.
+    mutating func answerSends() {
+        while server.hasUnansweredSends {
+            if batch.freeSlots == 0 { flush() }
+            guard PeerDatagram.answerSend(by: ports, &batch, &server, &dtls) else { return }
+        }
+    }
+
     /// Whether a datagram is data of a mirror, such as the handshake of a call's media, and not for the server.
     mutating func isMirrored(_ slot: Int, of index: Int) -> Bool {
         guard server.hasMirrors, let flow = ClientDatagram.flow(of: slot, on: ports[index], index, &batch) else {

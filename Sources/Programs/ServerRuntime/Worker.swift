@@ -138,6 +138,7 @@ struct Worker: ~Copyable {
         }
         if nextAdvance <= now.nanoseconds { advance() }
         if server.hasConnectionWork { endPeerConnections() }
+        if server.hasUnansweredSends { answerSends() }
         flush()
         flushStreams()
         tellEffects()

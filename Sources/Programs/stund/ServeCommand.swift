@@ -21,17 +21,41 @@ struct ServeCommand: AsyncParsableCommand {
         // Other daemons reopen logs on these; here they must at least not end the server.
         for harmless in [SIGUSR1, SIGUSR2, SIGALRM] { signal(harmless, SIG_IGN) }
         let environment = ProcessInfo.processInfo.environment
-        if let readiness = try Readiness.inherited(from: environment) {
-            try await run(readiness)
-        } else if Daemon.shouldDetach(
+        let isDetaching = Daemon.shouldDetach(
             noDaemon: noDaemon,
             environment: environment,
             pid: getpid(),
             hasTerminal: isatty(0) == 1
-        ) {
+        )
+        if environment[Readiness.variable] != nil || !isDetaching { try becomeUser() }
+        if let readiness = try Readiness.inherited(from: environment) {
+            try await run(readiness)
+        } else if isDetaching {
             print(try Daemon.detach().joined(separator: "\n"))
         } else {
             try await run(.foreground)
+        }
+    }
+
+    /// Goes on as the user that the settings name (`run-as`), when root starts the server.
+    private func becomeUser() throws {
+        // What is wrong with the settings is told later, to whoever waits for that.
+        guard let loaded = try? Settings.load(from: options.sources()), let name = loaded.settings.runAs,
+            let paths = try? options.file.paths()
+        else { return }
+        do throws(Failure) {
+            guard let user = try HostUser(named: name) else { return }
+            try user.become(
+                owning: [paths.stateFolder, paths.runtimeFolder],
+                and: loaded.settings.logFile.map { [$0] } ?? [],
+                reading: loaded.file
+            )
+        } catch {
+            let environment = ProcessInfo.processInfo.environment
+            if let readiness = try Readiness.inherited(from: environment), readiness.report(error) {
+                throw ExitCode(error.status.rawValue)
+            }
+            throw error
         }
     }
 

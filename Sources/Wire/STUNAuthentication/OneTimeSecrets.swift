@@ -18,6 +18,18 @@ public struct OneTimeSecrets: Sendable {
     public struct Text: Sendable {
         let characters: [32 of UInt8]
 
+        init(characters: [32 of UInt8]) { self.characters = characters }
+
+        /// Takes what stands in a message; nil when it has another length.
+        public init?(_ bytes: RawSpan) {
+            guard bytes.byteCount == OneTimeSecrets.length else { return nil }
+            characters = InlineArray { bytes.uint8(at: $0) }
+        }
+
+        /// Whether it is what stands in a message.
+        public func isSame(as bytes: RawSpan) -> Bool {
+            bytes.byteCount == OneTimeSecrets.length && constantTimeEquals(characters.rawBytes, bytes)
+        }
     }
 
     /// What a name is to the server.

@@ -134,6 +134,15 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
                 ("0", "is too low"), ("257", "is too high"), ("all", "is not a whole number in decimal digits"),
             ]
         ),
+        KeyCase(
+            "run-as",
+            right: [("stund", "stund"), ("''", ""), ("_stund", "_stund")],
+            wrong: [
+                ("'a b'", "has a space, a colon or a slash in it"),
+                ("stund:stund", "has a space, a colon or a slash in it"),
+                (String(repeating: "x", count: 256), "is longer than 255 bytes"),
+            ]
+        ),
         .onOff("pin-workers"), .onOff("tcp"), .onOff("dtls"), .integer("tls-port", 1...65535),
         .integer("max-connections", 1...1_000_000), .integer("connections-per-client", 1...1_000_000),
         path("tls-certificate"), path("tls-key"),
@@ -327,7 +336,7 @@ struct EveryKeyTests {
         let promised = [
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
-            "workers": "auto", "pin-workers": "off", "engine": "auto", "wake-ups": "adaptive",
+            "workers": "auto", "pin-workers": "off", "run-as": "", "engine": "auto", "wake-ups": "adaptive",
             "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
             "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512",
             "proxies": "", "web-server": "", "web-tls-server": "",
@@ -349,6 +358,7 @@ struct EveryKeyTests {
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
             "tcp-relay-connections": "64",
             "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
+            "mirror-draft-01": "off",
             "redirect-at": "off",
             "drain-time": "30", "license-vendor-key": "", "license-key": "",
         ]

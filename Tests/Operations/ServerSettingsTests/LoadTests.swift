@@ -155,7 +155,7 @@ struct EnvironmentTests {
 
     @Test("The variables of the start scripts of 2002 are no settings")
     func manual() throws {
-        let variables = ["STUND_OPTS": "-no_daemon", "START_STUND": "yes"]
+        let variables = ["STUND_OPTS": "-no_daemon", "START_STUND": "yes", "STUND_VERSION": "snom_stund-2.0"]
         #expect(try load("", environment: variables).settings == Settings())
     }
 

@@ -42,7 +42,7 @@ struct MetricsTests {
     func zeros() {
         func count(_ name: String) -> Int { families.first { $0.name == name }?.samples.count ?? 0 }
         #expect(count("stund_requests") == 3 && count("stund_answers") == 3 && count("stund_turn_granted") == 6)
-        #expect(count("stund_errors") == 20 && count("stund_drops") == 27 && count("stund_log_entries") == 10)
+        #expect(count("stund_errors") == 21 && count("stund_drops") == 27 && count("stund_log_entries") == 10)
         #expect(count("stund_handed_over") == 2 && count("stund_shortages") == 9)
         #expect(count("stund_memory_used_bytes") == 1 && count("stund_memory_limit_bytes") == 1)
         #expect(count("stund_relay_ports") == 2 && count("stund_relay_ports_free") == 2)

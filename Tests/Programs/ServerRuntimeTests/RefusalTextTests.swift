@@ -164,6 +164,12 @@ private let refusals: [Example<Refusal>] = [
     Example(.mirrorClient, "mirror-clients", "Add its address"),
     Example(.mirrorsOfClient(8), "8 mirrors", "mirrors-per-client"),
     Example(.mirrors(256), "256 mirrors", "max-mirrors"),
+    Example(.sharedSecret(.unauthenticated), "no integrity", "over TLS"),
+    Example(.sharedSecret(.staleCredentials), "15 minutes"),
+    Example(.sharedSecret(.integrityCheckFailure), "is not that"),
+    Example(.sharedSecret(.missingUsername), "no user name"),
+    Example(.sharedSecret(.wrongCredentials), "another user name"), Example(.transitioning, "3 seconds"),
+    Example(.noDestination(peer), "10.0.0.1:80", "Send Request"),
     Example(.monthlyBytes(5000), "5000 bytes", "user-monthly-bytes"),
     Example(.serverAllocations(77), "77", "max-allocations"),
     Example(.memory(512_000_000), "512 MB", "memory-limit"),
@@ -214,7 +220,7 @@ private enum RefusalCase: CaseIterable {
     case allocationExists, otherUser, transport, addressFamily, peerFamily, peer, client, channelNumber, channelTaken
     case peerTaken, permissionLimit, channelLimit, userAllocations, monthlyBytes, serverAllocations
     case otherTransport, needsStream, unknownConnection, connectionExists, connectFailed, connectionLimit
-    case mirrorClient, mirrorsOfClient, mirrors
+    case mirrorClient, mirrorsOfClient, mirrors, sharedSecret, transitioning, noDestination
     case memory, openFiles, noneFree, unknownToken, familyMissing, system, redirected, draining
 
     init(_ refusal: Refusal) {
@@ -250,6 +256,9 @@ private enum RefusalCase: CaseIterable {
             case .mirrorClient: .mirrorClient
             case .mirrorsOfClient: .mirrorsOfClient
             case .mirrors: .mirrors
+            case .sharedSecret: .sharedSecret
+            case .transitioning: .transitioning
+            case .noDestination: .noDestination
             case .monthlyBytes: .monthlyBytes
             case .serverAllocations: .serverAllocations
             case .memory: .memory

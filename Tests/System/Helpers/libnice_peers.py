@@ -32,10 +32,10 @@ DATAGRAMS = ["".join(chr(97 + number % 26) for number in range(size)) for size i
 class Peer:
     """One agent, with one stream of one component."""
 
-    def __init__(self, is_controlling, server, changed):
+    def __init__(self, is_controlling, server, changed, compatibility=Nice.Compatibility.RFC5245):
         self.changed, self.is_gathered, self.is_ready, self.has_failed, self.received = changed, False, False, False, []
         address, port = server["urls"][0].removeprefix("turn:").split("?")[0].rsplit(":", 1)
-        self.agent = Nice.Agent.new(GLib.MainContext.default(), Nice.Compatibility.RFC5245)
+        self.agent = Nice.Agent.new(GLib.MainContext.default(), compatibility)
         for name, value in (("force-relay", True), ("upnp", False), ("controlling-mode", is_controlling)):
             self.agent.set_property(name, value)
         self.agent.connect("candidate-gathering-done", self.gathered)
@@ -58,8 +58,8 @@ class Peer:
         self.is_ready = self.is_ready or state == int(Nice.ComponentState.READY)
         self.changed()
 
-    def send(self):
-        for datagram in DATAGRAMS:
+    def send(self, datagrams=tuple(DATAGRAMS)):
+        for datagram in datagrams:
             self.agent.send(self.stream, 1, len(datagram), datagram)
 
     def take(self, _agent, _stream, _component, length, data, _):

@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite(
@@ -39,6 +40,48 @@ struct LibniceTests {
                         limit: .seconds(60)
                     )
                 }
+        }
+        return try #require(end)
+    }
+}
+
+@Suite(
+    "libnice as MSN's messengers spoke, with a mirror of draft-rosenberg-midcom-turn-08 for each side",
+    .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
+    .enabled(if: Partners.hasLibnice, "needs Debian's python3-gi and gir1.2-nice-0.1")
+)
+struct LibniceMirrorTests {
+    @Test("Two agents talk through their mirrors, with secrets that they get over TLS", .timeLimit(.minutes(2)))
+    func talk() async throws {
+        let end = try await run([])
+        #expect(end.exitCode == 0, "\(end.output)")
+    }
+
+    @Test("A wrong password gets no mirror", .timeLimit(.minutes(2)))
+    func wrongPassword() async throws {
+        let end = try await run(["--wrong", "--limit", "5"])
+        #expect(end.exitCode == 1 && end.output.contains("\"types\": []"), "\(end.output)")
+    }
+
+    private func run(_ more: [String]) async throws -> Program.State {
+        var end: Program.State?
+        try await Namespaces.with(.sym, purpose: "msn\(more.count)") { namespaces in
+            let relay = Relay(
+                server: .ours,
+                addresses: [Namespaces.serverAddress],
+                namespace: namespaces.server,
+                hasCertificate: true,
+                settings: ["mirror": "on", "mirror-clients": "198.18.0.0/15"]
+            )
+            try await relay.running { ports, _ in
+                let command = ["/usr/bin/python3", "-B", Partners.helpers + "/libnice_mirrors.py"]
+                let server = ["--address", Namespaces.serverAddress, "--port", "\(ports.first)"]
+                end = try await Program.run(
+                    command + server + ["--trust", Relay.certificate.files.chain] + more,
+                    namespace: namespaces.client,
+                    limit: .seconds(60)
+                )
+            }
         }
         return try #require(end)
     }

@@ -27,6 +27,12 @@ extension Wire {
         return SocketAddress(ip, port: port)
     }
 
+    /// The address of a plain address attribute.
+    public static func address(_ value: [UInt8]) -> SocketAddress? {
+        let id = [UInt8](repeating: 0, count: 16)
+        return unveiled(xor(value, id), id: id)
+    }
+
     private static func xor(_ value: [UInt8], _ id: [UInt8]) -> [UInt8] {
         let mask = [0, 0, 0x21, 0x12, 0x21, 0x12, 0xA4, 0x42] + id.dropFirst(4)
         return zip(value, mask).map { $0 ^ $1 }

@@ -271,6 +271,24 @@ extension AllocationTable {
         allocations[index].channelCount &+= 1
     }
 
+    /// Remembers a peer's address and port for a mirror (the external 5-tuples of draft -08): a channel without a number.
+    mutating func remember(_ peer: SocketAddress, of index: Int) {
+        guard let permission = permission(for: peer.address, of: index) else { return }
+        permissions[permission].channels &+= 1
+        let next = allocations[index].firstChannel
+        let forever = Instant(nanoseconds: .max)
+        let channel = Channel(
+            number: 0,
+            peer: peer,
+            expires: forever,
+            permission: permission,
+            needsAllocation: false,
+            next: next
+        )
+        allocations[index].firstChannel = channels.insert(channel)
+        allocations[index].channelCount &+= 1
+    }
+
     /// Removes what has expired of an allocation; returns when something of it expires next, itself included.
     mutating func sweep(_ index: Int, now: Instant) -> Instant {
         var earliest = allocations[index].expires

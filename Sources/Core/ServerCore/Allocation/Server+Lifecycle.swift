@@ -154,7 +154,7 @@ extension Server {
             age: now.nanoseconds(since: allocation.began) / 1_000_000_000,
             expiresIn: allocation.expires.nanoseconds(since: now) / 1_000_000_000,
             permissionCount: allocation.permissionCount,
-            channelCount: allocation.channelCount,
+            channelCount: allocation.mirror >= 0 ? 0 : allocation.channelCount,
             relaysTCP: allocation.relaysTCP,
             connectionCount: allocation.connectionCount,
             mirror: table.mirror(index)?.draft
@@ -177,7 +177,8 @@ extension Server {
         next = table.allocations[index].firstChannel
         while next >= 0 {
             let channel = table.channels[next]
-            if channel.isLive(now), !channel.isRevoked {
+            // Those of mirrors have no number.
+            if channel.number > 0, channel.isLive(now), !channel.isRevoked {
                 channels.append(
                     (channel.number, channel.peer, channel.expires.nanoseconds(since: now) / 1_000_000_000)
                 )

@@ -1,21 +1,29 @@
 public import Addresses
+import STUNAuthentication
 
 /// Which of the TURN drafts before RFC 5766 a client speaks.
 public enum MirrorDraft: UInt8, Sendable, CaseIterable {
     /// draft-rosenberg-midcom-turn-00 (2001): the 32-bit dialect, one peer, raw data.
     case draft00
+    /// draft-rosenberg-midcom-turn-01 (2003): one peer, raw data, a shared secret, the cookie of the drafts.
+    case draft01
+    /// draft-rosenberg-midcom-turn-08 (2005): Send, Data Indication, Set Active Destination.
+    case draft08
 
     /// The name in statistics, and what stands in the place of a realm: `turn-00`.
     public var name: String {
         switch self {
         case .draft00: "turn-00"
+        case .draft01: "turn-01"
+        case .draft08: "turn-08"
         }
     }
 }
 
 /// Who may have mirrors, and how many; part of `TURNPolicy`.
 ///
-/// Draft -00 has no credential that a server could check, so the client's address is all there is.
+/// Draft -00 has no credential that a server could check, and the secrets of the others are handed out to everybody, so the
+/// client's address is all there is.
 public struct MirrorPolicy: Sendable, Equatable {
     /// The clients.
     public var clients: [IPPrefix] = []
@@ -23,6 +31,8 @@ public struct MirrorPolicy: Sendable, Equatable {
     public var total = 256
     /// How many one client may have: an IPv4 address or an IPv6 /64.
     public var perClient = 8
+    /// Whether requests are of draft -01 that could as well be of -08.
+    public var isDraft01 = false
 
     /// Nobody may have one.
     public init() {}
@@ -33,6 +43,12 @@ public struct MirrorPolicy: Sendable, Equatable {
     }
 }
 
+/// The name and password that a mirror was made with, which its later requests must have.
+struct MirrorSecret: Sendable {
+    let name: OneTimeSecrets.Text
+    let password: OneTimeSecrets.Text
+}
+
 /// What makes an allocation a mirror: raw data between a client and one peer.
 struct MirrorState: Sendable {
     let draft: MirrorDraft
@@ -40,11 +56,26 @@ struct MirrorState: Sendable {
     var lifetime: UInt32
     /// The peer that raw data goes to and comes from.
     var destination: SocketAddress?
+    /// Of drafts -01 and -08.
+    var secret: MirrorSecret?
+    /// The peer that becomes `destination` when `settles` has come (draft -08 section 7.5); raw data has none until then.
+    var nextDestination: SocketAddress?
+    var settles = Instant.start
     /// Where the client is reached from the mirror port itself, once it has asked that port (chapter 1.4 of the manual).
     var clientAtPort: SocketAddress?
     /// Whether the settings do not allow it any more.
     var isForbidden = false
     var next: Int32 = -1
+
+    /// Whether what the client sends may be data, whatever it looks like.
+    var carriesData: Bool { clientAtPort == nil && (destination != nil || nextDestination != nil) }
+
+    /// Ends the transition to another destination when its time has come.
+    mutating func settle(_ now: Instant) {
+        guard let next = nextDestination, now >= settles else { return }
+        destination = next
+        nextDestination = nil
+    }
 }
 
 extension MirrorState: SlabElement {}

@@ -58,10 +58,11 @@ extension Server {
         do throws(Refusal) {
             if let wasThere {
                 // Another kind of allocation has this 5-tuple.
-                guard table.allocations[wasThere].mirror >= 0 else { throw .allocationExists }
+                guard table.mirror(wasThere)?.draft == .draft00 else { throw .allocationExists }
                 index = wasThere
             } else {
-                index = try allocateMirror(.draft00, flow, turn, mirror, now: now, ports: &ports)
+                let wish = RelayPortRequest.any(flow.source.address.family)
+                index = try allocateMirror(.draft00, flow, turn, mirror, wish, now: now, ports: &ports)
             }
         } catch {
             note(error, .draft00, flow, now: now)
@@ -98,6 +99,7 @@ extension Server {
         _ flow: ClientFlow,
         _ turn: TURNPolicy,
         _ mirror: MirrorPolicy,
+        _ wish: RelayPortRequest,
         now: Instant,
         ports: inout some RelayPorts
     ) throws(Refusal) -> Int {
@@ -116,7 +118,7 @@ extension Server {
                 now: now
             )
             account = admitted
-            let relay = try openRelay(.any(flow.source.address.family), now: now, ports: &ports)
+            let relay = try openRelay(wish, now: now, ports: &ports)
             return installMirror(draft, flow, turn, relay, admitted, now: now)
         } catch {
             if let account { giveBack(account, memory: memory) }
@@ -189,7 +191,7 @@ extension Server {
     mutating func note(_ refusal: Refusal, _ draft: MirrorDraft, _ flow: ClientFlow, now: Instant) {
         counters.countShortage(refusal)
         if case .redirected(let redirection) = refusal { counters.countRedirected(redirection.cause) }
-        sources.count(.error, .rosenberg, from: flow, now: now)
+        sources.count(.error, draft == .draft00 ? .rosenberg : .classic, from: flow, now: now)
         refused = RefusedRequest(method: .allocate, refusal: refusal, username: NameBytes(), realm: draft.name)
     }
 

@@ -12,23 +12,33 @@ extension Server {
         guard table.mirrors.count > 0, let index = table.index(of: flow), let mirror = table.mirror(index) else {
             return false
         }
-        return mirror.destination != nil && mirror.clientAtPort == nil
+        return mirror.carriesData
     }
 
     /// Decides on a datagram of a client that has a mirror; nil when it is to be taken for what it is.
     ///
-    /// Draft -00 section 6.3: with a peer all is data, without one all is the request again. STUN's own requests are answered
-    /// meanwhile.
+    /// Draft -00 section 6.3: with a peer all is data, without one all is the request again. Later drafts tell requests by their
+    /// cookie (draft -08 section 7.2.3). STUN's own requests are answered while there is no peer.
     mutating func relayFromMirrorClient(
         _ packet: inout Packet,
         from flow: ClientFlow,
         now: Instant,
         ports: some RelayPorts
     ) -> Verdict? {
-        guard rules.isOn, flow.transport == .udp, let index = table.index(of: flow), let mirror = table.mirror(index),
-            let peer = mirror.destination, mirror.clientAtPort == nil, table.allocations[index].expires > now
+        guard rules.isOn, flow.transport == .udp, let index = table.index(of: flow), let mirror = settled(index, now),
+            mirror.carriesData, table.allocations[index].expires > now,
+            mirror.draft == .draft00 || !MirrorRequest.isMeant(packet.bytes)
         else { return nil }
+        guard let peer = mirror.destination else { return drop(.noDestination) }
         return forward(&packet, of: index, to: peer, now: now, ports: ports)
+    }
+
+    /// What makes an allocation a mirror, after a transition whose time has come has ended.
+    private mutating func settled(_ index: Int, _ now: Instant) -> MirrorState? {
+        let place = table.allocations[index].mirror
+        guard place >= 0 else { return nil }
+        if table.mirrors[place].nextDestination != nil { table.mirrors[place].settle(now) }
+        return table.mirrors[place]
     }
 
     /// Decides on a datagram that came to a mirror's port.
@@ -38,11 +48,14 @@ extension Server {
         from sender: SocketAddress,
         now: Instant
     ) -> Verdict {
-        guard rules.isOn, let index = table.mirror(of: relay), let mirror = table.mirror(index),
+        guard rules.isOn, let index = table.mirror(of: relay), let mirror = settled(index, now),
             table.relay(sender.address.family, of: index, at: now) != nil
         else { return drop(.noAllocation) }
-        if let verdict = receiveFromClient(&packet, mirror, index, from: sender, now: now) { return verdict }
+        if mirror.draft == .draft00, let verdict = receiveFromClient(&packet, mirror, index, from: sender, now: now) {
+            return verdict
+        }
         let peer = rules.nameForClient(sender)
+        if mirror.draft == .draft08 { return receiveFromPermitted(&packet, mirror, index, from: peer, now: now) }
         if let destination = mirror.destination {
             guard peer == destination, let permission = table.permission(for: peer.address, of: index),
                 table.permissions[permission].isLive(now)
@@ -122,18 +135,20 @@ extension Server {
         return verdict
     }
 
-    /// Sends a peer's datagram to the client as it is.
-    private mutating func toMirrorClient(
+    /// Sends a peer's datagram to the client as it is; `data` of its bytes are the peer's, or all.
+    mutating func toMirrorClient(
         _ packet: inout Packet,
         _ mirror: MirrorState,
         _ index: Int,
+        data: Int? = nil,
         now: Instant
     ) -> Verdict {
-        guard spend(packet.count, on: index, now: now) else { return drop(.overQuota) }
+        let bytes = data ?? packet.count
+        guard spend(bytes, on: index, now: now) else { return drop(.overQuota) }
         touchMirror(index, now: now)
-        table.allocations[index].traffic.countToClient(packet.count)
+        table.allocations[index].traffic.countToClient(bytes)
         table.allocations[index].lastRelayed = now
-        counters.traffic.countToClient(packet.count)
+        counters.traffic.countToClient(bytes)
         guard let client = mirror.clientAtPort else { return .toClient(table.allocations[index].flow) }
         guard let relay = table.relay(client.address.family, of: index, at: now) else { return drop(.noAllocation) }
         return .toPeer(client, relay, dontFragment: false)

@@ -9,6 +9,8 @@ struct RelayRules: Sendable {
     /// The largest channel number.
     let lastChannel: UInt16
     let quotas: Quotas
+    /// How many channels, or peers of a mirror, an allocation may have.
+    let channelsPerAllocation: Int
     private let v4: RelayAddress?
     private let v6: RelayAddress?
 
@@ -17,6 +19,7 @@ struct RelayRules: Sendable {
         takesMirrors = turn?.mirror != nil
         lastChannel = turn?.acceptsRFC5766Channels == true ? 0x7FFE : 0x4FFF
         quotas = turn?.quotas ?? Quotas()
+        channelsPerAllocation = turn?.channelsPerAllocation ?? 0
         v4 = turn?.relayV4
         v6 = turn?.relayV6
     }

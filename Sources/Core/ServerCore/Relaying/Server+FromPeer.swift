@@ -75,7 +75,7 @@ extension Server {
     }
 
     /// What UDP carries over IPv4, the smaller of the two: 65,535 without the headers of IP and UDP.
-    private static let largestDatagram = 65_507
+    static let largestDatagram = 65_507
 
     /// Adds zeros up to a multiple of four, which a stream needs (RFC 8656 section 12.5); false when there is no room.
     private static func pad(_ packet: inout Packet) -> Bool {

@@ -90,6 +90,15 @@ int clinux_pipe(int ends[2]);
 // or -1 with errno. Never waits.
 ssize_t clinux_splice(int from, int to, size_t count);
 
+// Makes the calling thread of a root's process somebody else's, with the one right to open ports below 1024, where root has that;
+// a program that it executes has the same, and no program that this one starts gets more. The groups are the caller's to set.
+// Returns 0, or -1 with errno.
+int clinux_leave_root(uid_t user, gid_t group);
+
+// Makes a file, folder or socket somebody's. Symbolic links are not followed, and of files with several names none is given away:
+// whoever could write to the folder may have put them there. Returns 0, also when there was nothing to give, or -1 with errno.
+int clinux_give(const char *path, uid_t user, gid_t group);
+
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);
 

@@ -1,0 +1,75 @@
+// Unsafe: getpwnam, initgroups, clinux_give and execv work with C strings and structures, none of which outlives its call.
+import CLinux
+import Foundation
+import Glibc
+
+/// The user that a server becomes which was started as root (`run-as`).
+struct HostUser: Sendable {
+    /// The name, as the settings have it.
+    let name: String
+    private let uid: uid_t
+    private let gid: gid_t
+
+    /// Looks a user up, before anything is opened; nil when the server is this user already.
+    init?(named name: String) throws(Failure) {
+        guard let entry = unsafe getpwnam(name) else {
+            throw Failure(
+                .configuration,
+                "run-as: this host has no user \"\(name)\": make it (`useradd --system \(name)`) or name another one"
+            )
+        }
+        self.name = name
+        uid = unsafe entry.pointee.pw_uid
+        gid = unsafe entry.pointee.pw_gid
+        guard uid != geteuid() else { return nil }
+        guard geteuid() == 0 else {
+            throw Failure(
+                .noPermission,
+                "run-as: only root can become \"\(name)\": start stund as root or as \(name), or take run-as out"
+            )
+        }
+    }
+
+    /// Becomes this user for good, and begins the program anew as it: returns only by an error.
+    ///
+    /// A thread that has ended keeps its user, and the first one of this process has: so only a new program is the user's
+    /// wholly. It keeps the process id, and what it was started with.
+    /// - `folders`: those of the state, with what lies in them.
+    /// - `settings`: a file that it must be able to read.
+    func become(owning folders: Set<String>, and files: [String], reading settings: String) throws(Failure) {
+        for folder in folders {
+            try? FileManager.default.createDirectory(
+                atPath: folder,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+            try give(folder)
+            for item in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+                try give(folder + "/" + item)
+            }
+        }
+        for file in files { try give(file) }
+        // Groups come first, as only root may change them.
+        guard unsafe initgroups(name, gid) == 0, clinux_leave_root(uid, gid) == 0 else { throw refusal("become it") }
+        guard !FileManager.default.fileExists(atPath: settings) || FileManager.default.isReadableFile(atPath: settings)
+        else {
+            throw Failure(
+                .configuration,
+                "run-as: \(name) cannot read \(settings), so no change of it would ever be seen: "
+                    + "`chgrp \(name) \(settings)` and `chmod 640 \(settings)`"
+            )
+        }
+        var words = unsafe CommandLine.arguments.map { unsafe strdup($0) } + [nil]
+        unsafe execv("/proc/self/exe", &words)
+        throw refusal("begin anew")
+    }
+
+    private func give(_ path: String) throws(Failure) {
+        guard unsafe clinux_give(path, uid, gid) == 0 else { throw refusal("give it \(path)") }
+    }
+
+    private func refusal(_ what: String) -> Failure {
+        let cause = unsafe String(cString: strerror(errno))
+        return Failure(.osError, "run-as: the system does not let the server \(what) for \(name): \(cause)")
+    }
+}

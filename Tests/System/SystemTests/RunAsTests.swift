@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@Suite("run-as: a server that root starts becomes another user", .enabled(if: geteuid() == 0, "needs root"))
+struct RunAsTests {
+    /// A user that every system has.
+    private static let user = "nobody"
+
+    @Test(
+        "it has its ports, answers, keeps its state, tells its open files and rereads its settings; links give nothing away"
+    )
+    func becomes() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            let foreign = folder + "/foreign"
+            try "root's".write(toFile: foreign, atomically: true, encoding: .utf8)
+            let ports = try Ports.free()
+            let console = try Ports.free().first
+            let settings = loopback(ports).merging(["run-as": Self.user, "http-port": "\(console)"]) { $1 }
+            let command = try StundCommand(folder: folder, settings: settings)
+            let state = command.settingsFile + ".d"
+            try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(atPath: state + "/symbolic", withDestinationPath: foreign)
+            try FileManager.default.linkItem(atPath: foreign, toPath: state + "/hard")
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: command.settingsFile)
+            try await Program.running(command.arguments, lifetime: nil) { server in
+                _ = await server.wait { $0.output.contains("try:") || $0.exitCode != nil }
+                try #require(server.state.output.contains("try:"), "\(server.state.output)")
+                try expectAnswer(ports)
+                let process = try #require(command.processID)
+                let status = try await Program.run(["cat", "/proc/\(process)/status"]).output
+                let number = try Self.number(of: Self.user)
+                for line in ["Uid", "Gid"] {
+                    let ids = status.components(separatedBy: "\n\(line):")[1].prefix { $0 != "\n" }.split(
+                        separator: "\t"
+                    )
+                    #expect(line == "Gid" || ids.allSatisfy { $0 == number }, "\(ids)")
+                    #expect(!ids.contains("0"))
+                }
+                #expect(status.contains("NoNewPrivs:\t1") && status.contains("CapEff:\t0000000000000400"))
+                let told = try await Program.run([Partners.stund, "status", "--config", command.settingsFile]).output
+                #expect(told.contains(" open, room for "), "\(told)")
+                let added = try await Program.run(
+                    [Partners.stund, "user", "add", "alice", "--config", command.settingsFile]
+                )
+                #expect(added.exitCode == 0, "\(added.output)")
+                server.signal(SIGHUP)
+                try await waitUntil("it has reread its settings") {
+                    server.state.output.contains("Settings reloaded")
+                }
+                server.signal(SIGTERM)
+                #expect(try await server.exitCode() == 0)
+            }
+            let owners = try [foreign, state].map {
+                try FileManager.default.attributesOfItem(atPath: $0)[.ownerAccountID] as? Int
+            }
+            #expect(owners == [0, Int(try Self.number(of: Self.user))])
+            #expect(!FileManager.default.fileExists(atPath: state + "/stund.pid"))
+        }
+    }
+
+    @Test("a user that is not there, and settings that it cannot read, end the start with what to do")
+    func refused() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            for (user, mode, words) in [
+                ("nobody-has-this-name", 0o644, "useradd --system nobody-has-this-name"),
+                (Self.user, 0o600, "chmod 640"),
+            ] {
+                let settings = loopback(try Ports.free()).merging(["run-as": user]) { $1 }
+                let command = try StundCommand(folder: folder, settings: settings)
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: command.settingsFile)
+                let end = try await Program.run(command.arguments)
+                #expect(end.exitCode == 78 && end.output.contains(words), "\(end.output)")
+            }
+        }
+    }
+
+    private static func number(of user: String) throws -> Substring {
+        let text = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix(user + ":") }
+        return try #require(line).split(separator: ":", omittingEmptySubsequences: false)[2]
+    }
+}
