@@ -194,6 +194,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var relay: Relay?
     /// The store that the fleet shares; nil when there is none.
     public var fleetStore: FleetStore?
+    /// The licence; nil of a server that does not tell.
+    public var license: LicenseState?
     /// How the server drains; nil when it takes new allocations.
     public var drain: DrainReport?
     /// Counters in the order in which they are shown.
@@ -217,6 +219,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         certificate: Certificate? = nil,
         relay: Relay? = nil,
         fleetStore: FleetStore? = nil,
+        license: LicenseState? = nil,
         drain: DrainReport? = nil,
         counters: [Counter],
         warnings: [String]
@@ -235,6 +238,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.certificate = certificate
         self.relay = relay
         self.fleetStore = fleetStore
+        self.license = license
         self.drain = drain
         self.counters = counters
         self.warnings = warnings

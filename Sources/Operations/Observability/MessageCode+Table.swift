@@ -185,8 +185,10 @@ extension MessageCode {
             .licenceCheckFailed,
             .warning,
             "Licence check failed",
-            meaning: "The entered licence code is not correct; this version works without one.",
-            remedy: "Remove or correct the licence code."
+            meaning:
+                "The licence key is missing, wrong, ended or for another address. The server relays on; its statistics keep 10 rows.",
+            remedy:
+                "Look at the licence page or `stund license show`, and set license-key to the vendor's key for this address."
         ),
         Definition(
             .socketFailed,

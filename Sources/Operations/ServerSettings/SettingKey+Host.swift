@@ -11,6 +11,6 @@ extension SettingKey {
         "other-stun-servers", "cluster-key", "log-file", "tls-certificate", "tls-key", "tls-port", "stream-ports",
         "proxies", "web-server", "web-tls-server",
         "workers", "pin-workers", "run-as", "memory-limit", "engine", "wake-ups",
-        "socket-buffer",
+        "socket-buffer", "license-key",
     ]
 }

@@ -113,6 +113,36 @@ extension SettingSyntax<[UInt8]?> {
     }
 }
 
+extension SettingSyntax<[UInt8]?> {
+    static var publicKey: Self {
+        Self(
+            kind: .text(
+                "an Ed25519 public key: 32 bytes in hexadecimal digits or base64, or nothing",
+                mayBeEmpty: true
+            ),
+            parse: { (text) throws(InvalidValue) in
+                guard let bytes = try key.parse(text) else { return nil }
+                guard bytes.count == 32 else { throw InvalidValue("has \(bytes.count) bytes") }
+                return bytes
+            },
+            format: { $0.map(hexadecimal) ?? "" }
+        )
+    }
+}
+
+extension SettingSyntax<String?> {
+    static var licenseKey: Self {
+        Self(
+            kind: .text("a key as the vendor gives it, or nothing", mayBeEmpty: true),
+            parse: { (text) throws(InvalidValue) in
+                guard !text.isEmpty else { return nil }
+                return try withoutControlCharacters(text, maximumBytes: 512)
+            },
+            format: { $0 ?? "" }
+        )
+    }
+}
+
 extension SettingSyntax<[ExternalAddress]> {
     static var externalAddresses: Self {
         Self(

@@ -10,7 +10,7 @@ extension Settings {
         ("listening", listening), ("streams", streams), ("answers", answers), ("turn", turn),
         ("credentials", credentials), ("relay", relay),
         ("peers", peers), ("quotas", quotas), ("mirrors", mirrors), ("limits", limits), ("logging", logging),
-        ("console", console),
+        ("console", console), ("license", license),
     ]
 
     /// The setting called `name`; nil when there is none.
@@ -239,6 +239,29 @@ extension Settings {
             .integer(1...100_000),
             example: "1000",
             help: "How many sources the statistics keep."
+        ),
+    ]
+
+    private static let license: [SettingKey] = [
+        SettingKey(
+            "license-vendor-key",
+            \.licenseVendorKey,
+            .publicKey,
+            example: "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            help: """
+                The Ed25519 public key of a vendor who sells this server: then license-key is checked with it. Without it the \
+                server is free, and nothing is limited.
+                """
+        ),
+        SettingKey(
+            "license-key",
+            \.licenseKey,
+            .licenseKey,
+            example: "stund-lic-192.0.2.1-1-dec-2026-never-7Qk",
+            help: """
+                The licence key, as the vendor gives it for an address of this server. A wrong one, or none, limits the \
+                statistics to 10 rows and nothing else.
+                """
         ),
     ]
 

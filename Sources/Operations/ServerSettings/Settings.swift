@@ -136,6 +136,10 @@ public struct Settings: Sendable, Equatable {
     public var httpTLS = false
     /// Whether `/metrics` is told without login.
     public var httpMetricsOpen = false
+    /// The public key of a vendor who asks for licence keys, 32 bytes of Ed25519; nil when nobody does.
+    public var licenseVendorKey: [UInt8]?
+    /// The licence key.
+    public var licenseKey: String?
     /// How many sources the statistics keep.
     public var statisticsRows = 100
     /// The number of worker threads; nil means one for each core.

@@ -20,6 +20,8 @@ extension LiveServer {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
             var policy = try Policy(new.settings, plan: plan, workers: pool.count)
+            let license = Self.license(new.settings)
+            policy.limitStatistics(new.settings, by: license)
             let certificate = try certificates.prepare(new.settings)
             let credentials = try relay?.read(new.settings)
             if let relay, let credentials {
@@ -32,6 +34,8 @@ extension LiveServer {
             self.policy.withLock { $0 = policy }
             if let credentials { relay?.adopt(credentials) }
             adopt(new, now: now)
+            self.license.withLock { $0 = license }
+            tellLicense(license)
             certificates.adopt(certificate, now: RelayService.unixSeconds)
         } catch {
             // One entry a fault: a log line is one line.

@@ -40,11 +40,12 @@ extension LiveServer {
             certificate: certificate.status(now: RelayService.unixSeconds),
             relay: relayStatus(sessions: total.sessions),
             fleetStore: fleetStore?.status,
+            license: license.withLock { $0 },
             drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
             warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
                 + (relay?.credentials.warnings ?? []) + pending + certificate.warnings(now: RelayService.unixSeconds)
-                + (fleetStore?.status.trouble.map { [$0] } ?? [])
+                + (fleetStore?.status.trouble.map { [$0] } ?? []) + (license.withLock { $0.trouble }.map { [$0] } ?? [])
         )
     }
 
@@ -67,7 +68,7 @@ extension LiveServer {
     }
 
     /// How many sources the server remembers, however many its workers do.
-    var rememberedSources: Int { loaded.withLock { $0.settings.statisticsRows } }
+    var rememberedSources: Int { policy.withLock { $0.statisticsRows } }
 
     /// The settings that are in force, and where each came from.
     public var settings: LoadedSettings { loaded.withLock { $0 } }

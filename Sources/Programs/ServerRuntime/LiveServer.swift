@@ -59,6 +59,9 @@ public final class LiveServer: RunningServer {
     let feed = SettingsFeed()
     let consoleURL = Mutex<String?>(nil)
     let reloading = Mutex(())
+    /// What the licence key is worth.
+    let license: Mutex<LicenseState>
+    private let licenseWatch = PeriodicTask(every: 60)
     /// The settings that the server started with: what needs a restart is compared with them.
     let started: Settings
 
@@ -80,6 +83,7 @@ public final class LiveServer: RunningServer {
         self.isDetached = isDetached
         self.loaded = Mutex(loaded)
         started = settings
+        license = Mutex(Self.license(settings))
         log = try Self.openLog(settings, isDetached: isDetached)
         pump = LogPump(into: log, clock: SystemClock.realtime)
         do throws(StartError) {
@@ -95,8 +99,7 @@ public final class LiveServer: RunningServer {
             connections = ConnectionLimits(settings, files: budget)
             relay = try RelayService(settings, database: paths.database, files: budget)
             try RelayTable.probe(relay?.plan.addresses ?? [])
-            var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
-            if let relay { policy.turn = relay.policy(settings, relay.credentials, listening: plan) }
+            let policy = try Self.makePolicy(settings, plan, relay)
             self.policy = Mutex(policy)
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)
@@ -123,6 +126,7 @@ public final class LiveServer: RunningServer {
         announce(settings)
         beginCertificates()
         usageSaver.start { [weak self] in self?.saveUsage() }
+        licenseWatch.start { [weak self] in self?.lookAtLicense() }
         trafficSampler.start { [weak self] in await self?.recordTraffic() }
         cluster.adopt(started)
         beginFleetStore()
@@ -234,6 +238,7 @@ public final class LiveServer: RunningServer {
         log.log(.stopping, at: SystemClock.realtime())
         stopping.store(true, ordering: .relaxed)
         usageSaver.stop()
+        licenseWatch.stop()
         trafficSampler.stop()
         certificates.stop()
         fleetStore?.stop()
@@ -280,6 +285,7 @@ public final class LiveServer: RunningServer {
         if relay?.madeFirstSecret == true { log.log(.secretMade, at: now) }
         warn(of: loaded, now: now)
         tellAccounts(now: now)
+        tellLicense(license.withLock { $0 })
     }
 
     /// Tells what is allowed but unwise in the settings, at start and after each reload.

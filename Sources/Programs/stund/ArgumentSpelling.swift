@@ -5,7 +5,8 @@
 enum ArgumentSpelling {
     /// Options that take the next argument as their value.
     static let valued: Set<String> = [
-        "ask", "code", "comment", "config", "days", "for", "from", "host", "html-port", "level", "limit", "log", "peer",
+        "address", "ask", "code", "comment", "config", "days", "for", "from", "host", "html-port", "level", "limit",
+        "log", "peer",
         "realm",
         "role",
         "search",
@@ -13,7 +14,8 @@ enum ArgumentSpelling {
     ]
     /// Options without a value.
     static let flags: Set<String> = [
-        "all-servers", "cancel", "clear", "decode", "dry-run", "fleet", "help", "json", "no-check", "no-daemon",
+        "all-servers", "cancel", "clear", "decode", "demonstration", "dry-run", "fleet", "help", "json", "no-check",
+        "no-daemon",
         "password-stdin",
         "replace",
         "reverse",
@@ -22,7 +24,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands.
     static let commands: Set<String> = [
-        "check", "credentials", "disconnect", "dns", "doctor", "drain", "explain", "fleet", "help", "import", "log",
+        "check", "credentials", "disconnect", "dns", "doctor", "drain", "explain", "fleet", "help", "import", "license",
+        "log",
         "metrics",
         "operator",
         "password",
@@ -31,7 +34,8 @@ enum ArgumentSpelling {
     ]
     /// The names of the commands that stand below others.
     static let subcommands: [String: Set<String>] = [
-        "operator": ["add", "list", "remove"], "secret": ["add", "list", "remove", "retire"],
+        "license": ["issue", "key", "show"], "operator": ["add", "list", "remove"],
+        "secret": ["add", "list", "remove", "retire"],
         "setting": ["get", "history", "list", "set", "undo", "unset"], "token": ["add", "list", "remove"],
         "user": ["add", "list", "remove"],
     ]

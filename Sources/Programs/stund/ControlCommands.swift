@@ -306,6 +306,7 @@ struct StatusText {
             let names = certificate.names.joined(separator: ", ")
             lines.append("certificate    \(names), until \(certificate.expires)")
         }
+        if let license = status.license { lines.append("licence        \(license.sentence)") }
         if let relay = status.relay { lines += Self.lines(of: relay) }
         if let store = status.fleetStore {
             let servers = HumanText.count(store.members, "server")

@@ -27,7 +27,7 @@ struct Stund: AsyncParsableCommand {
             FleetCommand.self, DNSCommand.self,
             UserCommand.self,
             SecretCommand.self, CredentialsCommand.self, SettingCommand.self, PasswordCommand.self,
-            OperatorCommand.self,
+            OperatorCommand.self, LicenseCommand.self,
             TokenCommand.self,
         ],
         defaultSubcommand: ServeCommand.self

@@ -223,6 +223,25 @@ struct AdministrationOtherPagesTests {
         await fixture.stop()
     }
 
+    @Test("the licence page tells what is wrong with a vendor's key, and when a right one ends")
+    func vendorsLicense() async throws {
+        let fixture = try await ConsoleFixture()
+        func show(_ json: String) async throws -> String {
+            let state = try JSONDecoder().decode(LicenseState.self, from: Data(json.utf8))
+            fixture.server.set { $0.status.license = state }
+            return try await fixture.get("/license_en.htm").text
+        }
+        let wrong = try await show(#"{"kind": "unlicensed", "trouble": "it is <b>wrong</b>"}"#)
+        #expect(wrong.contains("Current license type: <strong>None</strong>"))
+        #expect(wrong.contains("it is &lt;b&gt;wrong&lt;/b&gt;"))
+        #expect(wrong.contains("nobody&#39;s calls are touched") || wrong.contains("nobody's calls are touched"))
+        let demonstration = #"{"kind": "demonstration", "address": "192.0.2.7", "lastDay": "30-dec-2026"}"#
+        let right = try await show(demonstration)
+        #expect(right.contains("<strong>Demonstration</strong>") && right.contains("Last day: 30-dec-2026"))
+        #expect(right.contains("value=\"192.0.2.7\" readonly"))
+        await fixture.stop()
+    }
+
     @Test("explanations are shown with their cures, hostile ones literally (row 26)")
     func explain() async throws {
         let fixture = try await ConsoleFixture()

@@ -115,6 +115,19 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             ]
         ),
         KeyCase(
+            "license-vendor-key",
+            right: [(String(repeating: "AB", count: 32), String(repeating: "ab", count: 32)), ("''", "")],
+            wrong: [
+                ("abcd", "has 2 bytes"), (String(repeating: "ab", count: 33), "has 33 bytes"),
+                ("x!", "is neither hexadecimal nor base64"),
+            ]
+        ),
+        KeyCase(
+            "license-key",
+            right: [("stund-lic-x", "stund-lic-x"), ("''", "")],
+            wrong: [(String(repeating: "x", count: 513), "is longer than 512 bytes")]
+        ),
+        KeyCase(
             "workers",
             right: [("auto", "auto"), ("1", "1"), ("256", "256")],
             wrong: [
@@ -347,7 +360,7 @@ struct EveryKeyTests {
             "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
             "mirror-draft-01": "off",
             "redirect-at": "off",
-            "drain-time": "30",
+            "drain-time": "30", "license-vendor-key": "", "license-key": "",
         ]
         #expect(Dictionary(uniqueKeysWithValues: Settings.keys.map { ($0.name, $0.defaultText) }) == promised)
     }

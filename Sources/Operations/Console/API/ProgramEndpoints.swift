@@ -34,6 +34,7 @@ struct ProgramEndpoints: Sendable {
     private struct Licence: Encodable {
         let identifier: String
         let text: String
+        let state: LicenseState
     }
 
     var all: [APIEndpoint] {
@@ -59,8 +60,9 @@ struct ProgramEndpoints: Sendable {
             },
             APIEndpoint(method: .get, path: "/messages") { _ in try JSONAnswer.make(Self.messages) },
             APIEndpoint(method: .get, path: "/licence") { _ in
-                try JSONAnswer.make(
-                    Licence(identifier: "Apache-2.0", text: EmbeddedTexts.files["LICENSE"] ?? "")
+                let state = try await administrator.server.status().license ?? .free
+                return try JSONAnswer.make(
+                    Licence(identifier: "Apache-2.0", text: EmbeddedTexts.files["LICENSE"] ?? "", state: state)
                 )
             },
             APIEndpoint(method: .get, path: "/openapi.json") { _ in

@@ -1,6 +1,7 @@
 import Administration
+import ServerSettings
 
-/// The manual's "Licensing" (section 4.3): this edition needs no key, and what it is made of.
+/// The manual's "Licensing" (section 4.3): whether a key is needed and right, and what the program is made of.
 struct LicensePage: ConsolePage {
     let name = "license"
     let administrator: Administrator
@@ -12,6 +13,13 @@ struct LicensePage: ConsolePage {
 
     private struct Model: Sendable {
         let address: String
+        /// The kind of licence in words.
+        let kind: String
+        let isFree: Bool
+        let key: String
+        /// One or none.
+        let lastDays: [String]
+        let troubles: [String]
         let text: String
         let packages: [Package]
     }
@@ -28,10 +36,16 @@ struct LicensePage: ConsolePage {
 
     func show(_ request: PageRequest) async throws -> PageBody {
         let status = try await administrator.server.status()
+        let license = status.license ?? .free
         return PageBody(
             template: "license",
             model: Model(
-                address: Self.address(status),
+                address: license.address ?? Self.address(status),
+                kind: request.texts("license_\(license.kind.rawValue)"),
+                isFree: license.kind == .free,
+                key: administrator.server.settings.settings.licenseKey ?? "",
+                lastDays: license.lastDay.map { [$0] } ?? [],
+                troubles: license.trouble.map { [$0] } ?? [],
                 text: EmbeddedTexts.files["LICENSE"] ?? "",
                 packages: Self.packages.map { Package(package: $0, license: $1) }
             )
