@@ -54,8 +54,11 @@ class Debian(unittest.TestCase):
         # It is no conffile of dpkg, since the server writes it; so nothing but the first installation may make it.
         self.assertNotIn("stund.yaml", re.findall(r"echo (\S+) >\"\$root/DEBIAN/conffiles\"",
                                                   (FOLDER / "package").read_text()))
-        writes = re.findall(r">\s*\$settings\S*", (DEPLOY / "debian/postinst").read_text())
-        self.assertEqual(writes, [">$settings.dpkg-new"])
+        script = (DEPLOY / "debian/postinst").read_text()
+        # Never by a name in a folder that the server may write to, where a link could stand.
+        self.assertEqual(re.findall(r">\s*\"?\$settings\S*", script), [])
+        self.assertEqual(re.findall(r"^ *(?:mv|install|cp) .*\$settings\S*$", script, re.MULTILINE),
+                         ['    install -o stund -g stund -m 0640 "$new" $settings.dpkg-new', "    mv $settings.dpkg-new $settings"])
 
 
 class Container(unittest.TestCase):

@@ -70,6 +70,8 @@ start() {
         *[[:space:]]-config* | *[[:space:]]--config*) ;;
         *) STUND_OPTS="--config /etc/stund/stund.yaml $STUND_OPTS" ;;
     esac
+    # systemd, which runs such scripts too, must not be taken for what runs the server: it would stay in the foreground.
+    unset INVOCATION_ID NOTIFY_SOCKET
     # The command ends when the ports are open, and tells why when they cannot be. Options are words, and no patterns.
     set -f
     # shellcheck disable=SC2086

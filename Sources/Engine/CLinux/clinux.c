@@ -5,6 +5,7 @@
 #include <linux/errqueue.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -205,19 +206,37 @@ int clinux_leave_root(uid_t user, gid_t group) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-int clinux_give(const char *path, uid_t user, gid_t group) {
-    const int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (file < 0) {
+static int give_item(int folder, const char *name, uid_t user, gid_t group) {
+    const int item = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (item < 0) {
         return errno == ENOENT ? 0 : -1;
     }
     struct stat facts;
-    int result = fstat(file, &facts);
+    int result = fstat(item, &facts);
     const mode_t kind = result == 0 ? facts.st_mode & S_IFMT : 0;
     if (kind == S_IFDIR || kind == S_IFSOCK || (kind == S_IFREG && facts.st_nlink == 1)) {
-        result = fchownat(file, "", user, group, AT_EMPTY_PATH);
+        result = fchownat(item, "", user, group, AT_EMPTY_PATH);
     }
     const int code = errno;
-    close(file);
+    close(item);
+    errno = code;
+    return result;
+}
+
+int clinux_give_folder(const char *path, uid_t user, gid_t group) {
+    const int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *items = folder < 0 ? NULL : fdopendir(folder);
+    if (items == NULL) {
+        return -1;
+    }
+    int result = fchown(folder, user, group);
+    for (struct dirent *item; result == 0 && (item = readdir(items)) != NULL;) {
+        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0) {
+            result = give_item(folder, item->d_name, user, group);
+        }
+    }
+    const int code = errno;
+    closedir(items);
     errno = code;
     return result;
 }

@@ -89,8 +89,8 @@ extension Settings {
             needsRestart: true,
             help: """
                 The user that a server which is started as root becomes before it opens anything; of root's rights it \
-                keeps the one to open ports below 1024. It gets the state folder and the log file; the settings file and \
-                the files of TLS must be readable for it. Empty means none.
+                keeps the one to open ports below 1024. It gets the state folder; it must be able to read the settings \
+                file and the files of TLS, and to write the log file. Empty means none.
                 """
         ),
         SettingKey(

@@ -1,4 +1,4 @@
-// Unsafe: getpwnam, initgroups, clinux_give and execv work with C strings and structures, none of which outlives its call.
+// Unsafe: getpwnam, initgroups, clinux_give_folder and execv work with C strings and structures, none of which outlives its call.
 import CLinux
 import Foundation
 import Glibc
@@ -36,19 +36,16 @@ struct HostUser: Sendable {
     /// wholly. It keeps the process id, and what it was started with.
     /// - `folders`: those of the state, with what lies in them.
     /// - `settings`: a file that it must be able to read.
-    func become(owning folders: Set<String>, and files: [String], reading settings: String) throws(Failure) {
+    /// - `logFile`: one that it must be able to write.
+    func become(owning folders: Set<String>, reading settings: String, logFile: String?) throws(Failure) {
         for folder in folders {
             try? FileManager.default.createDirectory(
                 atPath: folder,
                 withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700]
             )
-            try give(folder)
-            for item in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-                try give(folder + "/" + item)
-            }
+            guard unsafe clinux_give_folder(folder, uid, gid) == 0 else { throw refusal("give it \(folder)") }
         }
-        for file in files { try give(file) }
         // Groups come first, as only root may change them.
         guard unsafe initgroups(name, gid) == 0, clinux_leave_root(uid, gid) == 0 else { throw refusal("become it") }
         guard !FileManager.default.fileExists(atPath: settings) || FileManager.default.isReadableFile(atPath: settings)
@@ -59,13 +56,22 @@ struct HostUser: Sendable {
                     + "`chgrp \(name) \(settings)` and `chmod 640 \(settings)`"
             )
         }
+        if let logFile { try checkWriting(to: logFile) }
         var words = unsafe CommandLine.arguments.map { unsafe strdup($0) } + [nil]
         unsafe execv("/proc/self/exe", &words)
         throw refusal("begin anew")
     }
 
-    private func give(_ path: String) throws(Failure) {
-        guard unsafe clinux_give(path, uid, gid) == 0 else { throw refusal("give it \(path)") }
+    /// A log file is never given away: the settings, which the user may be able to change, name it.
+    private func checkWriting(to logFile: String) throws(Failure) {
+        let files = FileManager.default
+        let folder = URL(fileURLWithPath: logFile).deletingLastPathComponent().path
+        guard !files.isWritableFile(atPath: files.fileExists(atPath: logFile) ? logFile : folder) else { return }
+        throw Failure(
+            .configuration,
+            "run-as: \(name) cannot write to log-file \(logFile): name a file in a folder that belongs to \(name), or make "
+                + "it: `install -o \(name) -m 640 /dev/null \(logFile)`"
+        )
     }
 
     private func refusal(_ what: String) -> Failure {

@@ -2,6 +2,7 @@ import Addresses
 import Administration
 import ArgumentParser
 import Foundation
+import Glibc
 import ServerRuntime
 import ServerSettings
 
@@ -48,14 +49,10 @@ struct LicenseCommand: AsyncParsableCommand {
             guard let key = LicenseKey.newVendorKey() else {
                 throw Failure(.osError, "the system has no randomness now")
             }
-            let made =
-                FileManager.default.fileExists(atPath: path)
-                ? false
-                : FileManager.default.createFile(
-                    atPath: path,
-                    contents: Data((key.secret + "\n").utf8),
-                    attributes: [.posixPermissions: 0o600]
-                )
+            // From its first moment only its owner can read it.
+            umask(0o077)
+            let data = Data((key.secret + "\n").utf8)
+            let made = (try? data.write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)) != nil
             guard made else {
                 throw Failure(
                     .cantCreate,

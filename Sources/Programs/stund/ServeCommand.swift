@@ -47,8 +47,8 @@ struct ServeCommand: AsyncParsableCommand {
             guard let user = try HostUser(named: name) else { return }
             try user.become(
                 owning: [paths.stateFolder, paths.runtimeFolder],
-                and: loaded.settings.logFile.map { [$0] } ?? [],
-                reading: loaded.file
+                reading: loaded.file,
+                logFile: loaded.settings.logFile
             )
         } catch {
             let environment = ProcessInfo.processInfo.environment
@@ -68,6 +68,10 @@ struct ServeCommand: AsyncParsableCommand {
                 paths: try options.file.paths(),
                 readiness: readiness
             )
+            // A file that could not be read a moment ago must not leave the server root.
+            if let name = launch.loaded.settings.runAs, try HostUser(named: name) != nil {
+                throw Failure(.software, "run-as: the settings changed while the server started: start it again")
+            }
             try await serve(launch)
         } catch {
             let failure = Failure(error)

@@ -54,7 +54,7 @@ struct DrainTests {
     )
     func drain() async throws {
         try await withServer(Self.settings) { server, command, ports in
-            try await Program.running(call(ports, messages: 1_500)) { client in
+            try await Program.running(call(ports, messages: 4_000)) { client in
                 try await waitForAllocations(Self.ofCall, command)
                 #expect(try await ask("readyz", command).status == "200")
                 let drain = try await stund(command, "drain")

@@ -76,6 +76,32 @@ struct RunAsTests {
         }
     }
 
+    @Test("a state folder that is a link gives nothing away, and a log file that it cannot write ends the start")
+    func links() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            let foreign = folder + "/foreign"
+            try FileManager.default.createDirectory(atPath: foreign, withIntermediateDirectories: true)
+            try "root's".write(toFile: foreign + "/file", atomically: true, encoding: .utf8)
+            var settings = loopback(try Ports.free()).merging(["run-as": Self.user]) { $1 }
+            settings["log-file"] = foreign + "/file"
+            for (isLinked, words) in [(true, "does not let the server give it"), (false, "cannot write to log-file")] {
+                let command = try StundCommand(folder: folder, settings: settings)
+                try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: command.settingsFile)
+                let state = command.settingsFile + ".d"
+                try? FileManager.default.removeItem(atPath: state)
+                if isLinked {
+                    try FileManager.default.createSymbolicLink(atPath: state, withDestinationPath: foreign)
+                }
+                let end = try await Program.run(command.arguments)
+                #expect(end.exitCode == (isLinked ? 71 : 78) && end.output.contains(words), "\(end.output)")
+                for path in [foreign, foreign + "/file"] {
+                    #expect(try FileManager.default.attributesOfItem(atPath: path)[.ownerAccountID] as? Int == 0)
+                }
+            }
+        }
+    }
+
     private static func number(of user: String) throws -> Substring {
         let text = try String(contentsOfFile: "/etc/passwd", encoding: .utf8)
         let line = text.split(separator: "\n").first { $0.hasPrefix(user + ":") }

@@ -81,11 +81,15 @@ extension Server {
     ) -> Verdict? {
         if let peer = mirror.destination {
             guard sender == mirror.clientAtPort else { return nil }
+            // Whether an allocation has the port now is not known here, and else it is a service of this host.
+            guard !peers.check(peer).needsAllocation else { return drop(.peerForbidden) }
             return forwardFromPort(&packet, of: index, to: peer, now: now)
         }
         if sender.address == table.allocations[index].flow.source.address,
             let answer = DraftQuestion(packet.bytes, policy.draftAddressLayout)
         {
+            // Whoever writes the client's address as sender gets no more answers than for a Binding request.
+            guard mayGrant(table.allocations[index].flow, now: now) else { return drop(.rateLimited) }
             // Between our own relay sockets datagrams could go in circles.
             guard sender.isAnswerable, let relay = table.relay(sender.address.family, of: index, at: now),
                 !peers.isRelaying(sender.address), let lifetime = touchMirror(index, now: now),

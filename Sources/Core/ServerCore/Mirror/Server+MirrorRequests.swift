@@ -67,9 +67,12 @@ extension Server {
             return answer.writeError(refusal, over: &packet) ? .reply : drop(.tooLarge)
         case .success(.send(let index, let peer, let start, let count)):
             sources.count(.noChange, .classic, from: flow, now: now)
-            unansweredSends.append(UnansweredSend(flow: flow, answer: answer))
             let verdict = toPeer(peer, start, count, of: index, dontFragment: false, &packet, now: now)
-            touchMirror(index, now: now)
+            // What was not sent is not answered, and keeps no mirror.
+            if case .toPeer = verdict {
+                unansweredSends.append(UnansweredSend(flow: flow, answer: answer))
+                touchMirror(index, now: now)
+            }
             return verdict
         case .success(let outcome):
             guard mayGrant(flow, now: now) else { return drop(.rateLimited, from: flow, now: now) }

@@ -95,9 +95,9 @@ ssize_t clinux_splice(int from, int to, size_t count);
 // Returns 0, or -1 with errno.
 int clinux_leave_root(uid_t user, gid_t group);
 
-// Makes a file, folder or socket somebody's. Symbolic links are not followed, and of files with several names none is given away:
-// whoever could write to the folder may have put them there. Returns 0, also when there was nothing to give, or -1 with errno.
-int clinux_give(const char *path, uid_t user, gid_t group);
+// Makes a folder somebody's, with the files, folders and sockets in it. No symbolic link is followed, and of files with several
+// names none is given away: whoever could write to the folder may have put them there. Returns 0, or -1 with errno.
+int clinux_give_folder(const char *path, uid_t user, gid_t group);
 
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);

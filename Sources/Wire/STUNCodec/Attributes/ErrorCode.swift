@@ -15,7 +15,7 @@ public struct ErrorCode: Attribute {
         self.code = code
     }
 
-    private init(unchecked code: UInt16) { self.code = code }
+    init(unchecked code: UInt16) { self.code = code }
 
     /// 300 Try Alternate (RFC 8489 section 14.8).
     public static let tryAlternate = ErrorCode(unchecked: 300)
@@ -39,8 +39,6 @@ public struct ErrorCode: Attribute {
     public static let allocationMismatch = ErrorCode(unchecked: 437)
     /// 438 Stale Nonce (RFC 8489 section 14.8).
     public static let staleNonce = ErrorCode(unchecked: 438)
-    /// 439 Transitioning (draft-rosenberg-midcom-turn-08 section 9.2.9).
-    public static let transitioning = ErrorCode(unchecked: 439)
     /// 440 Address Family not Supported (RFC 8656 section 19).
     public static let addressFamilyNotSupported = ErrorCode(unchecked: 440)
     /// 441 Wrong Credentials (RFC 8656 section 19).
