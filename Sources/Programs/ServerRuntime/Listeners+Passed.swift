@@ -1,7 +1,13 @@
 import Addresses
 import PacketEngine
+import ServerSettings
 
 extension Listeners {
+    /// Opens what the settings ask for (`open(_:workers:bufferSize:passed:)`).
+    static func open(_ plan: ListenPlan, _ settings: Settings, _ passed: PassedSockets) throws(StartError) -> [Group] {
+        try open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer, passed: passed)
+    }
+
     /// How many workers there are when systemd has passed sockets of UDP.
     ///
     /// A client's datagrams must always come to the same worker, and only the system can see to that, by a socket for each

@@ -83,11 +83,8 @@ public final class LiveServer: RunningServer {
         passed: PassedSockets = PassedSockets()
     ) throws(StartError) {
         let settings = loaded.settings
-        self.version = version
-        self.paths = paths
-        self.sources = sources
-        self.isDetached = isDetached
-        self.passed = passed
+        (self.version, self.paths, self.sources) = (version, paths, sources)
+        (self.isDetached, self.passed) = (isDetached, passed)
         self.loaded = Mutex(loaded)
         started = settings
         license = Mutex(Self.license(settings))
@@ -98,12 +95,7 @@ public final class LiveServer: RunningServer {
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
             files = try Self.makeFilePlan(settings, plan)
-            let sets = try Listeners.open(
-                plan,
-                workers: settings.workerCount,
-                bufferSize: settings.socketBuffer,
-                passed: passed
-            )
+            let sets = try Listeners.open(plan, settings, passed)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
             readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut && !$0.isSecure }.map(\.socket.local)

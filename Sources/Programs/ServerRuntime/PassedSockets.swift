@@ -1,4 +1,5 @@
 import Addresses
+import Administration
 import PacketEngine
 import Synchronization
 
@@ -102,8 +103,8 @@ public final class PassedSockets: Sendable {
         }
         if foreign > 0 {
             sentences.append(
-                "systemd has passed \(foreign) sockets or files that are not of UDP or TCP: nothing is served at them; take "
-                    + "them out of the .socket unit"
+                "systemd has passed \(HumanText.count(foreign, "descriptor")) without use: only sockets of UDP and TCP are "
+                    + "served; take the others out of the .socket unit"
             )
         }
         return sentences

@@ -33,8 +33,9 @@ func serve(_ launch: Launch) async throws {
         administrator,
         version: Version.current,
         urlFile: launch.paths.consoleURL,
-        passed: { server.passedToConsole($0, port: $1) }
-    ) { server.consoleMoved(to: $0) }
+        passed: { server.passedToConsole($0, port: $1) },
+        urlChanged: { server.consoleMoved(to: $0) }
+    )
     await console.start()
     server.closeUnusedSockets()
     launch.readiness.ready(StartText(server, launch, console: console.url).lines)

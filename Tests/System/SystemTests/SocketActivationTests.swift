@@ -7,13 +7,10 @@ struct SocketActivationTests {
     func taken() async throws {
         let unwanted = try Ports.free().first
         try await Self.withServer(
-            { ports, folder in
-                [
-                    "udp:127.0.0.1:\(ports.first)", "udp:127.0.0.1:\(ports.first)", "udp:127.0.0.1:\(ports.second)",
-                    "tcp:127.0.0.1:\(ports.first)", "tcp:127.0.0.1:\(ports.second)", "udp:127.0.0.1:\(unwanted)",
-                    "unix:\(folder)/socket",
-                ]
-            },
+            [
+                "udp:FIRST", "udp:FIRST", "udp:SECOND", "tcp:FIRST", "tcp:SECOND", "udp:127.0.0.1:\(unwanted)",
+                "unix:FOLDER/socket",
+            ],
             LoadTests.relaySettings.merging(["workers": "3"]) { $1 }
         ) { server, command, ports in
             let log = server.state.output
@@ -26,7 +23,7 @@ struct SocketActivationTests {
                 )
             )
             #expect(log.contains("systemd has passed udp 127.0.0.1:\(unwanted), which no setting asks for"))
-            #expect(log.contains("systemd has passed 1 sockets or files that are not of UDP or TCP"))
+            #expect(log.contains("systemd has passed 1 descriptor without use: only sockets of UDP and TCP are"))
             #expect(log.contains("The console is at http://127.0.0.1:\(ports.second)/"))
             try expectAnswer(ports)
             let status = try await Program.run([Partners.stund, "status", "--config", command.settingsFile]).output
@@ -60,11 +57,7 @@ struct SocketActivationTests {
     func restart() async throws {
         try await withTemporaryFolder { folder in
             let again = folder + "/again"
-            try await Self.withServer(
-                { ports, _ in
-                    ["--again", again, "udp:127.0.0.1:\(ports.first)", "tcp:127.0.0.1:\(ports.first)"]
-                }
-            ) { server, command, ports in
+            try await Self.withServer(["--again", again, "udp:FIRST", "tcp:FIRST"]) { server, command, ports in
                 #expect(server.state.output.contains("; opened by the server: udp 127.0.0.1:\(ports.second)"))
                 try expectAnswer(ports)
                 let first = try #require(command.processID)
@@ -110,10 +103,7 @@ struct SocketActivationTests {
         .enabled(if: geteuid() == 0, "needs root")
     )
     func runAs() async throws {
-        try await Self.withServer(
-            { ports, _ in ["udp:127.0.0.1:\(ports.first)", "tcp:127.0.0.1:\(ports.first)"] },
-            ["run-as": "nobody"]
-        ) { server, _, ports in
+        try await Self.withServer(["udp:FIRST", "tcp:FIRST"], ["run-as": "nobody"]) { server, _, ports in
             #expect(server.state.output.contains("From systemd: udp 127.0.0.1:\(ports.first), tcp"))
             try expectAnswer(ports)
         }
@@ -123,8 +113,9 @@ struct SocketActivationTests {
 
     private static let helper = ["python3", "-B", Partners.helpers + "/passed_sockets.py"]
 
+    /// - `sockets`: as the helper takes them, with FIRST and SECOND for the addresses of the two STUN ports.
     private nonisolated(nonsending) static func withServer(
-        _ sockets: (_ ports: Ports, _ folder: String) -> [String],
+        _ sockets: [String],
         _ more: [String: String] = [:],
         _ body: (Program, StundCommand, Ports) async throws -> Void
     ) async throws {
@@ -138,7 +129,11 @@ struct SocketActivationTests {
                 flags: []
             )
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: command.settingsFile)
-            try await Program.running(helper + sockets(ports, folder) + ["--"] + command.arguments) { server in
+            let words = sockets.map { word in
+                word.replacing("FIRST", with: "127.0.0.1:\(ports.first)")
+                    .replacing("SECOND", with: "127.0.0.1:\(ports.second)").replacing("FOLDER", with: folder)
+            }
+            try await Program.running(helper + words + ["--"] + command.arguments) { server in
                 let isReady = await server.wait(.seconds(60)) {
                     $0.output.contains("try:") || $0.exitCode != nil
                 }
