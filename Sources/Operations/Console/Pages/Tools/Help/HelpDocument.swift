@@ -10,7 +10,8 @@ struct HelpDocument: Sendable {
     private static let largest = 24_000
     /// What people look for first comes first.
     private static let order = [
-        "README", "settings", "api", "metrics", "messages", "nat-discovery", "fleet", "dns", "certificates",
+        "README", "operator-guide", "settings", "sip", "api", "metrics", "messages", "nat-discovery", "fleet", "dns",
+        "certificates",
     ]
 
     /// All documents that the program carries.
