@@ -10,7 +10,8 @@ struct HelpDocument: Sendable {
     private static let largest = 24_000
     /// What people look for first comes first.
     private static let order = [
-        "README", "install", "command-line", "settings", "console", "relay", "messages", "nat-discovery", "fleet",
+        "README", "install", "operator-guide", "command-line", "settings", "console", "relay", "messages",
+        "nat-discovery", "fleet",
         "dns",
         "certificates", "api", "metrics",
     ]
