@@ -478,6 +478,16 @@ extension MessageCode {
             remedy: "Nothing, or start the server again."
         ),
         Definition(
+            .socketsPassed,
+            .notice,
+            "Ports taken from systemd",
+            meaning:
+                "systemd had opened ports before it started the server; the entry says which ones the server has from it, and "
+                + "which it opened itself.",
+            remedy:
+                "Nothing; if a port is missing, the .socket unit and the settings must name the same address and port."
+        ),
+        Definition(
             .otherServerResolvedAgain,
             .notice,
             "Other STUN server resolved again",

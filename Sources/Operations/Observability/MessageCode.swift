@@ -121,6 +121,8 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case drainBegan = 1124
     /// A drain is over.
     case drainEnded = 1125
+    /// systemd had opened ports.
+    case socketsPassed = 1126
 
     /// Another server of the fleet answers.
     case peerHealthy = 1130
