@@ -2,6 +2,7 @@
 
 systemd is the first process of a bare Debian 12 with processes, mounts, network and control groups of its own.
 """
+import ctypes
 import json
 import os
 import pathlib
@@ -153,6 +154,9 @@ class Service(unittest.TestCase):
         self.assertRegex(status, r"(?m)^NoNewPrivs:\s+1$")
         self.assertRegex(status, r"(?m)^Seccomp:\s+2$")
         self.assertNotRegex(status, r"(?m)^Uid:\s+0\b")
+        # It has built walls of its own, of which the unit keeps it no more than the kernel does.
+        hasLandlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+        self.assertIn(f"sandbox        {'files by Landlock' if hasLandlock else 'system calls by seccomp'}", self.ok("stund", "status"))
         # What it must be able to do in spite of them.
         self.ok("stund", "user", "add", "alice")
         self.save_in_console({"log-level": "6", "pin-workers": "on", "engine": "io_uring"})

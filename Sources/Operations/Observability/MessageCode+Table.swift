@@ -488,6 +488,16 @@ extension MessageCode {
                 "Nothing; if a port is missing, the .socket unit and the settings must name the same address and port."
         ),
         Definition(
+            .sandboxEntered,
+            .notice,
+            "Sandbox",
+            meaning:
+                "The server has given up what it needs no more, so that nobody who breaks into it has it; the entry says what the "
+                + "kernel holds it to, and what it cannot.",
+            remedy:
+                "Nothing; what is missing needs Linux 5.13 or newer with Landlock, or a container that lets it through."
+        ),
+        Definition(
             .otherServerResolvedAgain,
             .notice,
             "Other STUN server resolved again",

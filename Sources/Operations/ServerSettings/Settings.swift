@@ -150,6 +150,8 @@ public struct Settings: Sendable, Equatable {
     public var pinWorkers = false
     /// The user that a server becomes which is started as root; nil when it stays who it is.
     public var runAs: String?
+    /// Whether the server gives up after its start what it needs no more.
+    public var sandbox = SandboxChoice.auto
     /// How workers ask the kernel for packets.
     public var engine = EngineChoice.auto
     /// When a sleeping worker wakes up.

@@ -77,6 +77,7 @@ public struct HostExamination {
         }
         findings += relayAddresses()
         findings += files()
+        findings.append(sandbox(settings.sandbox))
         findings.append(Finding(LiveServer.clockCheck(RelayService.unixSeconds)))
         findings += certificate()
         findings += peers()

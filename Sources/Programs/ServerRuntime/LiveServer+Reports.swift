@@ -29,6 +29,7 @@ extension LiveServer {
             listeners: listening,
             workers: pool.count,
             engine: engine.status(on: pool.processors),
+            sandbox: sandbox.withLock { $0.sentence },
             connections: .init(
                 tcp: total.connections,
                 tls: total.tlsConnections,

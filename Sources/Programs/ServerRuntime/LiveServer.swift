@@ -48,6 +48,7 @@ public final class LiveServer: RunningServer {
     let passed: PassedSockets
     /// What was wrong with them.
     let passedWarnings = Mutex<[String]>([])
+    let sandbox = Mutex(SandboxState())
     let startedAt = SystemClock.monotonic()
     /// The wall clock at the start, in Unix seconds.
     let startTime = Double(SystemClock.realtime()) / 1_000_000_000

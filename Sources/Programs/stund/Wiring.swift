@@ -38,6 +38,13 @@ func serve(_ launch: Launch) async throws {
     )
     await console.start()
     server.closeUnusedSockets()
+    // Nothing is opened any more but in the server's own folders.
+    do throws(StartError) {
+        try server.enterSandbox()
+    } catch {
+        await console.stop()
+        throw error
+    }
     launch.readiness.ready(StartText(server, launch, console: console.url).lines)
     let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, pid: getpid())
     manager?.ready(StartText.serving(server))

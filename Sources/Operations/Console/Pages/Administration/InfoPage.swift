@@ -77,6 +77,7 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_process"), values: [String(status.pid)]),
             Fact(term: texts("info_workers"), values: [String(status.workers)]),
             Fact(term: texts("info_engine"), values: [status.engine.sentence]),
+            Fact(term: texts("info_sandbox"), values: [status.sandbox ?? texts("info_none")]),
             Fact(term: texts("info_files"), values: [files(status, texts)]),
             Fact(term: texts("info_listeners"), values: status.listeners),
             Fact(term: texts("info_console"), values: [status.consoleURL ?? texts("info_console_closed")]),
