@@ -18,8 +18,14 @@ public struct EventLoop: ~Copyable {
         case ioUring = "io_uring"
     }
 
-    /// The epoll instance: of all sockets, or beside a ring of streams alone.
+    /// What the streams' epoll instance is watched with beside datagram sockets.
+    private static let streamsToken = UInt64.max
+
+    /// The epoll instance of datagram sockets; -1 beside a ring.
     private let descriptor: Int32
+    /// The epoll instance of streams, which is watched as one more socket: however many of them are ready, no datagram socket waits
+    /// for its place in the list.
+    private let streams: Int32
     private let events: UnsafeMutablePointer<epoll_event>
     private var found = 0
     let ring: PacketRing?
@@ -28,20 +34,38 @@ public struct EventLoop: ~Copyable {
     public init(_ backend: Backend = .epoll) throws(SocketError) {
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
+        let opened: (ring: PacketRing?, descriptor: Int32)
         do throws(SocketError) {
-            ring = backend == .ioUring ? try PacketRing(streams: epoll) : nil
+            opened = backend == .ioUring ? (try PacketRing(streams: epoll), -1) : (nil, try Self.watching(epoll))
         } catch {
             close(epoll)
             throw error
         }
-        descriptor = epoll
-        unsafe events = .allocate(capacity: Self.capacity)
-        unsafe events.initialize(repeating: epoll_event(), count: Self.capacity)
+        (ring, descriptor) = opened
+        streams = epoll
+        unsafe events = .allocate(capacity: 2 * Self.capacity)
+        unsafe events.initialize(repeating: epoll_event(), count: 2 * Self.capacity)
     }
 
     deinit {
         unsafe events.deallocate()
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
+        close(streams)
+    }
+
+    /// An epoll instance that watches the one of streams.
+    private static func watching(_ streams: Int32) throws(SocketError) -> Int32 {
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw SocketError("epoll_create1", "event loop", code: errno) }
+        var event = unsafe epoll_event()
+        unsafe event.events = EPOLLIN.rawValue
+        unsafe event.data = epoll_data_t(u64: streamsToken)
+        guard unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, streams, &event) == 0 else {
+            let code = errno
+            close(epoll)
+            throw SocketError("epoll_ctl", "event loop", code: code)
+        }
+        return epoll
     }
 
     /// What the system is asked by.
@@ -51,12 +75,19 @@ public struct EventLoop: ~Copyable {
     public var canGather: Bool { ring?.canGather == true }
 
     /// What adds sockets to this loop, in its thread and while it lives.
-    public var watcher: Watcher { Watcher(descriptor: descriptor, ring: ring) }
+    public var watcher: Watcher { Watcher(descriptor: descriptor, streams: streams, ring: ring) }
 
     /// Adds sockets to a loop.
     public struct Watcher {
-        let descriptor: Int32
-        fileprivate let ring: PacketRing?
+        private let descriptor: Int32
+        let streams: Int32
+        private let ring: PacketRing?
+
+        fileprivate init(descriptor: Int32, streams: Int32, ring: PacketRing?) {
+            self.descriptor = descriptor
+            self.streams = streams
+            self.ring = ring
+        }
 
         /// Watches a socket that is read when `wait` says so; `token`, of 60 bits at most, is what `ready` says of it.
         public func watch(_ socket: SocketHandle, token: UInt64) throws(SocketError) {
@@ -181,12 +212,25 @@ public struct EventLoop: ~Copyable {
             throw SocketError("epoll_wait", "event loop", code: errno)
         }
         found = Int(count)
+        for index in 0..<found where unsafe events[index].data.u64 == Self.streamsToken {
+            found -= 1
+            unsafe events[index] = events[found]
+            try appendStreams()
+            break
+        }
         return found
+    }
+
+    /// Lists what streams have behind what datagram sockets have.
+    private mutating func appendStreams() throws(SocketError) {
+        let count = unsafe epoll_wait(streams, events + found, Int32(Self.capacity), 0)
+        guard count >= 0 || errno == EINTR else { throw SocketError("epoll_wait", "event loop", code: errno) }
+        found += max(0, Int(count))
     }
 
     /// Lists what streams have, when the ring has told that some have something.
     private func takeStreams(for ring: PacketRing) throws(SocketError) {
-        let count = unsafe epoll_wait(descriptor, events, Int32(Self.capacity), 0)
+        let count = unsafe epoll_wait(streams, events, Int32(Self.capacity), 0)
         guard count >= 0 || errno == EINTR else { throw SocketError("epoll_wait", "event loop", code: errno) }
         ring.beginStreams()
         for index in 0..<max(0, Int(count)) { ring.appendStream(found(index)) }
@@ -195,7 +239,7 @@ public struct EventLoop: ~Copyable {
     /// The `index`-th of what is ready.
     public func ready(_ index: Int) -> Ready {
         if let ring { return ring.event(index) }
-        precondition(index >= 0 && index < Self.capacity, "only what wait returned can be asked for")
+        precondition(index >= 0 && index < 2 * Self.capacity, "only what wait returned can be asked for")
         return found(index)
     }
 

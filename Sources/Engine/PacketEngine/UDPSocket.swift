@@ -162,10 +162,13 @@ public final class UDPSocket: Sendable {
 
     /// Sets a buffer size past the system's limit where we may, else up to it.
     ///
-    /// What was granted is read back.
+    /// What was granted is read back. A buffer that is large enough stays: systemd may make it larger than we may (ReceiveBuffer=).
     private static func growBuffer(_ descriptor: Int32, _ forced: Int32, _ plain: Int32, to size: Int) {
-        var value = Int32(clamping: size)
-        let length = socklen_t(MemoryLayout<Int32>.size)
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let isKnown = unsafe getsockopt(descriptor, SOL_SOCKET, plain, &value, &length) == 0
+        guard !isKnown || Int(value) / 2 < size else { return }
+        value = Int32(clamping: size)
         if unsafe setsockopt(descriptor, SOL_SOCKET, forced, &value, length) != 0 {
             _ = unsafe setsockopt(descriptor, SOL_SOCKET, plain, &value, length)
         }

@@ -182,16 +182,21 @@ public final class ConsoleServer: Sendable {
     /// One host: at the sockets that are there for it, else at one of its own.
     private func listen(_ host: String, port: UInt16, adding listeners: inout [ConsoleListener]) async throws {
         let given = passed(host, port)
-        for descriptor in given {
-            listeners.append(
-                try await ConsoleListener(
-                    responder,
-                    descriptor: descriptor,
-                    port: port,
-                    group: group,
-                    executor: executor
+        for (index, descriptor) in given.enumerated() {
+            do {
+                listeners.append(
+                    try await ConsoleListener(
+                        responder,
+                        descriptor: descriptor,
+                        port: port,
+                        group: group,
+                        executor: executor
+                    )
                 )
-            )
+            } catch {
+                for left in given[(index + 1)...] { close(left) }
+                throw error
+            }
         }
         guard given.isEmpty else { return }
         do {

@@ -121,7 +121,7 @@ struct Worker: ~Copyable {
 
     private mutating func turn() throws(SocketError) {
         // What streams have left must not wait for datagrams.
-        let gathering = streamShare.isCut ? nil : moderation.gathering
+        let gathering = streamShare.hasLeft ? nil : moderation.gathering
         let waitBegan = SystemClock.monotonic()
         let timeout = nextAdvance > waitBegan ? nextAdvance - waitBegan : 0
         if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: min(timeout, gathering.nanoseconds)) }
@@ -132,6 +132,7 @@ struct Worker: ~Copyable {
         batchBegan = now.nanoseconds
         events.beginBatch(now: now.nanoseconds)
         share.begin()
+        streamShare.begin()
         dtls.beginTurn()
         // What a flush finds meanwhile is for the next turn, or a flood could make this one last for ever.
         let readyCount = loop.readyCount
@@ -145,7 +146,6 @@ struct Worker: ~Copyable {
             serve(ready)
             if share.isDue { serveListeners() }
         }
-        streamShare.begin()
         if hasStreams { serveStreams(among: readyCount) }
         if nextAdvance <= now.nanoseconds { advance() }
         if server.hasConnectionWork { endPeerConnections() }

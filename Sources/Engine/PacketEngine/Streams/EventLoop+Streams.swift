@@ -3,7 +3,7 @@
 import CLinux
 import Glibc
 
-/// Streams and listeners are watched by epoll with both back ends; a ring watches the epoll instance as one more socket.
+/// Streams and listeners are watched by an epoll instance of their own with both back ends, which watch it as one more socket.
 ///
 /// So nothing need be armed anew for each event, and no stream is held by the ring, which would keep it open after `close`. A
 /// turn costs as much as there are streams with something to tell, at most 256 of them, however many are watched. With
@@ -55,6 +55,6 @@ extension EventLoop.Watcher {
         let output = interest.contains(.output) ? EPOLLOUT.rawValue : 0
         unsafe event.events = input | output
         unsafe event.data = epoll_data_t(u64: token)
-        return unsafe epoll_ctl(descriptor, operation, watched, &event)
+        return unsafe epoll_ctl(streams, operation, watched, &event)
     }
 }

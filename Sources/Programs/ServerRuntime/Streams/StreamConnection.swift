@@ -115,8 +115,10 @@ struct StreamConnection {
     var hasEnded = false
     /// Whether it is in the list of those that are written to at the end of the turn.
     var isDirty = false
-    /// Whether its client has sent data that was relayed.
+    /// Whether most of what came last was data that was relayed.
     var isRelaying = false
+    /// How many bytes the frame lacks whose beginning waits in `input`.
+    var lacking = 0
     /// Whether the row is in use.
     var isLive = true
 
@@ -136,6 +138,15 @@ struct StreamConnection {
         switch stage {
         case .undecided, .gathering, .greeting: true
         case .open, .secure: false
+        }
+    }
+
+    /// Whether what it is for must come whole, or TLS's handshake is not over: things that take long.
+    var isBeginning: Bool {
+        switch stage {
+        case .undecided, .open: false
+        case .gathering, .greeting: true
+        case .secure(let secure): secure.isHandshaking
         }
     }
 

@@ -73,8 +73,8 @@ extension Streams {
         // What comes next may be answered by a handshake: what is not read shows again in the next turn.
         guard tls.handshakesLeft > 0 else { return }
         input.take(&connections[index].input, from: &buffers)
-        // No more than fits where TLS takes it from.
-        switch input.read(from: connections[index].stream, most: Self.readBurst) {
+        // No more than fits where TLS takes it from, and little of what may follow.
+        switch input.read(from: connections[index].stream, most: 4_096) {
         case .bytes: break
         case .blocked: return
         case .ended: return close(index, .byClient)

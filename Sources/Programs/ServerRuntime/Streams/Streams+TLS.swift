@@ -6,6 +6,9 @@ extension Streams {
     /// How much that is encrypted may wait for one client: handshakes need it, and a few records.
     private static let sealedLimit = 131_072
 
+    /// How much is read of a handshake in a turn: a whole message, mostly, and not much of what may follow it.
+    private static let handshakeRead = 4_096
+
     /// Whether a connection wants to begin TLS: the core says whether its client may.
     func wantsTLS(_ index: Int) -> Bool {
         guard connections[index].isLive, case .greeting = connections[index].stage else { return false }
@@ -41,7 +44,10 @@ extension Streams {
             tls.handshakesLeft -= 1
         }
         tls.sealed.removeAll()
-        switch tls.sealed.read(from: connections[index].stream, most: secure.isHandshaking ? .max : most(index)) {
+        switch tls.sealed.read(
+            from: connections[index].stream,
+            most: secure.isHandshaking ? Self.handshakeRead : most(index)
+        ) {
         case .bytes: break
         case .blocked: return
         case .ended: return endReading(ofData: index)

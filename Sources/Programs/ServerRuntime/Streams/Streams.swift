@@ -187,8 +187,8 @@ struct Streams: ~Copyable {
 
     /// How many bytes of a connection are read in a turn.
     func most(_ index: Int) -> Int {
-        let isRelaying = connections[index].isRelaying || connections[index].partner != nil
-        return StreamShare.bytes(isRelaying: isRelaying, waiting: connections[index].input.count)
+        guard connections[index].partner == nil else { return Self.readBurst }
+        return StreamShare.bytes(isRelaying: connections[index].isRelaying, lacking: connections[index].lacking)
     }
 
     /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
@@ -212,7 +212,11 @@ struct Streams: ~Copyable {
     mutating func endReading(_ index: Int, now: UInt64) {
         guard connections[index].isLive else { return }
         if let secure = connections[index].secure, let end = secure.end { return close(index, end, secure.failure) }
+        connections[index].lacking = 0
         guard input.count > input.taken else { return }
+        if case .incomplete(let needed) = StreamFramer.first(in: input.rest()) {
+            connections[index].lacking = needed - (input.count - input.taken)
+        }
         guard input.keepRest(in: &buffers, as: &connections[index].input, limit: StreamFramer.limit) else {
             return close(index, .noMemory)
         }

@@ -50,32 +50,54 @@ extension Worker {
     mutating func serveStreams(among count: Int) {
         // Datagrams do not wait for them.
         flush()
-        let first = streamShare.start(of: count)
+        serveStreams(among: count, beginning: true)
+        serveStreams(among: count, beginning: false)
+    }
+
+    /// Those that begin and those that go on have a place each where the next turn starts: neither are the same ones always left, nor do
+    /// calls wait for handshakes.
+    private mutating func serveStreams(among count: Int, beginning: Bool) {
+        let first = streamShare.start(beginning: beginning, of: count)
         for number in 0..<count {
             let index = (first + number) % count
             let ready = loop.ready(index)
-            guard Streams.isStream(ready.token) else { continue }
-            guard !streamShare.isSpent else { return streamShare.cut(at: index) }
+            guard Streams.isStream(ready.token), isBeginning(ready.token) == beginning else { continue }
+            guard beginning ? mayBegin(ready.token) : streamShare.hasRoom else {
+                streamShare.leave(beginning: beginning, at: index)
+                continue
+            }
             serve(ready)
         }
+    }
+
+    /// Whether a token is that of a listener, or of a connection before its first request.
+    private func isBeginning(_ token: UInt64) -> Bool {
+        if PeerStreams.isPeer(token) { return PeerStreams.isListener(token) }
+        guard let index = streams.index(of: token) else { return true }
+        return streams.connections[index].isBeginning
+    }
+
+    private func mayBegin(_ token: UInt64) -> Bool {
+        streams.index(of: token) == nil ? streamShare.mayAccept : streams.tls.handshakesLeft > 0
     }
 
     /// Accepts connections, or reads and handles what has come by one.
     mutating func serveStream(_ ready: EventLoop.Ready) throws(SocketError) {
         if PeerStreams.isPeer(ready.token) {
-            streamShare.countConnection()
+            if PeerStreams.isListener(ready.token) {
+                streamShare.countAccepting()
+            } else {
+                streamShare.countConnection()
+            }
             return try servePeer(ready)
         }
         guard let index = streams.index(of: ready.token) else {
-            streamShare.countBeginning()
+            streamShare.countAccepting()
             try streams.accept(ready.token, now: now.nanoseconds, telling: &events)
             if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
         }
-        let isBeginning = streams.connections[index].secure?.isHandshaking ?? false
-        if isBeginning {
-            streamShare.countBeginning()
-        } else if !streams.connections[index].isRelaying {
+        if !streams.connections[index].isRelaying, !streams.connections[index].isBeginning {
             streamShare.countConnection()
         }
         if ready.hasError || ready.hasHungUp, streams.connections[index].partner != nil, streams.isBroken(index) {
@@ -95,7 +117,11 @@ extension Worker {
 
     mutating func readStream(_ index: Int) {
         streams.read(index, now: now.nanoseconds)
-        if streams.wantsTLS(index) { beginTLS(index) }
+        if streams.wantsTLS(index) {
+            // Its first message waits where it is.
+            guard streams.tls.handshakesLeft > 0 else { return streamShare.postpone() }
+            beginTLS(index)
+        }
         if let target = streams.connections[index].web { return passOn(index, to: target) }
         if streams.connections[index].partner != nil { return serveDataClient(index, hasRead: true) }
         serveFrames(index)
@@ -106,12 +132,13 @@ extension Worker {
         guard server.mayBeginSession(from: streams.connections[index].flow, now: now) else {
             return streams.close(index, .tooManySessions)
         }
-        streamShare.countBeginning()
         streams.beginTLS(index)
     }
 
     /// Handles the frames of what was read.
     mutating func serveFrames(_ index: Int) {
+        var relayed = 0
+        var messages = 0
         while true {
             if batch.freeSlots == 0 { flush() }
             if let other = otherWorker(for: index) {
@@ -132,9 +159,10 @@ extension Worker {
             turnDatagrams &+= 1
             clientDatagrams &+= 1
             if case .toPeer = verdict {
-                streams.connections[index].isRelaying = true
+                relayed &+= 1
                 streamShare.countRelayed()
             } else {
+                messages &+= 1
                 streamShare.countMessage()
             }
             switch verdict {
@@ -142,6 +170,9 @@ extension Worker {
             case .bound(let id): return bind(index, to: id)
             default: break
             }
+        }
+        if relayed &+ messages > 0, streams.connections[index].isLive {
+            streams.connections[index].isRelaying = relayed > messages
         }
         streams.endReading(index, now: now.nanoseconds)
     }
