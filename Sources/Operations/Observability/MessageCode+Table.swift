@@ -32,7 +32,7 @@ extension MessageCode {
             .error,
             "Binding not found",
             meaning: "A port binding could not be found, an internal error that should not happen.",
-            remedy: "Report it as a fault, with the log entries before it.",
+            remedy: "Never written by this server, which looks for none; the number is kept.",
             addressWord: "of"
         ),
         Definition(
@@ -248,7 +248,7 @@ extension MessageCode {
             .warning,
             "Web file not found",
             meaning: "A web file could not be found, which should not happen.",
-            remedy: "Reinstall the web files of this version."
+            remedy: "Never written by this server, whose pages are part of the program; the number is kept."
         ),
         Definition(
             .winsockNotOpened,

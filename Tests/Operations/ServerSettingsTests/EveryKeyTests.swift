@@ -364,7 +364,7 @@ struct EveryKeyTests {
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
             "tcp-relay-connections": "64",
             "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
-            "mirror-draft-01": "off",
+            "mirror-draft-00": "on", "mirror-draft-01": "off",
             "redirect-at": "off",
             "drain-time": "30", "license-vendor-key": "", "license-key": "",
         ]

@@ -71,6 +71,7 @@ struct InfoPage: ConsolePage {
     private func facts(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
         [
             Fact(term: texts("info_uptime"), values: [HumanText.duration(status.uptime)]),
+            Fact(term: texts("info_licence"), values: licence(status.license ?? .free, texts)),
             Fact(term: texts("info_build"), values: [Self.build]),
             Fact(term: texts("info_system"), values: [ProcessInfo.processInfo.operatingSystemVersionString]),
             Fact(term: texts("info_process"), values: [String(status.pid)]),
@@ -83,6 +84,12 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_file"), values: [status.settingsFile]),
             Fact(term: texts("info_folder"), values: [status.stateFolder]),
         ]
+    }
+
+    /// The kind and, where there is one, the end.
+    private func licence(_ license: LicenseState, _ texts: Texts) -> [String] {
+        let lastDay = license.lastDay.map { "\(texts("license_last_day")): \($0)" }
+        return [texts("license_\(license.kind.rawValue)")] + (lastDay.map { [$0] } ?? [])
     }
 
     private func features(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
