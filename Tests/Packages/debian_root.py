@@ -40,7 +40,9 @@ def archive():
         return path
     needed()
     CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="making-") as folder:
+    # debootstrap takes no folder with a space in its name.
+    place = None if " " in str(CACHE) else CACHE
+    with tempfile.TemporaryDirectory(dir=place, prefix="making-") as folder:
         root = pathlib.Path(folder) / "root"
         log = pathlib.Path(folder) / "log"
         steps = [

@@ -2,6 +2,7 @@
 
 systemd is the first process of a bare Debian 12 with processes, mounts, network and control groups of its own.
 """
+import ctypes
 import json
 import os
 import pathlib
@@ -153,6 +154,9 @@ class Service(unittest.TestCase):
         self.assertRegex(status, r"(?m)^NoNewPrivs:\s+1$")
         self.assertRegex(status, r"(?m)^Seccomp:\s+2$")
         self.assertNotRegex(status, r"(?m)^Uid:\s+0\b")
+        # It has built walls of its own, of which the unit keeps it no more than the kernel does.
+        hasLandlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+        self.assertIn(f"sandbox        {'files by Landlock' if hasLandlock else 'system calls by seccomp'}", self.ok("stund", "status"))
         # What it must be able to do in spite of them.
         self.ok("stund", "user", "add", "alice")
         self.save_in_console({"log-level": "6", "pin-workers": "on", "engine": "io_uring"})
@@ -172,6 +176,41 @@ class Service(unittest.TestCase):
         self.ok("apt-get", "purge", "--yes", "stund")
         self.assertEqual(self.run_in("test", "-e", f"/proc/{third}")[0], 1)
         self.assertNotEqual(self.run_in("systemctl", "is-active", "stund")[0], 0)
+
+    def test_with_ports_from_systemd_it_needs_no_right_and_answers_what_came_while_it_was_away(self):
+        self.ok("apt-get", "install", "--yes", "/packages/stund.deb")
+        # The console has a port below 1024 in the defaults.
+        self.ok("bash", "-ec", "\n".join(commands("Socket activation")))
+        log = self.ok("journalctl", "--no-pager", "-u", "stund")
+        self.assertIn("From systemd: udp 0.0.0.0:3478, udp [::]:3478, udp 0.0.0.0:3479, udp [::]:3479, tcp 0.0.0.0:3478, "
+                      "tcp [::]:3478, tcp 127.0.0.1:80", log)
+        self.assertNotIn("opened by the server", log)
+        first = self.property("MainPID")
+        status = self.ok("cat", f"/proc/{first}/status")
+        self.assertRegex(status, r"(?m)^CapBnd:\s+0+$")
+        self.assertRegex(status, r"(?m)^CapEff:\s+0+$")
+        # Everything that it does by these ports: STUN, the console, and the address that was asked in its answers.
+        self.assertIn("MappedAddress = 127.0.0.1", self.run_in("stun", "-v", "127.0.0.1", "1")[1])
+        self.save_in_console({"log-level": "6"})
+        self.ok("systemctl", "restart", "stund")
+        self.assertNotEqual(self.property("MainPID"), first)
+        self.save_in_console({"log-level": "5"})
+        # A client starts it.
+        self.ok("systemctl", "stop", "stund.service")
+        doctor = self.ok("stund", "doctor")
+        self.assertIn("systemd keeps UDP 0.0.0.0:3478, UDP 0.0.0.0:3479", doctor)
+        self.assertIn("MappedAddress = 127.0.0.1", self.run_in("stun", "-v", "127.0.0.1", "1")[1])
+        self.wait(lambda: self.property("ActiveState") == "active")
+        # A worker for each socket.
+        self.ok("bash", "-ec", "sed -Ei 's/^# (ReusePort=yes)/\\1/; s/^ListenDatagram=.*/&\\n&/' /lib/systemd/system/stund.socket\n"
+                               "systemctl daemon-reload; systemctl stop stund.socket stund.service\n"
+                               "systemctl start stund.socket; systemctl start stund")
+        log = self.ok("journalctl", "--no-pager", "-u", "stund")
+        self.assertIn("From systemd: udp 0.0.0.0:3478 (2 sockets)", log)
+        self.assertIn("Primary: ", self.run_in("stun", "127.0.0.1")[1])
+        self.ok("apt-get", "purge", "--yes", "stund")
+        self.assertEqual(self.run_in("systemctl", "is-active", "stund.socket")[1].strip(), "inactive")
+        self.assertEqual(self.run_in("ls", "/etc/systemd/system/sockets.target.wants/stund.socket")[0], 2)
 
     def test_wrong_settings_end_it_once_and_the_journal_says_why(self):
         self.ok("apt-get", "install", "--yes", "/packages/stund.deb")

@@ -5,7 +5,10 @@ PACKAGES names the folder with the tarball, which Scripts/test-packages makes.
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import tarfile
+import tempfile
 import unittest
 
 import debian_root
@@ -128,6 +131,18 @@ class Tarball(unittest.TestCase):
         self.assertIn("stund runs (process ", text)
         self.answers(3478)
         self.ok("/etc/init.d/stund", "stop")
+
+
+class ManualPages(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("lexgrog"), "needs lexgrog, which is part of man-db")
+    def test_man_finds_what_each_page_is_about(self):
+        with tempfile.TemporaryDirectory() as folder, tarfile.open(tarball()) as file:
+            pages = [member for member in file.getmembers() if re.fullmatch(r"[^/]+/man/[^/]+\.[18]", member.name)]
+            file.extractall(folder, members=pages, filter="data")
+            paths = [str(pathlib.Path(folder, page.name)) for page in pages]
+            told = subprocess.run(["lexgrog", *paths], capture_output=True, text=True)
+        self.assertGreater(len(pages), 40)
+        self.assertEqual(told.returncode, 0, told.stdout)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import re
 import tempfile
 import unittest
 
+from named_tests import findings_of_how, tables, tests
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # How a reason begins, where no test shows a demand.
@@ -15,30 +17,6 @@ REASONS = (
     "Not done: ", "Not applicable: ", "For the administrator: ",
     "Done by the kernel: ",
 )
-TEST = re.compile(r'(TEST\? )?"(.+?)" \(`([^`]+)`\)')
-
-
-def tests(folder):
-    """The sentences of all tests below a folder, each with the files that have it, as Target/File."""
-    found = {}
-    for path in folder.rglob("*.swift"):
-        for sentence in re.findall(r'@Test\(\s*"((?:[^"\\]|\\.)*)"', path.read_text()):
-            sentence = re.sub(r"\\(.)", r"\1", sentence)
-            found.setdefault(sentence, set()).add(f"{path.parent.name}/{path.stem}")
-    return found
-
-
-def tables(text):
-    """The rows of each table, as (line number, cells), without its two lines of head."""
-    found, rows = [], []
-    for number, line in enumerate(text.splitlines() + [""], 1):
-        if line.startswith("|"):
-            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-            rows.append((number, cells))
-        elif rows:
-            found.append(rows[2:])
-            rows = []
-    return found
 
 
 def order(section):
@@ -62,22 +40,7 @@ def findings(text, known):
                 wrong.append(f"line {number}: section {section} stands behind a later one")
             else:
                 before = order(section)
-            wrong += [f"line {number}: {finding}" for finding in findings_of_how(how, known)]
-    return wrong
-
-
-def findings_of_how(how, known):
-    wrong = []
-    for proposed, sentence, file in TEST.findall(how):
-        if proposed:
-            wrong.append(f"the test is not written, or not yet named without the mark: {file}: {sentence}")
-        elif file not in known.get(sentence, ()):
-            places = ", ".join(sorted(known.get(sentence, ()))) or "nowhere"
-            wrong.append(f"{file} has no test '{sentence}' (it is {places})")
-    if "TEST?" in TEST.sub("", how):
-        wrong.append("a mark without the sentence and file of a test")
-    if not TEST.search(how) and not how.startswith(REASONS):
-        wrong.append(f"neither a test nor a reason: '{how}'")
+            wrong += [f"line {number}: {finding}" for finding in findings_of_how(how, known, REASONS)]
     return wrong
 
 
@@ -148,6 +111,13 @@ class TheJudge(unittest.TestCase):
             path.write_text('@Test("one")\n@Test(\n    "two", arguments: [1])\n@Test("it says \\"no\\"")\n@Test func four() {}\n')
             self.assertEqual(set(tests(pathlib.Path(folder))), {"one", "two", 'it says "no"'})
             self.assertEqual(tests(pathlib.Path(folder))["two"], {"ATests/B"})
+
+    def test_tests_of_python_are_called_by_the_words_of_their_names(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "Scripts" / "test_b.py"
+            path.parent.mkdir()
+            path.write_text("class A:\n    def test_it_starts(self):\n        pass\n\n    def helper_test_no(self):\n        pass\n")
+            self.assertEqual(tests(pathlib.Path(folder)), {"it starts": {"Scripts/test_b"}})
 
 
 if __name__ == "__main__":

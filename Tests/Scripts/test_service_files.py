@@ -67,8 +67,15 @@ class AsWritten(unittest.TestCase):
         self.assertEqual(values("ReadWritePaths"), ["-" + str(pathlib.Path(config).parent)])
 
     def test_the_socket_opens_the_ports_of_the_defaults(self):
-        ports = [int(port) for port in values("ListenDatagram", UNITS / "stund.socket")]
-        self.assertEqual(ports, [int(documented_settings.default(f"stun-port-{n}")) for n in (1, 2)])
+        socket = UNITS / "stund.socket"
+        ports = [documented_settings.default(f"stun-port-{n}") for n in (1, 2)]
+        both = [f"{address}:{port}" for port in ports for address in ("0.0.0.0", "[::]")]
+        console = documented_settings.default("http-port")
+        self.assertEqual(values("ListenDatagram", socket), both)
+        self.assertEqual(values("ListenStream", socket), both[:2] + [f"127.0.0.1:{console}"])
+        # A worker takes no socket of two families, and an answer must leave from the address that was asked.
+        self.assertEqual(values("BindIPv6Only", socket), ["ipv6-only"])
+        self.assertEqual(values("PassPacketInfo", socket), ["yes"])
 
 
 if __name__ == "__main__":

@@ -87,6 +87,23 @@ class StartScript:
         self.run_script("start")
         self.assertEqual(self.log.read_text().splitlines()[0], "--config /etc/stund/stund.yaml --log 8")
 
+    def test_where_the_host_has_its_user_it_goes_on_as_that_unless_the_options_are_set(self):
+        tools = self.root / "tools"
+        tools.mkdir()
+        (tools / "id").write_text('#!/bin/sh\n[ "$1" = stund ] && [ -e "$0.has" ]\n')
+        (tools / "id").chmod(0o755)
+        path = f"{tools}:{os.environ['PATH']}"
+        for hasUser, options, told in (
+            (False, "", ""), (True, "", " --set run-as=stund"), (True, "STUND_OPTS='--log 8'", " --log 8"),
+        ):
+            if hasUser:
+                (tools / "id.has").touch()
+            self.configure(f"START_STUND=yes\n{options}\n")
+            self.run_script("start", PATH=path)
+            self.run_script("stop", STOP_SECONDS="40", PATH=path)
+            starts = [line for line in self.log.read_text().splitlines() if line.startswith("--config")]
+            self.assertEqual(starts[-1].rstrip(), "--config /etc/stund/stund.yaml" + told)
+
     def test_state_is_for_the_server_alone(self):
         self.configure("START_STUND=yes\n")
         self.run_script("start")

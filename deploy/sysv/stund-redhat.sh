@@ -32,7 +32,9 @@ STATE=${STATE:-/var/lib/stund}
 STOP_SECONDS=${STOP_SECONDS:-90}
 
 START_STUND=yes
+# Whoever may change the settings must not be able to keep the server root: so an option names its user.
 STUND_OPTS=
+if id stund >/dev/null 2>&1; then STUND_OPTS="--set run-as=stund"; fi
 for file in $CONFIG_FILES; do
     # shellcheck disable=SC1090
     if [ -r "$file" ]; then . "$file"; fi

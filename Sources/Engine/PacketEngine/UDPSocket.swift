@@ -67,6 +67,30 @@ public final class UDPSocket: Sendable {
         }
     }
 
+    /// Takes a socket that the process was started with, and sets it up as one of its own.
+    ///
+    /// It is bound already: which families it serves, and whether others may share its port, is decided.
+    public init(
+        passed: PassedSocket,
+        bufferSize: Int,
+        isRead: Bool = true,
+        receivesTrains: Bool = false
+    ) throws(SocketError) {
+        local = passed.local
+        descriptor = try passed.copy()
+        passed.setNonBlocking(false)
+        do throws(SocketError) {
+            // One that only answers may be read by another worker: the buffer belongs to both.
+            try Self.setOptions(descriptor, local, buffers: (receive: isRead ? bufferSize : nil, send: bufferSize))
+            receiveBuffer = Self.grantedBuffer(descriptor)
+            if isRead { try Self.receiveTrafficClass(descriptor, local) }
+            if receivesTrains { clinux_receive_trains(descriptor) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
     deinit { close(descriptor) }
 
     /// Fails when anybody holds the address: SO_REUSEPORT would else let a second server of the same user join in
@@ -88,20 +112,29 @@ public final class UDPSocket: Sendable {
             // One family a socket: an IPv4 client must never show up as ::ffff:a.b.c.d.
             try setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
         }
+        if sharesPort { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", local) }
+        try setOptions(descriptor, local, buffers: (receive: buffers.receive, send: buffers.send))
+        let bound = unsafe SystemAddress.with(local) { unsafe bind(descriptor, $0, $1) }
+        guard bound == 0 else { throw SocketError("bind", "\(local)", code: errno) }
+        return grantedBuffer(descriptor)
+    }
+
+    /// What can be set whether a socket is bound or not; a buffer that is nil stays as it is.
+    private static func setOptions(
+        _ descriptor: Int32,
+        _ local: SocketAddress,
+        buffers: (receive: Int?, send: Int)
+    ) throws(SocketError) {
         if local.address.family == .v4 {
             // No DF bit on what is relayed to a client: it came without one as far as anybody can tell (RFC 8656 section 14).
             try setOption(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, "IP_MTU_DISCOVER", local)
         }
-        if sharesPort { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT", local) }
         let family = local.address.family == .v4 ? AF_INET : AF_INET6
         if local.address.isUnspecified, clinux_enable_packet_info(descriptor, family) != 0 {
             throw SocketError("packet info", "\(local)", code: errno)
         }
-        growBuffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, to: buffers.receive)
+        if let size = buffers.receive { growBuffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, to: size) }
         growBuffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, to: buffers.send)
-        let bound = unsafe SystemAddress.with(local) { unsafe bind(descriptor, $0, $1) }
-        guard bound == 0 else { throw SocketError("bind", "\(local)", code: errno) }
-        return grantedBuffer(descriptor)
     }
 
     /// Asks for the TOS byte or traffic class of each datagram to come with it, so that relaying can keep it.

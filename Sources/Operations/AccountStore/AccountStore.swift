@@ -56,6 +56,8 @@ public final class AccountStore: Sendable {
         configuration.prepareDatabase { database in
             // In WAL mode the default would lose the last changes in a power cut.
             try database.execute(sql: "PRAGMA synchronous = FULL")
+            // A server that has entered its sandbox may open no file in /tmp.
+            try database.execute(sql: "PRAGMA temp_store = MEMORY")
         }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)

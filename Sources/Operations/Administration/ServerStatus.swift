@@ -182,6 +182,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var workers: Int
     /// How they ask the system for packets.
     public var engine: Engine
+    /// What the server has given up after its start, in words; nil of a server that does not tell.
+    public var sandbox: String?
     /// The connections that there are now.
     public var connections: Connections
     /// The files that are open; nil on a host that does not tell.
@@ -213,6 +215,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         listeners: [String],
         workers: Int,
         engine: Engine = Engine(name: "epoll", wakeUps: "adaptive"),
+        sandbox: String? = nil,
         connections: Connections = Connections(tcp: 0, tls: 0, dtls: 0, peers: 0),
         files: Files? = nil,
         consoleURL: String? = nil,
@@ -232,6 +235,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.workers = workers
         self.engine = engine
+        self.sandbox = sandbox
         self.connections = connections
         self.files = files
         self.consoleURL = consoleURL

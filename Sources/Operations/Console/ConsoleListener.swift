@@ -19,40 +19,69 @@ final class ConsoleListener: Sendable {
     /// How long answers that are on their way may take when the port is closed.
     private static let grace = Duration.seconds(5)
 
+    private static let http = HTTP1Channel.Configuration(
+        additionalChannelHandlers: [RequestDeadline(idle)],
+        idleTimeout: idle,
+        httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: 16 << 10,
+            maxHeaderListSize: 32 << 10,
+            maxHeaderFieldCount: 100
+        )
+    )
+
+    private static let logger = Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
+
     /// Listens, at port 0 at any that is free; throws when the port cannot be opened.
-    init(
+    convenience init(
         _ responder: some HTTPResponder<ConsoleContext>,
         host: String,
         port: UInt16,
         group: MultiThreadedEventLoopGroup,
         executor: ConsoleExecutor
     ) async throws {
-        let (opened, continuation) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            responder: responder,
-            server: .http1(
+        try await self.init(port: port, executor: executor) { opened in
+            Application(
+                responder: responder,
+                server: .http1(configuration: Self.http),
                 configuration: .init(
-                    additionalChannelHandlers: [RequestDeadline(Self.idle)],
-                    idleTimeout: Self.idle,
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10,
-                        maxHeaderListSize: 32 << 10,
-                        maxHeaderFieldCount: 100
-                    )
-                )
-            ),
-            configuration: .init(
-                address: .hostname(host, port: Int(port)),
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)
-            ),
-            onServerRunning: { continuation.yield($0.localAddress?.port ?? 0) },
-            eventLoopGroupProvider: .shared(group),
-            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
-        let services = ServiceGroup(
-            services: [application],
-            logger: Logger(label: "console", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
+                    address: .hostname(host, port: Int(port)),
+                    availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)
+                ),
+                onServerRunning: { opened($0.localAddress?.port ?? 0) },
+                eventLoopGroupProvider: .shared(group),
+                logger: Self.logger
+            )
+        }
+    }
+
+    /// Serves at a socket that is open already, and closes it at the end.
+    convenience init(
+        _ responder: some HTTPResponder<ConsoleContext>,
+        descriptor: Int32,
+        port: UInt16,
+        group: MultiThreadedEventLoopGroup,
+        executor: ConsoleExecutor
+    ) async throws {
+        try await self.init(port: port, executor: executor) { opened in
+            PassedListener(
+                responder: responder,
+                descriptor: descriptor,
+                http: Self.http,
+                mostConnections: Self.mostConnections,
+                group: group,
+                logger: Self.logger,
+                opened: opened
+            )
+        }
+    }
+
+    private init(
+        port: UInt16,
+        executor: ConsoleExecutor,
+        _ makeService: (_ opened: @escaping @Sendable (Int) -> Void) -> any Service
+    ) async throws {
+        let (opened, continuation) = AsyncStream.makeStream(of: Int.self)
+        let services = ServiceGroup(services: [makeService { continuation.yield($0) }], logger: Self.logger)
         let task = Task(executorPreference: executor) {
             // An error before the port is open is thrown by the wait below.
             defer { continuation.finish() }

@@ -30,6 +30,7 @@ public final class ConsoleServer: Sendable {
     private let executor: ConsoleExecutor
     private let urlFile: String
     private let urlChanged: @Sendable (String?) -> Void
+    private let passed: @Sendable (_ host: String, _ port: UInt16) -> [Int32]
     /// One thread for all connections: the packet workers need the others.
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     /// One thread that makes what follows the server.
@@ -39,15 +40,19 @@ public final class ConsoleServer: Sendable {
     /// Prepares the console.
     ///
     /// - `urlFile`: where the address to enter in a browser is kept while the console is open.
+    /// - `passed`: gives the sockets that are open already for an address, which the console closes; for `::` those of all
+    ///   addresses.
     /// - `urlChanged`: is told that address whenever it changes; nil when the console has no port.
     public init(
         _ administrator: Administrator,
         version: String,
         urlFile: String,
+        passed: @escaping @Sendable (_ host: String, _ port: UInt16) -> [Int32] = { _, _ in [] },
         urlChanged: @escaping @Sendable (String?) -> Void
     ) throws {
         self.administrator = administrator
         self.urlFile = urlFile
+        self.passed = passed
         self.urlChanged = urlChanged
         executor = ConsoleExecutor(group.next(), .pages)
         hub = LiveHub(on: ConsoleExecutor(liveGroup.next(), .live))
@@ -166,29 +171,39 @@ public final class ConsoleServer: Sendable {
     private func listen(_ hosts: [String], port: UInt16) async throws -> [ConsoleListener] {
         var listeners: [ConsoleListener] = []
         do {
-            for host in hosts {
-                do {
-                    listeners.append(
-                        try await ConsoleListener(responder, host: host, port: port, group: group, executor: executor)
-                    )
-                } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
-                    // A host without IPv6.
-                    listeners.append(
-                        try await ConsoleListener(
-                            responder,
-                            host: "0.0.0.0",
-                            port: port,
-                            group: group,
-                            executor: executor
-                        )
-                    )
-                }
-            }
+            for host in hosts { try await listen(host, port: port, adding: &listeners) }
         } catch {
             for listener in listeners { await listener.stop() }
             throw error
         }
         return listeners
+    }
+
+    /// One host: at the sockets that are there for it, else at one of its own.
+    private func listen(_ host: String, port: UInt16, adding listeners: inout [ConsoleListener]) async throws {
+        let given = passed(host, port)
+        for descriptor in given {
+            listeners.append(
+                try await ConsoleListener(
+                    responder,
+                    descriptor: descriptor,
+                    port: port,
+                    group: group,
+                    executor: executor
+                )
+            )
+        }
+        guard given.isEmpty else { return }
+        do {
+            listeners.append(
+                try await ConsoleListener(responder, host: host, port: port, group: group, executor: executor)
+            )
+        } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
+            // A host without IPv6.
+            listeners.append(
+                try await ConsoleListener(responder, host: "0.0.0.0", port: port, group: group, executor: executor)
+            )
+        }
     }
 
     private func adopt(_ address: ConsoleAddress, _ listeners: [ConsoleListener], port: UInt16, instead reason: String?)

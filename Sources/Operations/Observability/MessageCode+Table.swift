@@ -32,7 +32,7 @@ extension MessageCode {
             .error,
             "Binding not found",
             meaning: "A port binding could not be found, an internal error that should not happen.",
-            remedy: "Report it as a fault, with the log entries before it.",
+            remedy: "Never written by this server, which looks for none; the number is kept.",
             addressWord: "of"
         ),
         Definition(
@@ -248,7 +248,7 @@ extension MessageCode {
             .warning,
             "Web file not found",
             meaning: "A web file could not be found, which should not happen.",
-            remedy: "Reinstall the web files of this version."
+            remedy: "Never written by this server, whose pages are part of the program; the number is kept."
         ),
         Definition(
             .winsockNotOpened,
@@ -476,6 +476,26 @@ extension MessageCode {
             meaning:
                 "The drain is over: no allocation was left, its time was up, or it was taken back; the entry says which.",
             remedy: "Nothing, or start the server again."
+        ),
+        Definition(
+            .socketsPassed,
+            .notice,
+            "Ports taken from systemd",
+            meaning:
+                "systemd had opened ports before it started the server; the entry says which ones the server has from it, and "
+                + "which it opened itself.",
+            remedy:
+                "Nothing; if a port is missing, the .socket unit and the settings must name the same address and port."
+        ),
+        Definition(
+            .sandboxEntered,
+            .notice,
+            "Sandbox",
+            meaning:
+                "The server has given up what it needs no more, so that nobody who breaks into it has it; the entry says what the "
+                + "kernel holds it to, and what it cannot.",
+            remedy:
+                "Nothing; what is missing needs Linux 5.13 or newer with Landlock, or a container that lets it through."
         ),
         Definition(
             .otherServerResolvedAgain,

@@ -121,6 +121,10 @@ public enum MessageCode: UInt16, Sendable, Hashable, CaseIterable {
     case drainBegan = 1124
     /// A drain is over.
     case drainEnded = 1125
+    /// systemd had opened ports.
+    case socketsPassed = 1126
+    /// The server has given up what it needs no more.
+    case sandboxEntered = 1127
 
     /// Another server of the fleet answers.
     case peerHealthy = 1130

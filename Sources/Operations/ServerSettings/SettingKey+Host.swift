@@ -10,7 +10,7 @@ extension SettingKey {
         "stun-port-1", "stun-port-2", "address", "second-address", "relay-address", "external-ip", "relay-ports",
         "other-stun-servers", "cluster-key", "log-file", "tls-certificate", "tls-key", "tls-port", "stream-ports",
         "proxies", "web-server", "web-tls-server",
-        "workers", "pin-workers", "run-as", "memory-limit", "engine", "wake-ups",
+        "workers", "pin-workers", "run-as", "sandbox", "memory-limit", "engine", "wake-ups",
         "socket-buffer", "license-key",
     ]
 }

@@ -18,6 +18,16 @@ public enum EngineChoice: String, Sendable, CaseIterable {
     case ioUring = "io_uring"
 }
 
+/// Whether a server gives up after its start what it needs no more.
+public enum SandboxChoice: String, Sendable, CaseIterable {
+    /// What the kernel can do.
+    case auto
+    /// All of it, or no start.
+    case on
+    /// Nothing.
+    case off
+}
+
 /// When a sleeping worker wakes up.
 public enum WakeUpMode: String, Sendable, CaseIterable {
     /// With the first packet, but for several where packets come often and one by one.

@@ -94,6 +94,19 @@ extension Settings {
                 """
         ),
         SettingKey(
+            "sandbox",
+            \.sandbox,
+            .choice(),
+            example: "on",
+            needsRestart: true,
+            help: """
+                Whether the server gives up after its start what it needs no more, so that nobody who breaks into it gets it either: \
+                writing outside the folders of state, settings and log, reading personal folders (Landlock), starting programs and \
+                dangerous system calls (seccomp). auto takes what the kernel has and tells what is missing; with on the server does \
+                not start without. A log file or certificate in another folder then needs a restart.
+                """
+        ),
+        SettingKey(
             "engine",
             \.engine,
             .choice(),

@@ -36,6 +36,16 @@ extension Settings {
                 "How many mirrors one client may have: an IPv4 address, as of all phones behind one NAT, or an IPv6 /64."
         ),
         SettingKey(
+            "mirror-draft-00",
+            \.mirrorDraft00,
+            .onOff,
+            example: "off",
+            help: """
+                Whether clients of the first draft (-00, 2001) get mirrors too. Whoever can forge the address of such a client can take the \
+                place where its data comes from; the later drafts want a secret. Off for networks whose clients all speak those.
+                """
+        ),
+        SettingKey(
             "mirror-draft-01",
             \.mirrorDraft01,
             .onOff,

@@ -35,7 +35,7 @@ extension Settings {
             example: "on",
             help: """
                 Whether an allocation ends when the time-limited credential ends that it was made with. Off lets the \
-                allocation live as long as its client refreshes it with a credential that is right.
+                allocation live on as long as its client refreshes it with the credential that it was made with.
                 """
         ),
         SettingKey(

@@ -112,6 +112,8 @@ public struct Settings: Sendable, Equatable {
     public var maxMirrors = 256
     /// How many mirrors one client may have.
     public var mirrorsPerClient = 8
+    /// Whether clients of draft -00 get mirrors, which have no secret.
+    public var mirrorDraft00 = true
     /// Whether requests that may be of draft -01 or -08 are of the first.
     public var mirrorDraft01 = false
     /// How long a server that gets SIGTERM goes on for the allocations it has, in seconds; 0 means not at all.
@@ -148,6 +150,8 @@ public struct Settings: Sendable, Equatable {
     public var pinWorkers = false
     /// The user that a server becomes which is started as root; nil when it stays who it is.
     public var runAs: String?
+    /// Whether the server gives up after its start what it needs no more.
+    public var sandbox = SandboxChoice.auto
     /// How workers ask the kernel for packets.
     public var engine = EngineChoice.auto
     /// When a sleeping worker wakes up.

@@ -85,13 +85,18 @@ struct SettingsDocument {
         return count
     }
 
+    /// The stund.txt of 2002 and coturn's turnserver.conf have lines of another form, which YAML reads as one text.
+    private static func hint(on root: Node) -> String {
+        guard case .scalar(let scalar) = root, scalar.style == .plain, scalar.string.contains("=") else { return "" }
+        return
+            "; if this is the stund.txt of 2002 or coturn's turnserver.conf, `stund import` makes a settings file of it"
+    }
+
     private mutating func readRoot(_ root: Node) {
         if case .scalar(let scalar) = root, scalar.string.isEmpty, scalar.style == .plain { return }
         guard !usesYAMLReferences(root), case .mapping(let mapping) = root else {
-            refuse(
-                line: root.mark?.line,
-                "the settings must be lines of the form key: value, with a space after the colon"
-            )
+            let form = "the settings must be lines of the form key: value, with a space after the colon"
+            refuse(line: root.mark?.line, form + Self.hint(on: root))
             return
         }
         for (key, value) in mapping {

@@ -77,6 +77,7 @@ public struct HostExamination {
         }
         findings += relayAddresses()
         findings += files()
+        findings.append(sandbox(settings.sandbox))
         findings.append(Finding(LiveServer.clockCheck(RelayService.unixSeconds)))
         findings += certificate()
         findings += peers()
@@ -86,8 +87,19 @@ public struct HostExamination {
     // MARK: Ports and addresses
 
     private func ports(_ plan: ListenPlan) -> [Finding] {
-        var findings = Listeners.obstacles(plan).map { Finding("ports", .bad, sentence: $0.description) }
-        if findings.isEmpty {
+        let obstacles = Listeners.obstacles(plan)
+        var findings = obstacles.errors.map { Finding("ports", .bad, sentence: $0.description) }
+        if !obstacles.ofSystemd.isEmpty {
+            findings.append(
+                Finding(
+                    "ports",
+                    .good,
+                    "systemd keeps \(obstacles.ofSystemd.joined(separator: ", ")) for a .socket unit; a server that it starts by "
+                        + "that gets them.",
+                    remedy: "`systemctl list-sockets` must name stund.service beside them."
+                )
+            )
+        } else if findings.isEmpty {
             let (udp, tcp) = Self.ports(of: plan)
             findings.append(
                 Finding("ports", .good, "Nobody else has the ports: UDP \(udp)\(tcp.isEmpty ? "" : ", TCP \(tcp)").")
@@ -98,6 +110,7 @@ public struct HostExamination {
         do throws(SocketError) {
             try TCPListener.probe(console)
         } catch {
+            if error.isAddressInUse, PortHolder.isSystemd(console, tcp: true) { return findings }
             let holder = error.isAddressInUse ? PortHolder.describe(console, tcp: true).map { "held by \($0)" } : nil
             findings.append(
                 Finding(

@@ -23,36 +23,47 @@ enum Listeners {
         var streams: [TCPListener] = []
     }
 
-    /// Probes every address, then opens `workers` sets of sockets; a family that this host lacks is left out when it was
+    /// Probes every address, then opens a set of sockets for each worker; a family that this host lacks is left out when it was
     /// not asked for.
-    static func open(_ plan: ListenPlan, workers: Int, bufferSize: Int) throws(StartError) -> [Group] {
-        var planned: [ListenPlan.Socket] = []
-        for socket in plan.sockets {
-            // The probe of all addresses has told already whether anybody holds the port of one of them.
-            if socket.isShortcut {
-                planned.append(socket)
-                continue
-            }
-            do throws(SocketError) {
-                try probe(socket.local)
-                planned.append(socket)
-            } catch {
-                if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
-                throw refusal(socket, error)
-            }
-        }
-        let streams = try probe(plan.streams)
+    /// - `workers`: how many there may be (`workers(_:wanted:passed:)`).
+    /// - `passed`: sockets that are open already.
+    static func open(
+        _ plan: ListenPlan,
+        workers wanted: Int,
+        bufferSize: Int,
+        passed: PassedSockets = PassedSockets()
+    ) throws(StartError) -> [Group] {
+        let sockets = try probe(plan.sockets, passed)
+        let streams = try probe(plan.streams, passed)
+        let workers = workers(plan, wanted: wanted, passed: passed)
+        let (given, givenStreams) = (
+            sockets.map { passed.take(.datagrams, $0.local) }, streams.map { passed.take(.connections, $0.local) }
+        )
         var groups: [Group] = []
-        for _ in 0..<workers {
+        for worker in 0..<workers {
             var group = Group()
-            for socket in planned {
-                if let listener = try open(socket, bufferSize: bufferSize) { group.sockets.append(listener) }
-            }
-            for stream in streams {
+            for (socket, given) in zip(sockets, given) {
                 do throws(SocketError) {
-                    group.streams.append(try TCPListener(bindingTo: stream.local))
+                    if let listener = given.isEmpty ? try open(socket, bufferSize: bufferSize) : nil {
+                        group.sockets.append(listener)
+                    }
+                    group.sockets += try listeners(
+                        socket,
+                        of: given,
+                        worker: worker,
+                        workers: workers,
+                        bufferSize: bufferSize
+                    )
                 } catch {
-                    throw refusal(stream, error)
+                    throw refusal(socket, error, passed)
+                }
+            }
+            for (stream, given) in zip(streams, givenStreams) {
+                do throws(SocketError) {
+                    if given.isEmpty { group.streams.append(try TCPListener(bindingTo: stream.local)) }
+                    group.streams += try listeners(of: given, worker: worker, workers: workers)
+                } catch {
+                    throw refusal(stream, error, passed)
                 }
             }
             groups.append(group)
@@ -60,15 +71,49 @@ enum Listeners {
         return groups
     }
 
-    /// Why sockets of a plan could not be opened now, one for each; nothing stays open.
-    static func obstacles(_ plan: ListenPlan) -> [StartError] {
-        var obstacles: [StartError] = []
+    /// The sockets of a plan that this host can have.
+    private static func probe(
+        _ sockets: [ListenPlan.Socket],
+        _ passed: PassedSockets
+    ) throws(StartError) -> [ListenPlan.Socket] {
+        var found: [ListenPlan.Socket] = []
+        for socket in sockets where !isBesidePassed(socket, passed) {
+            // The probe of all addresses has told already whether anybody holds the port of one of them.
+            if socket.isShortcut || passed.has(.datagrams, socket.local) {
+                found.append(socket)
+                continue
+            }
+            do throws(SocketError) {
+                try probe(socket.local)
+                found.append(socket)
+            } catch {
+                if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
+                throw refusal(socket, error, passed)
+            }
+        }
+        return found
+    }
+
+    /// What keeps sockets of a plan from being opened now; nothing stays open.
+    struct Obstacles {
+        /// Why, one for each.
+        var errors: [StartError] = []
+        /// The ports that systemd holds for a .socket unit, and passes to what that starts.
+        var ofSystemd: [String] = []
+    }
+
+    static func obstacles(_ plan: ListenPlan) -> Obstacles {
+        var obstacles = Obstacles()
         for socket in plan.sockets where !socket.isShortcut {
             do throws(SocketError) {
                 try UDPSocket.probe(socket.local)
             } catch {
                 if socket.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
-                obstacles.append(refusal(socket, error))
+                if error.isAddressInUse, PortHolder.isSystemd(socket.local) {
+                    obstacles.ofSystemd.append("UDP \(socket.local)")
+                } else {
+                    obstacles.errors.append(refusal(socket, error))
+                }
             }
         }
         for stream in plan.streams {
@@ -76,14 +121,18 @@ enum Listeners {
                 try TCPListener.probe(stream.local)
             } catch {
                 if stream.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
-                obstacles.append(refusal(stream, error))
+                if error.isAddressInUse, PortHolder.isSystemd(stream.local, tcp: true) {
+                    obstacles.ofSystemd.append("TCP \(stream.local)")
+                } else {
+                    obstacles.errors.append(refusal(stream, error))
+                }
             }
         }
         return obstacles
     }
 
     /// Opens a socket; nil for one that only spares work and cannot be had.
-    private static func open(_ socket: ListenPlan.Socket, bufferSize: Int) throws(StartError) -> Listener? {
+    private static func open(_ socket: ListenPlan.Socket, bufferSize: Int) throws(SocketError) -> Listener? {
         do throws(SocketError) {
             let opened = try UDPSocket(
                 bindingTo: socket.local,
@@ -102,28 +151,42 @@ enum Listeners {
         } catch {
             // The address went away meanwhile, or another program of this user shares its port.
             if socket.isShortcut, error.isAddressMissing || error.isAddressInUse { return nil }
-            throw refusal(socket, error)
+            throw error
         }
     }
 
     /// The streams of a plan that this host can have.
-    private static func probe(_ streams: [ListenPlan.Stream]) throws(StartError) -> [ListenPlan.Stream] {
+    private static func probe(
+        _ streams: [ListenPlan.Stream],
+        _ passed: PassedSockets
+    ) throws(StartError) -> [ListenPlan.Stream] {
         var found: [ListenPlan.Stream] = []
         for stream in streams {
+            if passed.has(.connections, stream.local) {
+                found.append(stream)
+                continue
+            }
             do throws(SocketError) {
                 try TCPListener.probe(stream.local)
                 found.append(stream)
             } catch {
                 if stream.isOptional, error.isFamilyMissing || error.isAddressMissing { continue }
-                throw refusal(stream, error)
+                throw refusal(stream, error, passed)
             }
         }
         return found
     }
 
-    private static func refusal(_ stream: ListenPlan.Stream, _ error: SocketError) -> StartError {
+    private static func refusal(
+        _ stream: ListenPlan.Stream,
+        _ error: SocketError,
+        _ passed: PassedSockets = PassedSockets()
+    ) -> StartError {
         guard error.isAddressInUse else {
             return .portNotOpened(.primaryPortNotOpened, "TCP port \(stream.local.port) not opened: \(error)")
+        }
+        if let obstacle = passed.obstacle(.connections, stream.local) {
+            return .portNotOpened(.primaryPortNotOpened, "TCP \(stream.local) not opened: \(obstacle)")
         }
         let holder = PortHolder.describe(stream.local, tcp: true).map { "held by \($0)" } ?? "another socket holds it"
         return .portNotOpened(
@@ -151,7 +214,15 @@ enum Listeners {
         try UDPSocket.probe(local)
     }
 
-    private static func refusal(_ socket: ListenPlan.Socket, _ error: SocketError) -> StartError {
+    private static func refusal(
+        _ socket: ListenPlan.Socket,
+        _ error: SocketError,
+        _ passed: PassedSockets = PassedSockets()
+    ) -> StartError {
+        if error.isAddressInUse, let obstacle = passed.obstacle(.datagrams, socket.local) {
+            let code: MessageCode = socket.role.isOnAlternatePort ? .secondaryPortNotOpened : .primaryPortNotOpened
+            return .portNotOpened(code, "UDP \(socket.local) not opened: \(obstacle)")
+        }
         guard !socket.isSecure else { return refusalOfSecure(socket, error) }
         let isSecond = socket.role.isOnAlternatePort
         let key = isSecond ? "stun-port-2" : "stun-port-1"

@@ -20,9 +20,10 @@ extension LiveServer {
     static func makePolicy(
         _ settings: Settings,
         _ plan: ListenPlan,
-        _ relay: RelayService?
+        _ relay: RelayService?,
+        workers: Int
     ) throws(StartError) -> Policy {
-        var policy = try Policy(settings, plan: plan, workers: settings.workerCount)
+        var policy = try Policy(settings, plan: plan, workers: workers)
         policy.limitStatistics(settings, by: license(settings))
         if let relay { policy.turn = relay.policy(settings, relay.credentials, listening: plan) }
         return policy

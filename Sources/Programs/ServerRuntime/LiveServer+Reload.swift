@@ -19,6 +19,7 @@ extension LiveServer {
         do {
             let new = try Settings.load(from: sources)
             if !new.fileExists, loaded.withLock({ $0.fileExists }) { throw ReloadError.fileIsGone(new.file) }
+            try checkSandbox(new.settings)
             var policy = try Policy(new.settings, plan: plan, workers: pool.count)
             let license = Self.license(new.settings)
             policy.limitStatistics(new.settings, by: license)
@@ -86,9 +87,12 @@ extension LoadedSettings {
 enum ReloadError: Error, CustomStringConvertible {
     /// The file was there before: taking its absence for "all defaults" would silently undo everything it said.
     case fileIsGone(String)
+    /// It needs files that the server has given up after its start.
+    case outsideSandbox(String)
 
     var description: String {
         switch self {
+        case .outsideSandbox(let reason): reason
         case .fileIsGone(let file): "\(file) is gone; put it back, or an empty file for all defaults"
         }
     }

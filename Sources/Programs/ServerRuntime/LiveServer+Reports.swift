@@ -29,6 +29,7 @@ extension LiveServer {
             listeners: listening,
             workers: pool.count,
             engine: engine.status(on: pool.processors),
+            sandbox: sandbox.withLock { $0.sentence },
             connections: .init(
                 tcp: total.connections,
                 tls: total.tlsConnections,
@@ -43,8 +44,9 @@ extension LiveServer {
             license: license.withLock { $0 },
             drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
-            warnings: current.warnings + startWarnings + (relay?.plan.warnings ?? [])
-                + (relay?.credentials.warnings ?? []) + pending + certificate.warnings(now: RelayService.unixSeconds)
+            warnings: current.warnings + startWarnings + passedWarnings.withLock { $0 }
+                + (relay?.plan.warnings ?? []) + (relay?.credentials.warnings ?? []) + pending
+                + certificate.warnings(now: RelayService.unixSeconds)
                 + (fleetStore?.status.trouble.map { [$0] } ?? []) + (license.withLock { $0.trouble }.map { [$0] } ?? [])
         )
     }

@@ -44,6 +44,11 @@ public final class LiveServer: RunningServer {
     /// The sockets that plain requests are read from; 0.0.0.0 and `::` stand for all addresses of a family.
     let readSockets: [SocketAddress]
     let startWarnings: [String]
+    /// The sockets that the server was started with.
+    let passed: PassedSockets
+    /// What was wrong with them.
+    let passedWarnings = Mutex<[String]>([])
+    let sandbox = Mutex(SandboxState())
     let startedAt = SystemClock.monotonic()
     /// The wall clock at the start, in Unix seconds.
     let startTime = Double(SystemClock.realtime()) / 1_000_000_000
@@ -69,18 +74,18 @@ public final class LiveServer: RunningServer {
     ///
     /// - `sources`: where `loaded` came from, for rereading.
     /// - `isDetached`: the log goes to syslog or the log file instead of the terminal.
+    /// - `passed`: sockets that are open already; the rest is for the console, and `closeUnusedSockets` closes what is left.
     public init(
         _ loaded: LoadedSettings,
         from sources: SettingsSources,
         paths: StatePaths,
         version: String,
-        isDetached: Bool
+        isDetached: Bool,
+        passed: PassedSockets = PassedSockets()
     ) throws(StartError) {
         let settings = loaded.settings
-        self.version = version
-        self.paths = paths
-        self.sources = sources
-        self.isDetached = isDetached
+        (self.version, self.paths, self.sources) = (version, paths, sources)
+        (self.isDetached, self.passed) = (isDetached, passed)
         self.loaded = Mutex(loaded)
         started = settings
         license = Mutex(Self.license(settings))
@@ -91,7 +96,7 @@ public final class LiveServer: RunningServer {
             engine = try WorkerEngine(settings)
             plan = try ListenPlan(settings, host: HostAddresses.all())
             files = try Self.makeFilePlan(settings, plan)
-            let sets = try Listeners.open(plan, workers: settings.workerCount, bufferSize: settings.socketBuffer)
+            let sets = try Listeners.open(plan, settings, passed)
             let own = sets.first ?? Listeners.Group()
             listening = own.texts
             readSockets = own.sockets.filter { $0.isRead && !$0.isShortcut && !$0.isSecure }.map(\.socket.local)
@@ -99,7 +104,7 @@ public final class LiveServer: RunningServer {
             connections = ConnectionLimits(settings, files: budget)
             relay = try RelayService(settings, database: paths.database, files: budget)
             try RelayTable.probe(relay?.plan.addresses ?? [])
-            let policy = try Self.makePolicy(settings, plan, relay)
+            let policy = try Self.makePolicy(settings, plan, relay, workers: sets.count)
             self.policy = Mutex(policy)
             startWarnings =
                 Self.warnings(of: own.sockets, settings: settings)

@@ -1,3 +1,4 @@
+import ClusterCore
 import PacketEngine
 import STUNAuthentication
 import STUNCodec
@@ -27,7 +28,16 @@ extension Policy {
         challengeRate = Rate(settings.challengeRateLimit, settings.challengeRateBurst, sharedBy: workers)
         rateLimitExempt = settings.rateLimitExempt
         statisticsRows = settings.statisticsRows
-        oneTimeSecrets = Policy.secretsOfThisProcess
+        oneTimeSecrets = Self.secrets(settings)
+    }
+}
+
+extension Policy {
+    /// What makes and checks shared secrets: with a key that follows from the cluster key, so that a secret of one server is
+    /// good on the others, else with one of this process.
+    private static func secrets(_ settings: Settings) -> OneTimeSecrets {
+        guard let key = settings.clusterKey else { return secretsOfThisProcess }
+        return OneTimeSecrets(key: ClusterKey(secret: key).bytes(for: "stund shared secret"))
     }
 }
 

@@ -7,8 +7,23 @@ enum PortHolder {
     ///
     /// - `tcp`: whether it is a TCP port that is listened at; else a UDP port.
     static func describe(_ address: SocketAddress, tcp: Bool = false) -> String? {
+        switch holder(of: address, tcp: tcp) {
+        case nil: nil
+        case .some(nil): "another user's program (`ss -l\(tcp ? "t" : "u")np` as root names it)"
+        case .some(.some(let program)): "\(program.name) (pid \(program.pid))"
+        }
+    }
+
+    /// Whether systemd holds the port, for a .socket unit; false as well when we may not see who does.
+    static func isSystemd(_ address: SocketAddress, tcp: Bool = false) -> Bool {
+        guard case .some(.some(let program)) = holder(of: address, tcp: tcp) else { return false }
+        return program.pid == "1" && program.name == "systemd"
+    }
+
+    /// nil when nobody holds it, and nil inside when it is not to be seen who does.
+    private static func holder(of address: SocketAddress, tcp: Bool) -> (name: String, pid: String)?? {
         let inodes = inodes(holding: address, tcp: tcp)
-        guard !inodes.isEmpty else { return nil }
+        guard !inodes.isEmpty else { return .none }
         let wanted = Set(inodes.map { "socket:[\($0)]" })
         let files = FileManager.default
         for pid in (try? files.contentsOfDirectory(atPath: "/proc")) ?? [] where Int32(pid) != nil {
@@ -18,10 +33,10 @@ enum PortHolder {
                     wanted.contains(target)
                 else { continue }
                 let name = (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) ?? "a program"
-                return "\(name.trimmingCharacters(in: .whitespacesAndNewlines)) (pid \(pid))"
+                return (name.trimmingCharacters(in: .whitespacesAndNewlines), pid)
             }
         }
-        return "another user's program (`ss -l\(tcp ? "t" : "u")np` as root names it)"
+        return .some(nil)
     }
 
     /// The inodes of sockets that are bound to the port, on this address or on all.

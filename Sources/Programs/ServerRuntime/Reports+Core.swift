@@ -61,5 +61,11 @@ extension ListenPlan {
 
 extension Listeners.Group {
     /// Where requests are answered, a line each.
-    var texts: [String] { sockets.filter { !$0.isShortcut }.map(\.text) + streams.map { "tcp \($0.local)" } }
+    var texts: [String] {
+        var texts: [String] = []
+        // Of sockets that systemd has passed there may be several at one address.
+        for text in sockets.filter({ !$0.isShortcut }).map(\.text) + streams.map({ "tcp \($0.local)" })
+        where !texts.contains(text) { texts.append(text) }
+        return texts
+    }
 }

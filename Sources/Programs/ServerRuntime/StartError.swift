@@ -16,6 +16,8 @@ public enum StartError: Error, CustomStringConvertible {
     case relayAddress(IPAddress, String)
     /// The settings insist on io_uring, and the system does not let us, with the reason.
     case engine(String)
+    /// The settings insist on a sandbox, and the system does not give it, with the reason.
+    case sandbox(String)
     /// The certificate cannot be served, with setting, file and reason.
     case certificate(String)
     /// The store of users cannot be opened or read.
@@ -28,8 +30,8 @@ public enum StartError: Error, CustomStringConvertible {
     /// The message that the log gets.
     public var code: MessageCode {
         switch self {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .certificate,
-            .accounts:
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .sandbox,
+            .certificate, .accounts:
             .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
@@ -55,6 +57,7 @@ public enum StartError: Error, CustomStringConvertible {
         case .relayAddress(let address, let reason):
             "relay address \(address): no socket can be opened there: \(reason); set relay-address to an address of this host"
         case .engine(let reason): "engine: io_uring cannot be used: \(reason); set engine to auto or epoll"
+        case .sandbox(let reason): "sandbox: \(reason); set sandbox to auto or off"
         case .accounts(let text): "users and secrets: \(text)"
         case .portNotOpened(_, let text), .certificate(let text), .logNotOpened(let text), .system(let text):
             text

@@ -67,6 +67,7 @@ extension MirrorPolicy {
         clients = settings.mirrorClients
         total = settings.maxMirrors
         perClient = settings.mirrorsPerClient
+        isDraft00 = settings.mirrorDraft00
         isDraft01 = settings.mirrorDraft01
     }
 }

@@ -46,10 +46,12 @@ extension Worker {
     }
 
     /// Whether a datagram is data of a mirror, such as the handshake of a call's media, and not for the server.
+    ///
+    /// It is the server's where its client has a session of DTLS: whoever forges a request for a mirror takes no session over.
     mutating func isMirrored(_ slot: Int, of index: Int) -> Bool {
         guard server.hasMirrors, let flow = ClientDatagram.flow(of: slot, on: ports[index], index, &batch) else {
             return false
         }
-        return server.isMirrored(flow)
+        return server.isMirrored(flow) && !dtls.hasSession(of: flow)
     }
 }

@@ -23,7 +23,7 @@ struct Worker: ~Copyable {
 
     var server: Server
     var batch: DatagramBatch
-    private var loop: EventLoop
+    var loop: EventLoop
     var relays: RelaySockets
     var streams: Streams
     /// The connections of relayed addresses with peers.
@@ -49,6 +49,7 @@ struct Worker: ~Copyable {
     /// The clock, read once a turn.
     var now = Instant.start
     private var share = ListenerShare()
+    var streamShare = StreamShare()
     private var budget = ReadBudget()
     var requestTimes = RequestTimes()
     private var moderation: WakeModeration
@@ -119,7 +120,8 @@ struct Worker: ~Copyable {
     }
 
     private mutating func turn() throws(SocketError) {
-        let gathering = moderation.gathering
+        // What streams have left must not wait for datagrams.
+        let gathering = streamShare.isCut ? nil : moderation.gathering
         let waitBegan = SystemClock.monotonic()
         let timeout = nextAdvance > waitBegan ? nextAdvance - waitBegan : 0
         if let gathering, !loop.canGather { SystemClock.sleep(nanoseconds: min(timeout, gathering.nanoseconds)) }
@@ -132,10 +134,19 @@ struct Worker: ~Copyable {
         share.begin()
         dtls.beginTurn()
         // What a flush finds meanwhile is for the next turn, or a flood could make this one last for ever.
-        for index in 0..<loop.readyCount {
-            serve(loop.ready(index))
+        let readyCount = loop.readyCount
+        var hasStreams = false
+        for index in 0..<readyCount {
+            let ready = loop.ready(index)
+            guard !Streams.isStream(ready.token) else {
+                hasStreams = true
+                continue
+            }
+            serve(ready)
             if share.isDue { serveListeners() }
         }
+        streamShare.begin()
+        if hasStreams { serveStreams(among: readyCount) }
         if nextAdvance <= now.nanoseconds { advance() }
         if server.hasConnectionWork { endPeerConnections() }
         if server.hasUnansweredSends { answerSends() }
@@ -180,7 +191,7 @@ struct Worker: ~Copyable {
         events.endBatch()
     }
 
-    private mutating func serve(_ ready: EventLoop.Ready) {
+    mutating func serve(_ ready: EventLoop.Ready) {
         // One broken socket must not end the service of the others; the log says which and why.
         do throws(SocketError) {
             if ready.token == Self.mailboxToken {

@@ -25,7 +25,7 @@ enum ArgumentSpelling {
     /// The names of the commands.
     static let commands: Set<String> = [
         "check", "credentials", "disconnect", "dns", "doctor", "drain", "explain", "fleet", "help", "import", "license",
-        "log",
+        "log", "messages",
         "metrics",
         "operator",
         "password",
@@ -36,7 +36,7 @@ enum ArgumentSpelling {
     static let subcommands: [String: Set<String>] = [
         "license": ["issue", "key", "show"], "operator": ["add", "list", "remove"],
         "secret": ["add", "list", "remove", "retire"],
-        "setting": ["get", "history", "list", "set", "undo", "unset"], "token": ["add", "list", "remove"],
+        "setting": ["describe", "get", "history", "list", "set", "undo", "unset"], "token": ["add", "list", "remove"],
         "user": ["add", "list", "remove"],
     ]
 

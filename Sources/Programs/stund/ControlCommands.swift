@@ -287,6 +287,7 @@ struct StatusText {
             "state folder   \(status.stateFolder)",
             "workers        \(status.workers) by \(status.engine.sentence)",
         ]
+        if let sandbox = status.sandbox { lines.append("sandbox        \(sandbox)") }
         for (index, listener) in status.listeners.enumerated() {
             lines.append((index == 0 ? "listens on     " : "               ") + listener)
         }

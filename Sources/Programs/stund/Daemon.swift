@@ -17,6 +17,7 @@ enum Daemon {
         hasTerminal: Bool
     ) -> Bool {
         if noDaemon || pid == 1 || environment["NOTIFY_SOCKET"] != nil { return false }
+        if SocketActivation.isMeant(environment, pid: pid) { return false }
         return environment["INVOCATION_ID"] == nil || hasTerminal
     }
 

@@ -37,8 +37,8 @@ extension Failure {
 
     private static func status(of error: StartError) -> ExitStatus {
         switch error {
-        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .certificate,
-            .accounts:
+        case .secondAddressWithoutFirst, .rateBelowWorkers, .noRelayAddress, .relayAddress, .engine, .sandbox,
+            .certificate, .accounts:
             .configuration
         case .logNotOpened: .cantCreate
         case .portNotOpened, .system: .osError

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ServerRuntime
 import ServerSettings
 
 /// `stund`: starts the server, in the background or the foreground.
@@ -66,7 +67,8 @@ struct ServeCommand: AsyncParsableCommand {
                 loaded: try Settings.load(from: sources),
                 sources: sources,
                 paths: try options.file.paths(),
-                readiness: readiness
+                readiness: readiness,
+                sockets: try SocketActivation.take(ProcessInfo.processInfo.environment, pid: getpid())
             )
             // A file that could not be read a moment ago must not leave the server root.
             if let name = launch.loaded.settings.runAs, try HostUser(named: name) != nil {
@@ -92,6 +94,8 @@ struct Launch: Sendable {
     var paths: StatePaths
     /// Whom to tell when the server is ready.
     var readiness: Readiness
+    /// Sockets that are open already.
+    var sockets = PassedSockets()
     /// Whether nobody sees the standard output and error.
     var isDetached: Bool { readiness.isDetached }
 }

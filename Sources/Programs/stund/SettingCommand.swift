@@ -12,7 +12,9 @@ struct SettingCommand: AsyncParsableCommand {
             Only the text of a value in the settings file is replaced: comments and everything else stay. Works while the \
             server runs, which then uses the change at once where it can, and while it does not.
             """,
-        subcommands: [List.self, Get.self, Set.self, Unset.self, History.self, Undo.self]
+        subcommands: [
+            List.self, Describe.self, Get.self, Set.self, Unset.self, History.self, Undo.self,
+        ]
     )
 
     struct List: AsyncParsableCommand {
@@ -44,10 +46,7 @@ struct SettingCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard let field = try SettingCommand.report(file).fields.first(where: { $0.name == name }) else {
-                throw Failure(
-                    .dataError,
-                    "there is no setting \"\(TerminalText.visible(name))\": see `stund setting list`"
-                )
+                throw Failure.unknownSetting(name)
             }
             print(TerminalText.visible(field.shownValue))
         }

@@ -21,7 +21,7 @@ struct Stund: AsyncParsableCommand {
         version: "stund \(Version.current)",
         subcommands: [
             ServeCommand.self, CheckCommand.self, DoctorCommand.self, ImportCommand.self, StatusCommand.self,
-            LogCommand.self,
+            LogCommand.self, MessagesCommand.self,
             StatisticsCommand.self,
             DrainCommand.self, SessionsCommand.self, DisconnectCommand.self, ExplainCommand.self, MetricsCommand.self,
             FleetCommand.self, DNSCommand.self,

@@ -19,7 +19,8 @@ func serve(_ launch: Launch) async throws {
         from: launch.sources,
         paths: launch.paths,
         version: Version.current,
-        isDetached: launch.isDetached
+        isDetached: launch.isDetached,
+        passed: launch.sockets
     )
     defer { server.stop() }
     let control = try openControlSocket(launch.paths.controlSocket, for: server)
@@ -31,9 +32,19 @@ func serve(_ launch: Launch) async throws {
     let console = try ConsoleServer(
         administrator,
         version: Version.current,
-        urlFile: launch.paths.consoleURL
-    ) { server.consoleMoved(to: $0) }
+        urlFile: launch.paths.consoleURL,
+        passed: { server.passedToConsole($0, port: $1) },
+        urlChanged: { server.consoleMoved(to: $0) }
+    )
     await console.start()
+    server.closeUnusedSockets()
+    // Nothing is opened any more but in the server's own folders.
+    do throws(StartError) {
+        try server.enterSandbox()
+    } catch {
+        await console.stop()
+        throw error
+    }
     launch.readiness.ready(StartText(server, launch, console: console.url).lines)
     let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, pid: getpid())
     manager?.ready(StartText.serving(server))

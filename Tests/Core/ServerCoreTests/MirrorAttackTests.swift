@@ -153,7 +153,10 @@ struct MirrorAttackTests {
 
     @Test("settings that take a client out, or mirrors away, end its mirrors")
     func takenAway() throws {
-        for change in [{ $0.turn?.mirror = nil }, { $0.turn?.mirror?.clients = [] }, { $0.turn = nil }]
+        for change in [
+            { $0.turn?.mirror = nil }, { $0.turn?.mirror?.clients = [] }, { $0.turn?.mirror?.isDraft00 = false },
+            { $0.turn = nil },
+        ]
             as [(inout Policy) -> Void]
         {
             let turn = TURNHarness.mirrors()
@@ -164,6 +167,7 @@ struct MirrorAttackTests {
             #expect(turn.fromPeer(.peer, to: port)?.bytes == [])
             turn.advance(seconds: 2)
             #expect(turn.server.sessionCount == 0 && turn.ports.open.isEmpty)
+            #expect(turn.mirror() == nil)
             guard case .ended(_, .forbidden)? = turn.server.takeEffects().first else {
                 Issue.record("the end is not told")
                 continue

@@ -66,6 +66,13 @@ struct CoturnImportTests {
         }
     }
 
+    @Test("The user that coturn becomes is that of run-as")
+    func user() throws {
+        let result = try coturn("proc-user=turnserver\nproc-group=turnserver")
+        #expect(values(result)["run-as"] == "turnserver")
+        #expect(result.lines.map(\.outcome) == [.differs, .missing])
+    }
+
     @Test("What differs says how, and what is not here says why")
     func differences() throws {
         let result = try coturn(

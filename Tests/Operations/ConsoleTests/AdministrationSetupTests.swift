@@ -27,6 +27,21 @@ struct AdministrationSetupTests {
         await fixture.stop()
     }
 
+    @Test("the fields of the manual's page have its names, and stand in its order")
+    func manual() async throws {
+        let fixture = try await ConsoleFixture()
+        var rest = try await fixture.get("/admin_en.htm").text[...]
+        let labels = [
+            "Other STUN server", "STUN port 1", "STUN port 2", "Default binding duration (TURN)", "Log Level (0-9)",
+            "HTTP port", "HTTP user", "HTTP password", "HTTP password (confirm)",
+        ]
+        for label in labels {
+            let place = try #require(rest.firstRange(of: ">\(label)</label>"), "\(label)")
+            rest = rest[place.upperBound...]
+        }
+        await fixture.stop()
+    }
+
     @Test("a change is shown before it is saved, and the comments in the file stay")
     func roundTrip() async throws {
         let fixture = try await ConsoleFixture(settings: "# why five\nlog-level: 5 # the manual's\n")

@@ -183,7 +183,7 @@ struct AdministrationOtherPagesTests {
         isValid: true
     )
 
-    @Test("the version page tells features and warnings, and runs the self-test when asked")
+    @Test("the version page tells version, licence, features and warnings, and runs the self-test when asked")
     func info() async throws {
         let fixture = try await ConsoleFixture()
         fixture.server.set { $0.status.warnings = ["<b>unwise</b>"] }
@@ -194,6 +194,8 @@ struct AdministrationOtherPagesTests {
         #expect(page.text.contains("16000 of 16384 ports free"))
         #expect(!page.text.contains("All checks are good"))
         #expect(page.text.contains("<dt>Encryption</dt><dd><div>off</div></dd>"))
+        #expect(page.text.contains("<dt>Licence</dt><dd><div class=\"mono\">Free</div></dd>"))
+        #expect(page.text.contains("href=\"/license_en.htm\">Apache License 2.0</a>"))
         fixture.server.set { $0.status.certificate = Self.certificate }
         let certified = try await fixture.get("/info_en.htm")
         #expect(certified.text.contains("<div>TLS, DTLS</div><div>a.example.org</div><div>&lt;b&gt;</div>"))
@@ -217,6 +219,7 @@ struct AdministrationOtherPagesTests {
         let page = try await fixture.get("/license_en.htm")
         #expect(page.text.contains("Current license type: <strong>Free</strong>"))
         #expect(page.text.contains("value=\"192.0.2.1\" readonly"))
+        #expect(page.text.contains(">IP address</label>") && page.text.contains(">License key</label>"))
         #expect(page.text.contains("TERMS AND CONDITIONS"))
         #expect(page.text.contains("hummingbird"))
         #expect(page.text.utf8.count < 60_000)
@@ -239,6 +242,10 @@ struct AdministrationOtherPagesTests {
         let right = try await show(demonstration)
         #expect(right.contains("<strong>Demonstration</strong>") && right.contains("Last day: 30-dec-2026"))
         #expect(right.contains("value=\"192.0.2.7\" readonly"))
+        let version = try await fixture.get("/info_en.htm").text
+        #expect(
+            version.contains("<div class=\"mono\">Demonstration</div><div class=\"mono\">Last day: 30-dec-2026</div>")
+        )
         await fixture.stop()
     }
 

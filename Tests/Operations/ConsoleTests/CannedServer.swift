@@ -38,6 +38,8 @@ final class CannedServer: RunningServer {
         var calls: [String] = []
         var told: [String] = []
         var loaded: LoadedSettings
+        /// What the overview fails with, as by a fault of the program.
+        var trouble: (any Error)?
         /// What happens before a reload is answered.
         var afterReload: (@Sendable () async -> Void)?
     }
@@ -63,7 +65,12 @@ final class CannedServer: RunningServer {
     private func note(_ call: String) { state.withLock { $0.calls.append(call) } }
 
     func status() async throws -> ServerStatus { state.withLock { $0.status } }
-    func overview() async throws -> OverviewReport { state.withLock { $0.overview } }
+    func overview() async throws -> OverviewReport {
+        try state.withLock { state throws in
+            if let trouble = state.trouble { throw trouble }
+            return state.overview
+        }
+    }
 
     func log(_ query: LogQuery) async throws -> LogReport {
         let entries = state.withLock { $0.log }.filter { entry in

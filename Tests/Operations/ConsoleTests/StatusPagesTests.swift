@@ -40,6 +40,16 @@ struct StatusPagesTests {
         await fixture.stop()
     }
 
+    @Test("a page that cannot be made is told with its number (message 1001), and says so to whoever wanted it")
+    func failing() async throws {
+        struct Fault: Error, CustomStringConvertible { let description = "nothing to draw" }
+        let fixture = try await fixture { $0.trouble = Fault() }
+        let page = try await fixture.get("/index_en.htm")
+        #expect(page.status == 500 && page.text.contains("That did not work"))
+        #expect(fixture.server.told.contains("1001 Page /index_en.htm failed: nothing to draw"))
+        await fixture.stop()
+    }
+
     @Test("both languages have the same texts, with the same places to fill")
     func texts() {
         let english = Texts.read(.english)

@@ -47,6 +47,11 @@ struct BadFileTests {
             "log-level:1\n",
             "stund.yaml:1: the settings must be lines of the form key: value, with a space after the colon"
         ),
+        (
+            "STUN port 1 = 5062\nHTTP port = 5070\n",
+            "stund.yaml:1: the settings must be lines of the form key: value, with a space after the colon; "
+                + "if this is the stund.txt of 2002 or coturn's turnserver.conf, `stund import` makes a settings file of it"
+        ),
         ("\n- a\n", "stund.yaml:2: the settings must be lines of the form key: value, with a space after the colon"),
         ("? [a]\n: 1\n", "stund.yaml:1: the name of a setting must be a plain word"),
         (

@@ -163,6 +163,11 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
             ]
         ),
         KeyCase(
+            "sandbox",
+            right: [("auto", "auto"), ("on", "on"), ("off", "off")],
+            wrong: [("yes", "is not one of the words known here"), ("landlock", "is not one of the words known here")]
+        ),
+        KeyCase(
             "engine",
             right: [("auto", "auto"), ("epoll", "epoll"), ("io_uring", "io_uring")],
             wrong: [
@@ -336,7 +341,8 @@ struct EveryKeyTests {
         let promised = [
             "stun-port-1": "3478", "stun-port-2": "3479", "stun-port-2-reads": "on", "address": "",
             "second-address": "",
-            "workers": "auto", "pin-workers": "off", "run-as": "", "engine": "auto", "wake-ups": "adaptive",
+            "workers": "auto", "pin-workers": "off", "run-as": "", "sandbox": "auto", "engine": "auto",
+            "wake-ups": "adaptive",
             "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
             "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512",
             "proxies": "", "web-server": "", "web-tls-server": "",
@@ -358,7 +364,7 @@ struct EveryKeyTests {
             "permissions-per-allocation": "128", "channels-per-allocation": "256", "tcp-relay": "off",
             "tcp-relay-connections": "64",
             "mirror": "off", "mirror-clients": "", "max-mirrors": "256", "mirrors-per-client": "8",
-            "mirror-draft-01": "off",
+            "mirror-draft-00": "on", "mirror-draft-01": "off",
             "redirect-at": "off",
             "drain-time": "30", "license-vendor-key": "", "license-key": "",
         ]

@@ -102,7 +102,8 @@ extension KeyCase {
 
     static let turn: [KeyCase] = [
         .onOff("redis-coturn-users"), redis, redisPassword,
-        .onOff("turn"), .onOff("mirror"), .onOff("mirror-draft-01"), prefixes("mirror-clients"),
+        .onOff("turn"), .onOff("mirror"), .onOff("mirror-draft-00"), .onOff("mirror-draft-01"),
+        prefixes("mirror-clients"),
         .integer("max-mirrors", 1...65535),
         .integer("mirrors-per-client", 1...65535), .onOff("strict-expiry"), .onOff("rfc5766-channels"),
         .onOff("lan-peers"),

@@ -54,6 +54,26 @@ struct LiveMirrorTests {
         #expect(source.mirrorSetup == 1 && source.mirrorForwards == 11)
     }
 
+    @Test("a session of DTLS goes on where somebody else gets a mirror in its client's name, and a peer for it")
+    func sessionFirst() async throws {
+        let host = try ServerUnderTest(Self.settings)
+        await host.adopt(.usual)
+        let client = try DTLSTestClient.open(to: host.address())
+        let request = Wire.message(
+            0x0001,
+            as: .cookie,
+            id: [0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 1, count: 12)
+        )
+        // As one that was forged comes, from the client's address.
+        let port = try Self.allocate(client.socket)
+        let peer = try TestClient(bindingTo: .loopback(0))
+        try peer.send([1], to: port)
+        #expect(try client.socket.receive() == [1])
+        try client.send(request)
+        #expect(RelayClient.Answer(try client.receive())?.mapped == client.socket.local)
+        #expect(peer.hasNothing)
+    }
+
     @Test(
         "the manual's way: the client asks the port, learns its own address there, and data goes that way, in trains too"
     )

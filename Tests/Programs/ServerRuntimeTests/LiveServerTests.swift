@@ -105,6 +105,21 @@ struct LiveServerTests {
         #expect(try await host.server.log(LogQuery()).lines.isEmpty)
     }
 
+    @Test(
+        "the log begins with the settings that were read and with the start, and an answer from port 2 is told as one"
+    )
+    func startAndOtherPort() async throws {
+        let host = try ServerUnderTest("log-level: 8\n")
+        let entries = try await host.server.log(LogQuery()).entries
+        #expect(entries.prefix(2).map(\.code) == [1024, 1026])
+        #expect(entries[0].text.contains("stund.yaml") && entries[1].text.contains("udp 127.0.0.1:\(host.port1)"))
+        let client = try TestClient(bindingTo: .loopback(0))
+        let changePort = [0, 1, 0, 8] + [UInt8](repeating: 9, count: 16) + [0, 3, 0, 4, 0, 0, 0, 2]
+        try client.send(changePort, to: host.address())
+        #expect(try client.receiveFrom().source.port == host.port2)
+        #expect(try await host.server.log(LogQuery()).entries.map(\.code).suffix(2) == [1006, 1019])
+    }
+
     @Test("what is refused is in the log with its number and its cause")
     func refusals() async throws {
         let host = try ServerUnderTest("log-level: 7\n")
@@ -113,11 +128,17 @@ struct LiveServerTests {
         let changeIP = [0, 1, 0, 8] + tid + [0, 3, 0, 4, 0, 0, 0, 4]
         let unknownAttribute = [0, 1, 0, 4] + tid + [0x77, 0x77, 0, 0]
         let response = [1, 1, 0, 0] + tid
-        for datagram in [changeIP, response, [9, 9, 9], unknownAttribute] { try client.send(datagram) }
+        let unknownFamily = [0, 1, 0, 12] + tid + [0, 2, 0, 8, 0, 7, 0, 53, 8, 8, 8, 8]
+        let wrongLength = [0, 1, 0, 4] + tid
+        for datagram in [wrongLength, changeIP, response, [9, 9, 9], unknownFamily, unknownAttribute] {
+            try client.send(datagram)
+        }
+        // What has a wrong length is processed all the same (message 1008).
+        #expect(try client.receive().prefix(2) == [1, 1])
         // The last one is answered, so all before it have been read.
         #expect(try client.receive().prefix(2) == [1, 0x11])
         let entries = try await host.server.log(LogQuery()).entries
-        #expect(Set(entries.map(\.code)).isSuperset(of: [1014, 1004, 1005, 1010]))
+        #expect(Set(entries.map(\.code)).isSuperset(of: [1014, 1004, 1005, 1008, 1009, 1010]))
         #expect(entries.first { $0.code == 1010 }?.text.contains("0x7777") == true)
     }
 
@@ -162,6 +183,10 @@ struct LiveServerTests {
         #expect(error?.code == .primaryPortNotOpened)
         #expect(error?.description.contains("(pid \(ProcessInfo.processInfo.processIdentifier))") == true)
         #expect(error?.description.contains("stun-port-1") == true)
+        let free = try ServerUnderTest.freePorts().0
+        let second = #expect(throws: StartError.self) { try ServerUnderTest("", ports: (free, host.port2)) }
+        #expect(second?.code == .secondaryPortNotOpened)
+        #expect(second?.description.contains("stun-port-2") == true)
     }
 
     @Test("a start that fails is in the log file too, for whoever looks for it later")

@@ -14,14 +14,7 @@ struct LiveSharedSecretTests {
         let host = try ServerUnderTest("turn: off\nworkers: 2\n")
         await host.adopt(.usual)
         for number in 1...8 as ClosedRange<UInt8> {
-            let stream = try TestTLSStream(over: TestStream(connectingTo: host.address()), protocols: [])
-            let id = [UInt8](repeating: number, count: 16)
-            try stream.send(Wire.message(0x0002, as: .classic, id: id))
-            let secret = try #require(TakenApart(try stream.receiveFrame(), as: .classic))
-            #expect(secret.type == 0x0102)
-            let name = try #require(secret[6])
-            let password = try #require(secret[7])
-
+            let (name, password) = try Self.secret(of: host, [UInt8](repeating: number, count: 16))
             let client = try TestClient(connectingTo: host.address())
             try client.send(Self.signed(name, password))
             let answer = try client.receive()
@@ -32,7 +25,29 @@ struct LiveSharedSecretTests {
         }
     }
 
+    @Test("of servers with one cluster key the secret of each is good on the others, and on no other server")
+    func fleet() async throws {
+        let key = "cluster-key: \(String(repeating: "ab", count: 32))\n"
+        let hosts = try [key, key, ""].map { try ServerUnderTest("turn: off\n" + $0) }
+        await hosts[0].adopt(.usual)
+        let (name, password) = try Self.secret(of: hosts[0], [UInt8](repeating: 9, count: 16))
+        for (host, type) in [(hosts[1], 0x0101), (hosts[2], 0x0111)] as [(ServerUnderTest, UInt16)] {
+            let client = try TestClient(connectingTo: host.address())
+            try client.send(Self.signed(name, password))
+            #expect(TakenApart(try client.receive(), as: .classic)?.type == type)
+        }
+    }
+
     // MARK: Helpers
+
+    /// The name and the password that a server gives by TLS.
+    private static func secret(of host: ServerUnderTest, _ id: [UInt8]) throws -> ([UInt8], [UInt8]) {
+        let stream = try TestTLSStream(over: TestStream(connectingTo: host.address()), protocols: [])
+        try stream.send(Wire.message(0x0002, as: .classic, id: id))
+        let answer = try #require(TakenApart(try stream.receiveFrame(), as: .classic))
+        #expect(answer.type == 0x0102)
+        return (try #require(answer[6]), try #require(answer[7]))
+    }
 
     private static func signed(_ name: [UInt8], _ password: [UInt8]) -> [UInt8] {
         let whole = Wire.message(as: .classic, [.init(6, name), .init(8, [UInt8](repeating: 0, count: 20))])

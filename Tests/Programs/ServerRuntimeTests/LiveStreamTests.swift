@@ -197,6 +197,25 @@ struct LiveStreamTests {
         #expect(await Self.sessions(of: host) == 2)
     }
 
+    @Test(
+        "of many clients that all ask very much at once each gets all its answers, in order",
+        arguments: StreamKind.allCases
+    )
+    func muchAtOnce(kind: StreamKind) async throws {
+        let host = try ServerUnderTest("turn: off\nrate-limit-exempt: 127.0.0.0/8\n")
+        var streams: [any TestFrames] = []
+        for _ in 0..<40 { streams.append(try await host.stream(kind)) }
+        // More than a turn has for a connection, and much more than it has for all.
+        let many = (0..<250).flatMap { Wire.message(0x0001, as: .cookie, id: Self.id($0), []) }
+        for stream in streams { try stream.send(many) }
+        for stream in streams {
+            for number in 0..<250 {
+                let bytes = try stream.receiveFrame()
+                #expect(bytes[8..<20] == Self.id(UInt8(number))[4...])
+            }
+        }
+    }
+
     private static func sessions(of host: ServerUnderTest) async -> Int {
         await host.server.pool.reports().reduce(0) { $0 + $1.sessionCount }
     }

@@ -124,6 +124,31 @@ struct RelayFactTests {
         )
     }
 
+    @Test(
+        "a mirror's port, its repetition, its peer and its ends have the manual's numbers (1012, 1011, 1007, 1002, 1021)"
+    )
+    func mirror() throws {
+        let teller = RelayTeller(context)
+        var session = try makeSession(user: "")
+        session.mirror = .draft00
+        let peer = SocketAddress(try address("192.0.2.7"), port: 9)
+        let effects: [Effect] = [
+            .allocated(session), .repeated(session), .locked(session, peer), .ended(session, .expired),
+            .ended(session, .disconnected),
+        ]
+        let entries = try effects.map { try #require(teller.entry(.happened($0, time: 0))) }
+        #expect(entries.map(\.code.rawValue) == [1012, 1011, 1007, 1002, 1021])
+        for entry in entries { #expect(entry.text.contains("198.51.100.1:50000") && entry.text.contains("mirror of ")) }
+        #expect(entries[2].text.contains("to 192.0.2.7:9, mirror of "))
+        #expect(
+            entries[3].text.hasPrefix("Binding removed")
+                && entries[3].remark?.hasPrefix("not refreshed in time") == true
+        )
+        #expect(
+            entries[4].text.hasPrefix("Mirror removed") && entries[4].remark?.hasPrefix("ended by an operator") == true
+        )
+    }
+
     @Test("after a reload the words follow the new realms")
     func adopted() throws {
         let teller = RelayTeller(context)

@@ -93,7 +93,7 @@ final class ServerUnderTest {
     }
 
     /// Two ports that are free on all addresses, for TCP too: held together, so that they differ.
-    private static func freePorts() throws -> (UInt16, UInt16) {
+    static func freePorts() throws -> (UInt16, UInt16) {
         var held: [UDPSocket] = []
         for _ in 0..<100 {
             let any = SocketAddress(.unspecified(.v4), port: 0)

@@ -28,6 +28,15 @@ struct StreamsTests {
         #expect(client.ends())
     }
 
+    @Test("of many who say nothing 32 are closed at a time, so that calls do not wait, and all of them in the end")
+    func manySilent() throws {
+        var bench = try StreamBench(now: Self.begin)
+        let clients = try (1...60).map { try bench.connect(as: $0) }
+        #expect(bench.sweptOnce(at: Self.begin + 10 * Self.second) == .init(repeating: .tooSlow, count: 32))
+        #expect(bench.sweptOnce(at: Self.begin + 10 * Self.second) == .init(repeating: .tooSlow, count: 28))
+        for client in clients { #expect(client.ends()) }
+    }
+
     @Test("who begins a message and does not end it is closed 30 s later, however often one more byte comes")
     func halfFrame() throws {
         var bench = try StreamBench(now: Self.begin)
@@ -124,10 +133,10 @@ private struct StreamBench: ~Copyable {
     }
 
     /// A client whose connection has been accepted.
-    mutating func connect() throws -> TestStream {
+    mutating func connect(as number: Int = 1) throws -> TestStream {
         let client = try TestStream(connectingTo: listener.local)
-        for _ in 0..<500 where streams.count == 0 { try serve(at: now) }
-        #expect(streams.count == 1)
+        for _ in 0..<500 where streams.count < number { try serve(at: now) }
+        #expect(streams.count == number)
         return client
     }
 
@@ -148,7 +157,17 @@ private struct StreamBench: ~Copyable {
 
     /// Why the connections that are closed at a moment are.
     mutating func swept(at now: UInt64, isNeeded: Bool = false) -> [StreamConnection.End] {
-        streams.sweep(now: now) { _ in isNeeded }
+        while !streams.sweep(now: now, isNeeded: { _ in isNeeded }) {}
+        return takeEnds()
+    }
+
+    /// The same of those that a turn closes.
+    mutating func sweptOnce(at now: UInt64) -> [StreamConnection.End] {
+        _ = streams.sweep(now: now) { _ in false }
+        return takeEnds()
+    }
+
+    private mutating func takeEnds() -> [StreamConnection.End] {
         var ends: [StreamConnection.End] = []
         while let ended = streams.nextEnded() { ends.append(ended.end) }
         return ends

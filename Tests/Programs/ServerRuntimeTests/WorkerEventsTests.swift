@@ -1,9 +1,11 @@
+// Unsafe: an array seen as raw bytes, which are not kept.
 import Addresses
 import Administration
 import Observability
 import ServerCore
 import Testing
 
+@testable import PacketEngine
 @testable import ServerRuntime
 
 @Suite("What workers tell the log")
@@ -21,6 +23,27 @@ struct WorkerEventsTests {
         #expect(entries.map(\.code.rawValue) == [code])
     }
 
+    @Test("what comes, leaves, cannot leave and breaks has the manual's number (1006, 1017 to 1020, 1023)")
+    func numbers() throws {
+        let client = try #require(SocketAddress("192.0.2.1:5"))
+        let pdu: [UInt8] = [0, 1, 0, 0]
+        let entries = told(at: .debug) { events in
+            unsafe events.received(pdu.span.bytes, from: client)
+            events.answered(client, fromOtherPort: false)
+            events.answered(client, fromOtherPort: true)
+            events.sendFailed(101, to: client, bySecondPort: false)
+        }
+        #expect(entries.map(\.code.rawValue) == [1006, 1017, 1019, 1018])
+        #expect(entries.allSatisfy { $0.address == client })
+        let more = told { events in
+            events.sendFailed(101, to: client, bySecondPort: true)
+            events.socketFailed(SocketError("recvmmsg", "", code: 12))
+        }
+        #expect(more.map(\.code.rawValue) == [1020, 1023])
+        // The level of the log decides, and packets are told at 8 only.
+        #expect(told { unsafe $0.received(pdu.span.bytes, from: client) }.isEmpty)
+    }
+
     @Test(
         "a rate limit is told for the prefix it holds for",
         arguments: [
@@ -35,8 +58,8 @@ struct WorkerEventsTests {
         #expect(LogReport.Entry(entry).address == prefix)
     }
 
-    private func told(_ body: (inout WorkerEvents) -> Void) -> [LogEntry] {
-        let log = EventLog(level: LogLevelSwitch(.detail))
+    private func told(at level: LogLevel = .detail, _ body: (inout WorkerEvents) -> Void) -> [LogEntry] {
+        let log = EventLog(level: LogLevelSwitch(level))
         let pump = LogPump(into: log) { 0 }
         var events = WorkerEvents(
             WorkerEvents.Source(

@@ -15,6 +15,9 @@ struct DetachDecisionTests {
             (false, ["NOTIFY_SOCKET": "/run/systemd/notify"], 500, false, false),
             (false, ["NOTIFY_SOCKET": "/run/systemd/notify"], 500, true, false),
             (false, ["INVOCATION_ID": "abc"], 500, false, false),
+            // Sockets for this process, or for one that left its environment.
+            (false, ["LISTEN_PID": "500", "LISTEN_FDS": "1"], 500, true, false),
+            (false, ["LISTEN_PID": "499", "LISTEN_FDS": "1"], 500, true, true),
             // A shell of a desktop session.
             (false, ["INVOCATION_ID": "abc"], 500, true, true),
         ] as [(Bool, [String: String], Int32, Bool, Bool)]

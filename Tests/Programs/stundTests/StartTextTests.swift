@@ -40,14 +40,17 @@ struct StartTextTests {
 
 @Suite("The exit codes in the documents")
 struct ExitStatusTests {
-    @Test("README's table has each exit code and no other")
+    @Test("docs/command-line.md has each exit code and no other, and each command")
     func table() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let text = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        let text = try String(contentsOf: root.appendingPathComponent("docs/command-line.md"), encoding: .utf8)
         let rows = text.split(separator: "\n").compactMap { line in
             line.hasPrefix("| ") ? Int32(line.dropFirst(2).prefix { $0.isNumber }) : nil
         }
         #expect(rows == [0] + ExitStatus.allCases.map(\.rawValue))
+        for command in ArgumentSpelling.commands.subtracting(["help", "serve"]) {
+            #expect(text.contains("stund \(command) ") || text.contains("stund \(command)\n"), "\(command)")
+        }
     }
 }

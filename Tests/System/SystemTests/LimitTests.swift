@@ -137,7 +137,7 @@ struct LimitTests {
         .timeLimit(.minutes(1))
     )
     func noRing() async throws {
-        let prefix = ["/usr/bin/python3", Partners.helpers + "/without_io_uring.py"]
+        let prefix = ["/usr/bin/python3", Partners.helpers + "/without_system_call.py", "425"]
         try await run(by: prefix) { server in
             #expect(try await server.command("status").contains("by epoll"))
             try expectAnswer(server.ports)

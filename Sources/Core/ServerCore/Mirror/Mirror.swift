@@ -31,11 +31,18 @@ public struct MirrorPolicy: Sendable, Equatable {
     public var total = 256
     /// How many one client may have: an IPv4 address or an IPv6 /64.
     public var perClient = 8
+    /// Whether draft -00 is answered, which has no secret.
+    public var isDraft00 = true
     /// Whether requests are of draft -01 that could as well be of -08.
     public var isDraft01 = false
 
     /// Nobody may have one.
     public init() {}
+
+    /// Whether a client may keep a mirror that it has.
+    func allows(_ client: IPAddress, _ draft: MirrorDraft) -> Bool {
+        (draft != .draft00 || isDraft00) && allows(client)
+    }
 
     func allows(_ client: IPAddress) -> Bool {
         for prefix in clients where prefix.contains(client) { return true }

@@ -18,7 +18,7 @@ extension Server {
         now: Instant,
         ports: inout some RelayPorts
     ) -> Verdict {
-        guard let turn = policy.turn, let mirror = turn.mirror else {
+        guard let turn = policy.turn, let mirror = turn.mirror, mirror.isDraft00 else {
             return drop(.unknownMethod, from: flow, now: now)
         }
         let answer: MirrorAnswer
@@ -199,7 +199,9 @@ extension Server {
     mutating func endForbiddenMirrors(_ mirror: MirrorPolicy?) {
         for index in table.allocations.indices where table.allocations[index].isLive {
             let place = table.allocations[index].mirror
-            guard place >= 0, mirror?.allows(table.allocations[index].flow.source.address) != true else { continue }
+            guard place >= 0,
+                mirror?.allows(table.allocations[index].flow.source.address, table.mirrors[place].draft) != true
+            else { continue }
             table.mirrors[place].isForbidden = true
             table.allocations[index].endAtOnce()
             wheel.arm(index, at: .start)

@@ -106,4 +106,23 @@ int clinux_processor_count(void);
 // the processor's number, or minus errno.
 int clinux_pin_thread(int index);
 
+// The version of Landlock that the kernel has, from 1 on; less than 1 when it has none.
+int clinux_landlock_version(void);
+
+// A set of rules by which no file may be opened or changed; returns its descriptor, or -1 with errno.
+int clinux_landlock_begin(void);
+
+// Allows a folder with all that is in it, or a file: to be read, and with `writes` to be changed. Returns 0, or -1 with errno.
+int clinux_landlock_allow(int ruleset, const char *path, int writes);
+
+// Holds all threads of the process to the rules for good, and those to come. Returns 0, or -1 with errno: EBUSY when a thread blocks
+// the signal that this takes, and nothing has changed then.
+int clinux_landlock_enforce(int ruleset);
+
+// Whether seccomp can refuse system calls here.
+int clinux_seccomp_is_known(void);
+
+// Has the system calls refused (EPERM), for all threads and for good, that no server needs after its start. Returns 0, or -1 with errno.
+int clinux_seccomp_enforce(void);
+
 #endif

@@ -20,6 +20,11 @@ enum StreamOptions {
             // One family a socket: an IPv4 client must never show up as ::ffff:a.b.c.d.
             try UDPSocket.setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY", local)
         }
+        try setOfConnections(descriptor, local)
+    }
+
+    /// Sets those that a bound socket may be given too.
+    static func setOfConnections(_ descriptor: Int32, _ local: SocketAddress) throws(SocketError) {
         // What is written is a whole turn's work already: waiting for more would only delay it.
         try UDPSocket.setOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", local)
         try UDPSocket.setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE", local)

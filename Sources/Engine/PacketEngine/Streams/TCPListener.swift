@@ -33,6 +33,21 @@ public final class TCPListener: Sendable {
         }
     }
 
+    /// Takes a socket that the process was started with, and sets it up as one of its own.
+    public init(passed: PassedSocket) throws(SocketError) {
+        local = passed.local
+        descriptor = try passed.copy()
+        passed.setNonBlocking(true)
+        do throws(SocketError) {
+            try StreamOptions.setOfConnections(descriptor, local)
+            // Where it listens already, this says only how many may wait.
+            guard listen(descriptor, Self.backlog) == 0 else { throw SocketError("listen", "\(local)", code: errno) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
     deinit { close(descriptor) }
 
     /// Fails when anybody listens at the address.

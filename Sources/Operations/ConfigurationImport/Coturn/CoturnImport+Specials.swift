@@ -24,6 +24,13 @@ extension CoturnImport {
             )
         case "web-admin-listen-on-workers": takeWebOnWorkers(line)
         case "redis-userdb": takeRedis(line)
+        case "proc-user":
+            become(
+                "run-as",
+                line.value,
+                from: line,
+                differing: "only root can start such a server: with User= of a systemd unit take run-as out"
+            )
         default: break
         }
     }

@@ -137,8 +137,10 @@ enum CoturnOptions {
             "no-sslv2": .always(old), "no-sslv3": .always(old), "no-tlsv1": .always(old), "no-tlsv1_1": .always(old),
             "tlsv1": .lacks(old), "tlsv1_1": .lacks(old),
             "no-tlsv1_2": .lacks("TLS 1.2 cannot be switched off, and DTLS has no other version"),
-            "proc-user": .absent("start it as that user, by User= of its systemd unit, say"),
-            "proc-group": .absent("start it with that group, by Group= of its systemd unit, say"),
+            "proc-user": .special,
+            "proc-group": .absent(
+                "the server has the groups of the user that it runs as (run-as, or User= of its systemd unit)"
+            ),
         ]
     }()
 

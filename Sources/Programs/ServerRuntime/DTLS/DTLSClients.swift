@@ -110,6 +110,9 @@ struct DTLSClients: ~Copyable {
     /// Whether somebody has a row, who then has a session.
     func has(_ row: Int) -> Bool { row >= 0 && row < clients.count && clients[row].box != nil }
 
+    /// Whether a 5-tuple has a session, or is about to have one.
+    func hasSession(of flow: ClientFlow) -> Bool { count > 0 && table[DTLSTable.Key(flow)] != nil }
+
     // MARK: What comes
 
     /// Looks whose a datagram is; a hello without a cookie is answered, and forgotten.

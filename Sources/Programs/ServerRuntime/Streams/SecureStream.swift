@@ -59,7 +59,7 @@ final class SecureStream: @unchecked Sendable {
 /// The memory in which a worker encrypts and decrypts, one connection after another, and what sessions are begun with.
 struct TLSWork: ~Copyable {
     /// How many messages of handshakes are answered in a turn: each costs as much as hundreds of packets, which would wait.
-    static let handshakeBurst = 4
+    static let handshakeBurst = 1
 
     /// Nil while there is no certificate.
     var context: TLSContext?

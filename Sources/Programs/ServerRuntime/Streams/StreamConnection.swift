@@ -115,6 +115,8 @@ struct StreamConnection {
     var hasEnded = false
     /// Whether it is in the list of those that are written to at the end of the turn.
     var isDirty = false
+    /// Whether its client has sent data that was relayed.
+    var isRelaying = false
     /// Whether the row is in use.
     var isLive = true
 

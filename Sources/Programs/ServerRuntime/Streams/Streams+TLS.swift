@@ -41,7 +41,7 @@ extension Streams {
             tls.handshakesLeft -= 1
         }
         tls.sealed.removeAll()
-        switch tls.sealed.read(from: connections[index].stream) {
+        switch tls.sealed.read(from: connections[index].stream, most: secure.isHandshaking ? .max : most(index)) {
         case .bytes: break
         case .blocked: return
         case .ended: return endReading(ofData: index)

@@ -16,6 +16,9 @@ struct Streams: ~Copyable {
     private static let turns: UInt64 = 1 << 24
     /// How many connections of a listener are accepted in a turn.
     private static let acceptBurst = 16
+    /// How many connections are looked at in a turn by their time limits, and how many are closed for them.
+    private static let sweepBurst = 4096
+    private static let sweepEnds = 32
     /// How many bytes are read from a connection in a turn.
     static let readBurst = 65_536
     /// How long a client may take for its first bytes, and for the rest of a frame, in nanoseconds.
@@ -42,6 +45,8 @@ struct Streams: ~Copyable {
     var tls = TLSWork()
     /// Those that have something to be written at the end of the turn.
     var dirty: [Int32] = []
+    /// The connection that `sweep` looks at next.
+    private var swept = 0
     /// The connections that have ended, whose allocations must end too.
     private var ended: [Ended] = []
     var counters = StreamCounters()
@@ -173,11 +178,17 @@ struct Streams: ~Copyable {
         case .open: break
         }
         input.take(&connections[index].input, from: &buffers)
-        switch input.read(from: connections[index].stream) {
+        switch input.read(from: connections[index].stream, most: most(index)) {
         case .bytes, .blocked: break
         case .ended: endReading(ofData: index)
         case .failed: close(index, .broken)
         }
+    }
+
+    /// How many bytes of a connection are read in a turn.
+    func most(_ index: Int) -> Int {
+        let isRelaying = connections[index].isRelaying || connections[index].partner != nil
+        return StreamShare.bytes(isRelaying: isRelaying, waiting: connections[index].input.count)
     }
 
     /// Puts the next whole frame of what was read into a slot of a batch that has one free; nil when there is none.
@@ -261,18 +272,35 @@ struct Streams: ~Copyable {
 
     /// Closes the connections of clients that owe something for too long, and those that have said nothing for long and that
     /// `isNeeded` does not name; watches listeners again that no file was left for.
-    mutating func sweep(now: UInt64, isNeeded: (ClientFlow) -> Bool) {
-        for index in connections.indices where connections[index].isLive {
-            let owing = connections[index].owesSince
-            let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
-            if owing > 0, now &- owing >= limit {
-                close(index, .tooSlow)
-            } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].partner == nil,
-                !isNeeded(connections[index].flow)
-            {
-                close(index, .idle)
-            }
+    ///
+    /// It looks at some, and false says that others are to be looked at by another call.
+    mutating func sweep(now: UInt64, isNeeded: (ClientFlow) -> Bool) -> Bool {
+        let before = count
+        let end = min(swept + Self.sweepBurst, connections.count)
+        while swept < end, before - count < Self.sweepEnds {
+            sweep(swept, now: now, isNeeded)
+            swept += 1
         }
+        guard swept >= connections.count else { return false }
+        swept = 0
+        watchPaused()
+        return true
+    }
+
+    private mutating func sweep(_ index: Int, now: UInt64, _ isNeeded: (ClientFlow) -> Bool) {
+        guard connections[index].isLive else { return }
+        let owing = connections[index].owesSince
+        let limit = connections[index].isUndecided ? Self.firstBytesLimit : Self.frameLimit
+        if owing > 0, now &- owing >= limit {
+            close(index, .tooSlow)
+        } else if now &- connections[index].lastFrame >= Self.idleLimit, connections[index].partner == nil,
+            !isNeeded(connections[index].flow)
+        {
+            close(index, .idle)
+        }
+    }
+
+    private mutating func watchPaused() {
         let waiting = paused
         paused = []
         for index in waiting {

@@ -46,13 +46,37 @@ enum ClientFrame {
 }
 
 extension Worker {
+    /// Serves streams, after all datagrams and for no longer than `StreamShare` has it.
+    mutating func serveStreams(among count: Int) {
+        // Datagrams do not wait for them.
+        flush()
+        let first = streamShare.start(of: count)
+        for number in 0..<count {
+            let index = (first + number) % count
+            let ready = loop.ready(index)
+            guard Streams.isStream(ready.token) else { continue }
+            guard !streamShare.isSpent else { return streamShare.cut(at: index) }
+            serve(ready)
+        }
+    }
+
     /// Accepts connections, or reads and handles what has come by one.
     mutating func serveStream(_ ready: EventLoop.Ready) throws(SocketError) {
-        if PeerStreams.isPeer(ready.token) { return try servePeer(ready) }
+        if PeerStreams.isPeer(ready.token) {
+            streamShare.countConnection()
+            return try servePeer(ready)
+        }
         guard let index = streams.index(of: ready.token) else {
+            streamShare.countBeginning()
             try streams.accept(ready.token, now: now.nanoseconds, telling: &events)
             if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
+        }
+        let isBeginning = streams.connections[index].secure?.isHandshaking ?? false
+        if isBeginning {
+            streamShare.countBeginning()
+        } else if !streams.connections[index].isRelaying {
+            streamShare.countConnection()
         }
         if ready.hasError || ready.hasHungUp, streams.connections[index].partner != nil, streams.isBroken(index) {
             streams.abort(index, .broken)
@@ -82,6 +106,7 @@ extension Worker {
         guard server.mayBeginSession(from: streams.connections[index].flow, now: now) else {
             return streams.close(index, .tooManySessions)
         }
+        streamShare.countBeginning()
         streams.beginTLS(index)
     }
 
@@ -106,6 +131,12 @@ extension Worker {
             )
             turnDatagrams &+= 1
             clientDatagrams &+= 1
+            if case .toPeer = verdict {
+                streams.connections[index].isRelaying = true
+                streamShare.countRelayed()
+            } else {
+                streamShare.countMessage()
+            }
             switch verdict {
             case .connect(let peer, let relay, let id): connect(to: peer, from: relay, as: id)
             case .bound(let id): return bind(index, to: id)
@@ -133,8 +164,13 @@ extension Worker {
     /// Ends connections whose clients owe something for too long.
     mutating func sweepStreams() {
         guard now.nanoseconds >= nextSweep else { return }
-        streams.sweep(now: now.nanoseconds, isNeeded: server.hasAllocation)
+        let isDone = streams.sweep(now: now.nanoseconds, isNeeded: server.hasAllocation)
         endStreams()
+        // Soon, but packets come first.
+        guard isDone else {
+            nextSweep = now.nanoseconds
+            return
+        }
         sweepPeers()
         let isNeeded = streams.needsSweep || peers.count > 0 || relays.hasPaused
         nextSweep = isNeeded ? now.nanoseconds + Self.sweepPause : .max

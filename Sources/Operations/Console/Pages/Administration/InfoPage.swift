@@ -71,17 +71,25 @@ struct InfoPage: ConsolePage {
     private func facts(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
         [
             Fact(term: texts("info_uptime"), values: [HumanText.duration(status.uptime)]),
+            Fact(term: texts("info_licence"), values: licence(status.license ?? .free, texts)),
             Fact(term: texts("info_build"), values: [Self.build]),
             Fact(term: texts("info_system"), values: [ProcessInfo.processInfo.operatingSystemVersionString]),
             Fact(term: texts("info_process"), values: [String(status.pid)]),
             Fact(term: texts("info_workers"), values: [String(status.workers)]),
             Fact(term: texts("info_engine"), values: [status.engine.sentence]),
+            Fact(term: texts("info_sandbox"), values: [status.sandbox ?? texts("info_none")]),
             Fact(term: texts("info_files"), values: [files(status, texts)]),
             Fact(term: texts("info_listeners"), values: status.listeners),
             Fact(term: texts("info_console"), values: [status.consoleURL ?? texts("info_console_closed")]),
             Fact(term: texts("info_file"), values: [status.settingsFile]),
             Fact(term: texts("info_folder"), values: [status.stateFolder]),
         ]
+    }
+
+    /// The kind and, where there is one, the end.
+    private func licence(_ license: LicenseState, _ texts: Texts) -> [String] {
+        let lastDay = license.lastDay.map { "\(texts("license_last_day")): \($0)" }
+        return [texts("license_\(license.kind.rawValue)")] + (lastDay.map { [$0] } ?? [])
     }
 
     private func features(_ status: ServerStatus, _ texts: Texts) -> [Fact] {

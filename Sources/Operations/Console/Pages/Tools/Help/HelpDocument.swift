@@ -10,8 +10,10 @@ struct HelpDocument: Sendable {
     private static let largest = 24_000
     /// What people look for first comes first.
     private static let order = [
-        "README", "operator-guide", "settings", "sip", "api", "metrics", "messages", "nat-discovery", "fleet", "dns",
-        "certificates",
+        "README", "install", "operator-guide", "command-line", "settings", "console", "relay", "messages",
+        "nat-discovery", "fleet",
+        "dns",
+        "certificates", "api", "metrics",
     ]
 
     /// All documents that the program carries.

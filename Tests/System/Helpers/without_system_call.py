@@ -1,6 +1,8 @@
-"""Runs a program that may not use io_uring, as a container's seccomp profile forbids it: io_uring_setup fails with EPERM.
+"""Runs a program that may not make a system call, as a container's seccomp profile forbids it: it fails with EPERM.
 
-  python3 without_io_uring.py PROGRAM ARGUMENTS...
+  python3 without_system_call.py NUMBER PROGRAM ARGUMENTS...
+
+NUMBER is that of x86-64 and ARM alike for the newer calls: 425 is io_uring_setup, 444 landlock_create_ruleset.
 """
 import ctypes
 import os
@@ -8,7 +10,6 @@ import struct
 import sys
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
-IO_URING_SETUP = 425
 LOAD, IS_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, FAIL_WITH_EPERM = 0x7FFF0000, 0x00050001
 
@@ -19,7 +20,7 @@ def instruction(code, yes, no, value):
 
 program = b"".join((
     instruction(LOAD, 0, 0, 0),                   # the number of the system call
-    instruction(IS_EQUAL, 0, 1, IO_URING_SETUP),
+    instruction(IS_EQUAL, 0, 1, int(sys.argv[1])),
     instruction(RETURN, 0, 0, FAIL_WITH_EPERM),
     instruction(RETURN, 0, 0, ALLOW),
 ))
@@ -29,4 +30,4 @@ libc = ctypes.CDLL(None, use_errno=True)
 for arguments in ((PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0)):
     if libc.prctl(*arguments) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
-os.execvp(sys.argv[1], sys.argv[1:])
+os.execvp(sys.argv[2], sys.argv[2:])
