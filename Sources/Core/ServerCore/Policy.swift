@@ -40,6 +40,10 @@ public struct Endpoints: Sendable, Equatable {
     public var primary: IPAddress?
     /// A2; nil when the host has no second address.
     public var alternate: IPAddress?
+    /// What clients are told in place of A1, where a NAT maps it one to one; nil where they reach A1 itself.
+    public var primaryExternal: IPAddress?
+    /// The same for A2.
+    public var alternateExternal: IPAddress?
     /// P1.
     public var port1: UInt16 = 3478
     /// P2.
@@ -69,6 +73,18 @@ public struct Endpoints: Sendable, Equatable {
             return SocketAddress(flow.destination.address, port: port)
         }
         return (role.isOnAlternateAddress ? alternate : primary).map { SocketAddress($0, port: port) }
+    }
+
+    /// The same address as clients know it, beyond a NAT that maps it.
+    @inlinable
+    public func externalAddress(of role: SocketRole, for flow: ClientFlow) -> SocketAddress? {
+        guard var told = address(of: role, for: flow) else { return nil }
+        if let primaryExternal, told.address == primary {
+            told.address = primaryExternal
+        } else if let alternateExternal, told.address == alternate {
+            told.address = alternateExternal
+        }
+        return told
     }
 }
 

@@ -104,6 +104,7 @@ extension Settings {
     private func contradictionOfAddresses(_ origins: [String: SettingOrigin]) -> SettingsError.Problem? {
         guard !relayAddress.isEmpty else { return nil }
         for pair in externalIp {
+            if let local = pair.local, isForDiscovery(local) { continue }
             if let local = pair.local, !relayAddress.contains(local) {
                 return problem(
                     between: "external-ip",

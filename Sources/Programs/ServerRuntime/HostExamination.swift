@@ -129,7 +129,19 @@ public struct HostExamination {
             ends.primary.flatMap { one in ends.alternate.map { (one, $0) } }
         }
         if let (one, other) = pairs.first {
-            return Finding("second address", .good, "Clients can test their NAT by \(one) and \(other).")
+            let ends = one.family == .v4 ? plan.v4 : plan.v6
+            // Whether only one of the two is known by another address outside.
+            if (ends.primaryExternal == nil) != (ends.alternateExternal == nil) {
+                let bare = ends.primaryExternal == nil ? one : other
+                return Finding(
+                    "second address",
+                    .warning,
+                    "external-ip says what stands for one of \(one) and \(other), and clients are told \(bare) as it is.",
+                    remedy: "If a NAT maps \(bare) too, name it in external-ip, as external/\(bare)."
+                )
+            }
+            let told = (ends.primaryExternal ?? one, ends.alternateExternal ?? other)
+            return Finding("second address", .good, "Clients can test their NAT by \(told.0) and \(told.1).")
         }
         let others = host.map(\.address).filter { $0.family == .v4 && !$0.isLoopback && !$0.isLinkLocal }
         let advice =

@@ -70,6 +70,7 @@ struct ListenPlan: Equatable {
             }
             endpoints.primary = first
         }
+        endpoints.nameExternal(settings)
         if family == .v4 { v4 = endpoints } else { v6 = endpoints }
         let isOptional = settings.address.isEmpty && second == nil && family == .v6
         for role in SocketRole.allCases {
@@ -171,4 +172,13 @@ extension HostAddresses.Entry {
     func isLoopbackNetwork(of other: IPAddress) -> Bool { address.isLoopback && network?.contains(other) == true }
 
     fileprivate var network: IPPrefix? { IPPrefix(address.masked(to: prefixLength), length: prefixLength) }
+}
+
+extension Endpoints {
+    /// Takes from `external-ip` what clients are told of the two addresses.
+    fileprivate mutating func nameExternal(_ settings: Settings) {
+        guard let primary, let alternate else { return }
+        primaryExternal = settings.external(for: primary, isFirst: true)
+        alternateExternal = settings.external(for: alternate, isFirst: false)
+    }
 }

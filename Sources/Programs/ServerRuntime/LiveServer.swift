@@ -228,7 +228,12 @@ public final class LiveServer: RunningServer {
 
     private static func addressPairs(of plan: ListenPlan) -> [String] {
         [plan.v4, plan.v6].compactMap { endpoints in
-            endpoints.primary.flatMap { first in endpoints.alternate.map { "first address \(first), second \($0)" } }
+            guard let first = endpoints.primary, let second = endpoints.alternate else { return nil }
+            func text(_ local: IPAddress, _ external: IPAddress?) -> String {
+                external.map { "\($0) (here \(local))" } ?? "\(local)"
+            }
+            return "first address \(text(first, endpoints.primaryExternal)), second "
+                + text(second, endpoints.alternateExternal)
         }
     }
 

@@ -20,14 +20,13 @@ struct RelayPlan: Equatable {
         guard settings.turn else { return }
         for family in IPAddress.Family.allCases {
             guard let local = Self.local(family, settings, outgoing) else { continue }
-            let external = settings.externalIp.first {
-                $0.external.family == family && ($0.local == nil || $0.local == local)
-            }
-            addresses.append(RelayAddress(local: local, external: external?.external ?? local))
+            let external = settings.external(for: local, isFirst: true)
+            addresses.append(RelayAddress(local: local, external: external ?? local))
         }
         for pair in settings.externalIp {
             let relay = address(pair.external.family)
             if relay?.external == pair.external, pair.local == nil || pair.local == relay?.local { continue }
+            if let local = pair.local, settings.isForDiscovery(local) { continue }
             warnings.append(Self.warning(ofUnused: pair, relay))
         }
         for address in addresses {

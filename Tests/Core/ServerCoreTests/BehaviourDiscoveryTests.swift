@@ -59,6 +59,28 @@ struct BehaviourDiscoveryTests {
         #expect(answer?[0x802C] == two.address(of: line.other, family: client.address.family).map(value))
     }
 
+    @Test("behind a NAT that maps both addresses one to one, clients are told those outside, wherever they ask")
+    mutating func external() {
+        let outside = (IPAddress(v4: 0xCB00_7105), IPAddress(v4: 0xCB00_7106))
+        two.server.policy.v4.primaryExternal = outside.0
+        two.server.policy.v4.alternateExternal = outside.1
+        let first = two.ask(Wire.message(as: .cookie), as: .cookie)
+        #expect(first?[0x802B] == value(SocketAddress(outside.0, port: 3478)))
+        #expect(first?[0x802C] == value(SocketAddress(outside.1, port: 3479)))
+        let second = two.ask(Wire.message(as: .cookie), as: .cookie, on: .alternateAlternate)
+        #expect(second?[0x802B] == value(SocketAddress(outside.1, port: 3479)))
+        #expect(second?[0x802C] == value(SocketAddress(outside.0, port: 3478)))
+        let change = Wire.message(as: .cookie, [.change(ip: true, as: .cookie)])
+        #expect(two.send(change).verdict == .replyFrom(.alternatePrimary, toPort: nil))
+        #expect(two.ask(change, as: .cookie)?[0x802B] == value(SocketAddress(outside.1, port: 3478)))
+        // SOURCE-ADDRESS and CHANGED-ADDRESS of RFC 3489.
+        let classic = two.ask(Wire.message(as: .classic), as: .classic)
+        #expect(classic?[4] == value(SocketAddress(outside.0, port: 3478)))
+        #expect(classic?[5] == value(SocketAddress(outside.1, port: 3479)))
+        let ofIPv6 = two.ask(Wire.message(as: .cookie), as: .cookie, from: .client6)
+        #expect(ofIPv6?[0x802C] == two.address(of: .alternateAlternate, family: .v6).map(value))
+    }
+
     @Test("without any attribute of this RFC the addresses are in the answer all the same")
     mutating func plain() {
         let answer = two.ask(Wire.message(as: .cookie), as: .cookie)

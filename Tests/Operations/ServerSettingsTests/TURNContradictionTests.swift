@@ -87,6 +87,8 @@ struct TURNContradictionTests {
     @Test(
         "Allowed, as nothing contradicts",
         arguments: [
+            "address: 10.0.0.5\nsecond-address: 10.0.0.6\nrelay-address: 10.0.0.7\n"
+                + "external-ip: 203.0.113.5/10.0.0.5 203.0.113.6/10.0.0.6",
             "relay-ports: 3480-65535", "stun-port-1: 50000", "default-binding-duration: 60\nmax-lifetime: 60",
             "realm: b\nrealm-lifetimes: b=1-2",
             "address: 192.0.2.1\nsecond-address: 192.0.2.2\nrealm: a b@192.0.2.2",

@@ -58,6 +58,28 @@ struct HostExaminationTests {
         #expect(text == "Clients can test their NAT by 127.0.0.1 and 127.0.0.2.")
     }
 
+    @Test("Where external-ip stands for one of the two addresses, a NAT of the other is asked for")
+    func halfMapped() throws {
+        for (text, bare) in [("203.0.113.5", "127.0.0.2"), ("203.0.113.6/127.0.0.2", "127.0.0.1")] {
+            let pairs = try external(text)
+            let found = findings {
+                $0.address = [loopback]
+                $0.secondAddress = [IPAddress(v4: 0x7F00_0002)]
+                $0.externalIp = pairs
+            }
+            let finding = try #require(found.first { $0.check == "second address" })
+            #expect(finding.state == .warning && finding.finding.contains("are told \(bare)"), "\(finding)")
+        }
+        let both = try external("203.0.113.5 203.0.113.6/127.0.0.2")
+        let found = findings {
+            $0.address = [loopback]
+            $0.secondAddress = [IPAddress(v4: 0x7F00_0002)]
+            $0.externalIp = both
+        }
+        let text = found.first { $0.check == "second address" }?.finding
+        #expect(text == "Clients can test their NAT by 203.0.113.5 and 203.0.113.6.")
+    }
+
     @Test("A loopback relay address is a warning, one that stands behind another is told")
     func relay() throws {
         let pair = try external("203.0.113.5/127.0.0.1")

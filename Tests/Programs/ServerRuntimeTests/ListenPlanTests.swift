@@ -157,6 +157,31 @@ struct ListenPlanTests {
         #expect(plan.sockets.first.map { "\($0.local)" } == "0.0.0.0:3478")
     }
 
+    @Test("external-ip says what clients are told of both addresses; one without a local address stands for the first")
+    func external() throws {
+        let local = (IPAddress.v4("198.51.100.10"), IPAddress.v4("198.51.100.11"))
+        let cases = [
+            ("192.0.2.1/198.51.100.10 192.0.2.2/198.51.100.11", "192.0.2.1", "192.0.2.2"),
+            ("192.0.2.1 192.0.2.2/198.51.100.11", "192.0.2.1", "192.0.2.2"), ("192.0.2.1", "192.0.2.1", nil),
+            ("192.0.2.2/198.51.100.11", nil, "192.0.2.2"), ("192.0.2.1/203.0.113.5 2001:db8::1", nil, nil),
+        ]
+        for (text, first, second) in cases {
+            let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: ["external-ip": text])
+            let pairs = try Settings.load(from: sources).settings.externalIp
+            let plan = try ListenPlan(
+                settings {
+                    $0.address = [local.0]
+                    $0.secondAddress = [local.1]
+                    $0.externalIp = pairs
+                },
+                host: host
+            )
+            #expect(plan.v4.primaryExternal.map { "\($0)" } == first, "\(text)")
+            #expect(plan.v4.alternateExternal.map { "\($0)" } == second, "\(text)")
+            #expect(plan.v4.primary == local.0 && plan.v4.alternate == local.1)
+        }
+    }
+
     @Test("a second address without any other address is a mistake in the settings")
     func nothingBesideSecond() {
         let alone = [HostAddresses.Entry(interface: "eth0", address: .v4("198.51.100.10"), prefixLength: 24)]

@@ -112,6 +112,16 @@ struct RelayPlanTests {
         #expect(warnings.first?.contains(text) == true, "\(warnings)")
     }
 
+    @Test("a pair for the second address is used, by NAT discovery, and is nothing to warn of")
+    func pairOfDiscovery() throws {
+        let pairs = try external("203.0.113.5/198.51.100.10 203.0.113.6/198.51.100.11")
+        let plan = plan(v4, nil) {
+            $0.secondAddress = [.v4("198.51.100.11")]
+            $0.externalIp = pairs
+        }
+        #expect(plan.warnings.isEmpty && plan.address(.v4)?.external == .v4("203.0.113.5"), "\(plan.warnings)")
+    }
+
     @Test("an external address that is private is told too, and of each family")
     func warningsOfBoth() throws {
         let inside = try external("192.168.1.5")

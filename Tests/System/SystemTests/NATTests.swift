@@ -68,6 +68,63 @@ struct NATTests {
         }
     }
 
+    /// A server as in most clouds: each of its two addresses is mapped to one outside.
+    ///
+    /// Nobody outside has a way to the addresses that it has itself. The namespaces are taken the other way round: the
+    /// server is in the one behind the NAT.
+    @Test(
+        "Behind a NAT that maps both of its addresses one to one, the server tells clients those outside",
+        .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
+        .timeLimit(.minutes(3))
+    )
+    func mappedServer() async throws {
+        try await Namespaces.with(.port, purpose: "mapped") { namespaces in
+            let nat = String(namespaces.client.dropLast("client".count)) + "nat"
+            let pairs = ["198.18.7.1": "10.77.0.2", "198.18.7.2": "10.77.0.3"]
+            func elements(_ pairs: some Sequence<(String, String)>) -> String {
+                pairs.map { "\($0) : \($1)" }.joined(separator: ", ")
+            }
+            let rules = """
+                flush ruleset
+                table ip one {
+                    map in { type ipv4_addr : ipv4_addr; elements = { \(elements(pairs.map { ($0, $1) })) } }
+                    map out { type ipv4_addr : ipv4_addr; elements = { \(elements(pairs.map { ($1, $0) })) } }
+                    chain pre { type nat hook prerouting priority -100; iifname "outside" dnat to ip daddr map @in; }
+                    chain post { type nat hook postrouting priority 100; oifname "outside" snat to ip saddr map @out; }
+                }
+                """
+            let commands = [
+                ["ip", "-n", namespaces.client, "address", "add", "10.77.0.3/24", "dev", "eth0"],
+                ["ip", "-n", nat, "address", "add", "198.18.7.2/24", "dev", "outside"],
+                ["ip", "netns", "exec", nat, "nft", rules],
+            ]
+            for command in commands {
+                let end = try await Program.run(command)
+                try #require(end.exitCode == 0, "\(end.output)")
+            }
+            try await withTemporaryFolder { folder in
+                let ports = try Ports.free()
+                let settings = [
+                    "address": "10.77.0.2", "second-address": "10.77.0.3", "turn": "off",
+                    "external-ip": "198.18.7.1 198.18.7.2/10.77.0.3",
+                    "stun-port-1": "\(ports.first)", "stun-port-2": "\(ports.second)",
+                ]
+                let command = try StundCommand(folder: folder, settings: settings).arguments
+                try await Program.running(command, namespace: namespaces.client) { server in
+                    try await waitUntilBound(server, ports, namespace: namespaces.client)
+                    for client in [Client.stun, .natdiscovery] where Partners.has(client.path) {
+                        let verdict = try await client.verdict(
+                            on: UDPClient.Endpoint("198.18.7.1", ports.first),
+                            source: Namespaces.serverAddress,
+                            namespace: namespaces.server
+                        )
+                        #expect(verdict == Self.verdicts[.none]?[client], "\(client)")
+                    }
+                }
+            }
+        }
+    }
+
     private static let places = Places(4)
 
     private struct Question: Hashable, Sendable {

@@ -28,7 +28,7 @@ extension Server {
             guard endpoints.hasAlternate else { return AlternateAddress() }
             // When port 2 is not read it names port 1, since clients send requests there.
             let role = flow.role.changing(ip: true, port: endpoints.readsPort2)
-            return AlternateAddress(address: endpoints.address(of: role, for: flow))
+            return AlternateAddress(address: endpoints.externalAddress(of: role, for: flow))
         }
         if needsFourSockets, !endpoints.readsPort2 || cluster?.hasSealedPeers != true {
             return AlternateAddress(understandsChange: false)
@@ -52,7 +52,7 @@ extension Server {
             return AlternateAddress(understandsChange: false)
         }
         return AlternateAddress(
-            address: endpoints.address(of: flow.role.changing(ip: true, port: true), for: flow),
+            address: endpoints.externalAddress(of: flow.role.changing(ip: true, port: true), for: flow),
             understandsChange: !request.change.changesIP && !request.change.changesPort
         )
     }

@@ -56,7 +56,9 @@ struct BindingAnswer {
     /// there is no truthful CHANGED-ADDRESS.
     private func writeClassic(_ writer: inout MessageWriter, over packet: inout Packet) -> Bool {
         guard writer.append(MappedAddress(flow.source), to: &packet) else { return false }
-        if let source = endpoints.address(of: role, for: flow) { _ = writer.append(SourceAddress(source), to: &packet) }
+        if let source = endpoints.externalAddress(of: role, for: flow) {
+            _ = writer.append(SourceAddress(source), to: &packet)
+        }
         // rosenberg-00 had no number for CHANGED-ADDRESS.
         if let other, request.dialect == .classic || draftAddressLayout == .draft01 {
             _ = writer.append(ChangedAddress(other), to: &packet)
@@ -68,7 +70,7 @@ struct BindingAnswer {
     /// RFC 8489 section 6.3.1, and RFC 5780 section 6.1 where four sockets allow it.
     private func writeCookie(_ writer: inout MessageWriter, over packet: inout Packet) -> Bool {
         guard writer.append(XorMappedAddress(flow.source), to: &packet) else { return false }
-        if let other, let origin = endpoints.address(of: role, for: flow) {
+        if let other, let origin = endpoints.externalAddress(of: role, for: flow) {
             guard writer.append(MappedAddress(flow.source), to: &packet),
                 writer.append(ResponseOrigin(origin), to: &packet),
                 writer.append(OtherAddress(other), to: &packet)

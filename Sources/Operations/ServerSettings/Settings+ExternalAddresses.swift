@@ -1,0 +1,19 @@
+public import Addresses
+
+extension Settings {
+    /// What clients are told in place of an address of this host; nil where `external-ip` names no NAT that maps it.
+    ///
+    /// - Parameter isFirst: whether a pair that names no local address may stand for this one. Two addresses of a host
+    ///   cannot be the same one outside, so it never stands for the second.
+    public func external(for local: IPAddress, isFirst: Bool) -> IPAddress? {
+        externalIp.first {
+            $0.external.family == local.family && ($0.local == local || isFirst && $0.local == nil)
+        }?.external
+    }
+
+    /// Whether NAT discovery tells of an address of this host, so that `external-ip` may name it although it does not relay.
+    public func isForDiscovery(_ local: IPAddress) -> Bool {
+        secondAddress.contains(local)
+            || address.contains(local) && secondAddress.contains { $0.family == local.family }
+    }
+}
