@@ -16,7 +16,9 @@ struct StreamShare {
     private static let relayedBytes = 16_384
 
     private var left = most
-    /// What may begin in this turn: what waits at one listener. A worker's handshakes are bounded by `TLSWork`.
+    /// What may begin in this turn: what waits at one listener.
+    ///
+    /// A worker's handshakes are bounded by `TLSWork`.
     private var beginnings = 1
     /// At which of what is ready the next turn starts, with those that begin and with those that go on: the first that was left.
     private var starts = (beginning: 0, going: 0)
