@@ -164,10 +164,11 @@ struct StreamLoopTests {
     func tenThousand(backend: EventLoop.Backend) throws {
         try #require(FileLimit.raise() > 10_500)
         var loop = try EventLoop(backend)
-        let quiet = try StreamPair()
+        // The system lets an epoll instance in another one watch the same file 500 times at most.
+        let quiet = try (0..<40).map { _ in try StreamPair() }
         let pair = try StreamPair()
-        let many = (0..<10_000).map { _ in quiet.server.duplicate() }
-        defer { (many + [quiet.server, pair.server]).forEach(StreamSocket.close) }
+        let many = quiet.flatMap { quiet in (0..<250).map { _ in quiet.server.duplicate() } }
+        defer { (many + quiet.map(\.server) + [pair.server]).forEach(StreamSocket.close) }
         for (index, stream) in many.enumerated() { try loop.watcher.watch(stream, token: UInt64(index), for: .input) }
         try loop.watcher.watch(pair.server, token: 77_777, for: .input)
         for round in 0..<3 {
@@ -177,7 +178,7 @@ struct StreamLoopTests {
             #expect(try loop.wait(timeoutNanoseconds: 0) == 0)
         }
         // More than one wait tells of: each has its turn, also where nobody reads.
-        try quiet.client.send([1])
+        for quiet in quiet { try quiet.client.send([1]) }
         var seen: Set<UInt64> = []
         for _ in 0..<200 where seen.count < many.count { seen.formUnion(try loop.next().map(\.token)) }
         #expect(seen.count == many.count)
