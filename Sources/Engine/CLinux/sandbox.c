@@ -112,6 +112,17 @@ static int takes_signal(int thread) {
     return result;
 }
 
+// The same, once it is known: a thread that another one is just making has all signals blocked until it runs, and so has its maker.
+static int comes_to_take_signal(int thread) {
+    const struct timespec moment = {.tv_nsec = 1000 * 1000};
+    int takes = takes_signal(thread);
+    for (int count = 0; takes < 0 && count < 2000; count++) {
+        nanosleep(&moment, NULL);
+        takes = takes_signal(thread);
+    }
+    return takes;
+}
+
 static int restrict_one(int thread) {
     const int before = atomic_load(&answers);
     if (syscall(SYS_tgkill, getpid(), thread, SIGSYS) != 0) {
@@ -155,7 +166,7 @@ static int visit_threads(int *known, int *count, int (*visit)(int)) {
             break;
         }
         known[(*count)++] = thread;
-        const int takes = takes_signal(thread);
+        const int takes = comes_to_take_signal(thread);
         if (takes < 0) {
             errno = EBUSY;
             found = -1;
@@ -192,6 +203,11 @@ int clinux_landlock_enforce(int ruleset) {
     while ((found = visit_threads(known, &count, restrict_one)) > 0) {
     }
     const int code = errno;
+    if (found < 0) {
+        // A thread that has not answered yet may still do so, and must not end the process.
+        before.sa_handler = SIG_IGN;
+        before.sa_flags = 0;
+    }
     sigaction(SIGSYS, &before, NULL);
     errno = code;
     if (found == 0 && atomic_load(&failure) != 0) {
@@ -265,7 +281,13 @@ int clinux_seccomp_enforce(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return -1;
     }
-    const long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &whole);
+    // Kernels before 5.16 would slow all threads down against Spectre, which a process that runs nobody else's code need not fear; those
+    // before 4.17 do not know the flag.
+    const unsigned long without_mitigation = 1ul << 2;
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC | without_mitigation, &whole);
+    if (result < 0 && errno == EINVAL) {
+        result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &whole);
+    }
     if (result > 0) {
         errno = EBUSY;  // the number of a thread with a filter of its own
     }

@@ -21,7 +21,8 @@ public enum ProcessSandbox {
         defer { close(rules) }
         for (paths, writes) in [(reading, Int32(0)), (writing, Int32(1))] {
             for path in paths where unsafe clinux_landlock_allow(rules, path, writes) != 0 {
-                guard errno == ENOENT || errno == EACCES || errno == ENOTDIR else {
+                // A pipe has no place among the files (EBADFD), and none is needed.
+                guard [ENOENT, EACCES, ENOTDIR, EBADFD].contains(errno) else {
                     throw SocketError("landlock_add_rule", path, code: errno)
                 }
             }

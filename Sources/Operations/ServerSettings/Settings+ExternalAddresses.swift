@@ -6,9 +6,9 @@ extension Settings {
     /// - Parameter isFirst: whether a pair that names no local address may stand for this one. Two addresses of a host
     ///   cannot be the same one outside, so it never stands for the second.
     public func external(for local: IPAddress, isFirst: Bool) -> IPAddress? {
-        externalIp.first {
-            $0.external.family == local.family && ($0.local == local || isFirst && $0.local == nil)
-        }?.external
+        let pairs = externalIp.filter { $0.external.family == local.family }
+        // The pair that names it comes before one that names none.
+        return (pairs.first { $0.local == local } ?? (isFirst ? pairs.first { $0.local == nil } : nil))?.external
     }
 
     /// Whether NAT discovery tells of an address of this host, so that `external-ip` may name it although it does not relay.

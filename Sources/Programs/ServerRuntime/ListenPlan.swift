@@ -178,7 +178,9 @@ extension Endpoints {
     /// Takes from `external-ip` what clients are told of the two addresses.
     fileprivate mutating func nameExternal(_ settings: Settings) {
         guard let primary, let alternate else { return }
-        primaryExternal = settings.external(for: primary, isFirst: true)
+        // A pair without a local address is the relay's, where that has another one.
+        let relay = settings.relayAddress.first { $0.family == primary.family } ?? primary
+        primaryExternal = settings.external(for: primary, isFirst: relay == primary)
         alternateExternal = settings.external(for: alternate, isFirst: false)
     }
 }

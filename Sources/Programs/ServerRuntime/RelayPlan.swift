@@ -26,7 +26,7 @@ struct RelayPlan: Equatable {
         for pair in settings.externalIp {
             let relay = address(pair.external.family)
             if relay?.external == pair.external, pair.local == nil || pair.local == relay?.local { continue }
-            if let local = pair.local, settings.isForDiscovery(local) { continue }
+            if let local = pair.local, local != relay?.local, settings.isForDiscovery(local) { continue }
             warnings.append(Self.warning(ofUnused: pair, relay))
         }
         for address in addresses {

@@ -164,6 +164,7 @@ struct ListenPlanTests {
             ("192.0.2.1/198.51.100.10 192.0.2.2/198.51.100.11", "192.0.2.1", "192.0.2.2"),
             ("192.0.2.1 192.0.2.2/198.51.100.11", "192.0.2.1", "192.0.2.2"), ("192.0.2.1", "192.0.2.1", nil),
             ("192.0.2.2/198.51.100.11", nil, "192.0.2.2"), ("192.0.2.1/203.0.113.5 2001:db8::1", nil, nil),
+            ("192.0.2.9 192.0.2.1/198.51.100.10", "192.0.2.1", nil),
         ]
         for (text, first, second) in cases {
             let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: ["external-ip": text])
@@ -180,6 +181,22 @@ struct ListenPlanTests {
             #expect(plan.v4.alternateExternal.map { "\($0)" } == second, "\(text)")
             #expect(plan.v4.primary == local.0 && plan.v4.alternate == local.1)
         }
+    }
+
+    @Test("a pair without a local address is the relay's where that has an address of its own")
+    func externalOfRelay() throws {
+        let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: ["external-ip": "192.0.2.7"])
+        let pairs = try Settings.load(from: sources).settings.externalIp
+        let plan = try ListenPlan(
+            settings {
+                $0.address = [.v4("198.51.100.10")]
+                $0.secondAddress = [.v4("198.51.100.11")]
+                $0.relayAddress = [.v4("198.51.100.12")]
+                $0.externalIp = pairs
+            },
+            host: host
+        )
+        #expect(plan.v4.primaryExternal == nil && plan.v4.alternateExternal == nil)
     }
 
     @Test("a second address without any other address is a mistake in the settings")

@@ -23,6 +23,25 @@ struct SandboxPlanTests {
         #expect(!plan.reading.contains("/") && !plan.reading.contains("/root") && !plan.reading.contains("/home"))
     }
 
+    @Test("of a log that is a link both folders are written; of a device nothing but itself, and never /dev or /proc")
+    func logs() throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = Settings()
+        settings.logFile = folder + "/live/stund.log"
+        try FileManager.default.createSymbolicLink(
+            atPath: folder + "/live/stund.log",
+            withDestinationPath: "../log/one.log"
+        )
+        let linked = try Self.plan(settings, folder)
+        #expect(linked.writing.contains(folder + "/live") && linked.writing.contains(folder + "/log"))
+        for file in ["/dev/null", "/dev/stdout", "/dev/stderr"] {
+            settings.logFile = file
+            let plan = try Self.plan(settings, folder)
+            #expect(!plan.writing.contains("/dev") && !plan.writing.contains { $0.hasSuffix("/fd") }, "\(plan.writing)")
+        }
+    }
+
     @Test("settings that need other files wait for the next start")
     func refusals() throws {
         let folder = try Self.folder()

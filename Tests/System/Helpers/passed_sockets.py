@@ -47,7 +47,7 @@ def start(sockets, command):
     high = [os.dup2(copy, 200 + index) for index, copy in enumerate(copies)]
     for index, descriptor in enumerate(high):
         os.dup2(descriptor, 3 + index, inheritable=True)
-    os.closerange(3 + len(high), 1024)
+    os.closerange(3 + len(high), 1 << 20)
     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(sockets)), LISTEN_FDNAMES="a" + ":a" * (len(sockets) - 1))
     os.execvp(command[0], command)
 

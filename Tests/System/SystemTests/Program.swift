@@ -76,6 +76,8 @@ final class Program: Sendable {
                     state.output += String(decoding: data, as: UTF8.self)
                 }
             }
+            // Foundation keeps it open for ever, and with more than a thousand open files its next `run` may read beyond its memory.
+            try? output.close()
         }
         process.terminationHandler = { process in
             let code = process.terminationStatus

@@ -8,8 +8,10 @@ struct SandboxPlan: Equatable, Sendable {
     /// Libraries, time zones, name service, certificates of OpenSSL, what the kernel tells, where `resolv.conf` may really lie.
     private static let system = [
         "/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/run/systemd/resolve", "/run/resolvconf",
-        "/run/NetworkManager", "/run/credentials",
+        "/run/NetworkManager", "/run/netconfig", "/run/credentials",
     ]
+    /// Files that are read again and again, and may be links to anywhere.
+    private static let systemFiles = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime"]
 
     /// What is read.
     let reading: [String]
@@ -17,12 +19,13 @@ struct SandboxPlan: Equatable, Sendable {
     let writing: [String]
 
     init(_ settings: Settings, settingsFile: String, paths: StatePaths) {
-        let log = settings.logFile.map { [Self.place(ofLog: $0)] } ?? []
+        let log = settings.logFile.map(Self.places(ofLog:)) ?? []
         writing = Self.unique(
             [paths.stateFolder, paths.runtimeFolder].map(Self.real) + Self.folders(of: settingsFile) + log
                 + ["/dev/null"]
         )
-        reading = Self.unique(Self.system + Self.certificates(settings).flatMap { Self.folders(of: $0.path) })
+        let files = Self.systemFiles + Self.certificates(settings).map(\.path)
+        reading = Self.unique(Self.system + files.flatMap(Self.folders(of:)))
     }
 
     /// Why these settings cannot be taken over by a server that is held to this plan; nil when they can.
@@ -34,7 +37,9 @@ struct SandboxPlan: Equatable, Sendable {
             "\(key): the server may no longer \(what) in the folder of \(path), since it gave that up after its start "
                 + "(sandbox): change it in the settings file and start the server again"
         }
-        if let file = settings.logFile, file != running.logFile, !Self.lies(Self.place(ofLog: file), within: writing) {
+        if let file = settings.logFile, file != running.logFile,
+            !Self.places(ofLog: file).allSatisfy({ Self.lies($0, within: writing) })
+        {
             return sentence("log-file", file, "write")
         }
         let before = Self.certificates(running).map(\.path)
@@ -66,12 +71,14 @@ struct SandboxPlan: Equatable, Sendable {
         return unique(folders)
     }
 
-    /// A log is a file in a folder, where it may be renamed; or a device, which is all that is needed.
-    private static func place(ofLog file: String) -> String {
+    /// A log is a file in a folder, where it may be renamed, perhaps by way of links; or a device or pipe, which is all that is
+    /// needed.
+    private static func places(ofLog file: String) -> [String] {
         let path = URL(fileURLWithPath: file).path
         let kind = try? FileManager.default.attributesOfItem(atPath: real(path))[.type] as? FileAttributeType
-        let isDevice = kind != nil && kind != .typeRegular
-        return isDevice ? real(path) : real((path as NSString).deletingLastPathComponent)
+        if let kind, kind != .typeRegular { return [real(path)] }
+        // /dev/stdout leads through /proc to the file, in whose folder it is.
+        return folders(of: path).filter { folder in !["/dev", "/proc"].contains { lies(folder, within: [$0]) } }
     }
 
     private static func lies(_ path: String, within folders: [String]) -> Bool {
