@@ -82,8 +82,8 @@ struct RelayPlan: Equatable {
                 """
         }
         return """
-            external-ip \(pair) is not used: clients are told \(relay.external), as another pair stands before it for the \
-            relay address \(relay.local)
+            external-ip \(pair) is not used: clients are told \(relay.external), as another pair stands for the relay \
+            address \(relay.local)
             """
     }
 

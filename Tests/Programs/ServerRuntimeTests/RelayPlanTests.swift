@@ -101,7 +101,7 @@ struct RelayPlanTests {
         arguments: [
             ("203.0.113.5/10.0.0.6", "the relay address is 198.51.100.10, not 10.0.0.6"),
             ("2001:db8::5", "no IPv6 address of this host relays"),
-            ("203.0.113.5 203.0.113.6/198.51.100.10", "clients are told 203.0.113.5"),
+            ("203.0.113.6/198.51.100.10 203.0.113.5", "clients are told 203.0.113.6"),
         ]
     )
     func unusedPair(pairs: String, text: String) throws {

@@ -76,7 +76,8 @@ struct SandboxPlan: Equatable, Sendable {
     private static func places(ofLog file: String) -> [String] {
         let path = URL(fileURLWithPath: file).path
         let kind = try? FileManager.default.attributesOfItem(atPath: real(path))[.type] as? FileAttributeType
-        if let kind, kind != .typeRegular { return [real(path)] }
+        // What stays a link leads to a file that is not there yet, or to a pipe.
+        if let kind, kind != .typeRegular, kind != .typeSymbolicLink { return [real(path)] }
         // /dev/stdout leads through /proc to the file, in whose folder it is.
         return folders(of: path).filter { folder in !["/dev", "/proc"].contains { lies(folder, within: [$0]) } }
     }
