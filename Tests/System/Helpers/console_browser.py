@@ -107,7 +107,7 @@ def read(site, path, language, failures):
     failures.check(not keys_left(document), f"{path}: texts without words: {keys_left(document)[:5]}")
     failures.check("{{" not in document.one("main").text or "/help" in path, f"{path}: a template's mark is left")
     trees = [nav for nav in document.all("nav") if nav["class"] == "tree"]
-    links = [[link["href"] for link in nav.all("a")] for nav in document.one("header").all("nav") + trees]
+    links = [[link["href"] for link in nav.all("a")] for nav in [*document.one("header").all("nav"), *trees]]
     failures.check(len(links) == 2 and links[0] == links[1] != [], f"{path}: the tree of links has not what the menus have")
     for element in document.all():
         failures.check("style" not in element.attributes, f"{path}: <{element.tag} style>")
