@@ -1,3 +1,5 @@
+// Long: the promised default of every key stands in one list, which a change of any of them must meet.
+
 import Addresses
 import Foundation
 import ServerSettings
