@@ -19,7 +19,8 @@ RELEASE = "bookworm"
 # What a release build is linked with, what its package needs, and the client that asks it.
 LIBRARIES = ["libssl3", "libsqlite3-0", "libc-ares2", "libhiredis0.14"]
 DEPENDENCIES = [*LIBRARIES, "libstdc++6", "adduser", "debconf"]
-DOWNLOADED = [*DEPENDENCIES, "systemd"]
+FIREWALLS = ["nftables", "iptables", "ufw", "firewalld", "dbus", "netbase"]
+DOWNLOADED = [*DEPENDENCIES, "systemd", *FIREWALLS]
 INSTALLED = ["stun-client"]
 
 
