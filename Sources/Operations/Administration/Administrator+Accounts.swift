@@ -31,8 +31,7 @@ extension Administrator {
                 at: Self.now
             )
         } told: { user in
-            let what = replacing ? "set" : "added"
-            return "User \"\(user.name)\" of the realm \"\(user.realm)\" \(what) by \(person.phrase)"
+            .userSet(user.name, realm: user.realm, replacing: replacing, by: person)
         }
         return NewSecret(name: user.name, secret: user.password ?? "")
     }
@@ -42,7 +41,7 @@ extension Administrator {
         _ = try await change {
             try $0.removeUser(name: name, realm: realm)
         } told: { user in
-            "User \"\(user.name)\" of the realm \"\(user.realm)\" removed by \(person.phrase)"
+            .userRemoved(user.name, realm: user.realm, by: person)
         }
     }
 
@@ -53,7 +52,7 @@ extension Administrator {
         try await change {
             try $0.addSecret(id: id, secret: secret, at: Self.now)
         } told: { _ in
-            "Secret \"\(id)\" added by \(person.phrase)"
+            .secretAdded(id, by: person)
         }
     }
 
@@ -62,7 +61,7 @@ extension Administrator {
         try await change {
             try $0.retireSecret(id: id, at: Self.now)
         } told: { _ in
-            "Secret \"\(id)\" retired by \(person.phrase)"
+            .secretRetired(id, by: person)
         }
     }
 
@@ -71,7 +70,7 @@ extension Administrator {
         try await change {
             try $0.removeSecret(id: id)
         } told: { _ in
-            "Secret \"\(id)\" removed by \(person.phrase)"
+            .secretRemoved(id, by: person)
         }
     }
 
@@ -122,11 +121,11 @@ extension Administrator {
     /// Changes the store, says so in the log, and puts the change into force.
     private func change<Result: Sendable>(
         _ work: @escaping @Sendable (AccountChanges) throws -> Result,
-        told sentence: (Result) -> String
+        told note: (Result) -> ChangeNote
     ) async throws -> Result {
         try await changes.oneAtATime {
             let result = try await withAccounts(work)
-            server.tell(.accountChanged, sentence(result))
+            server.tell(note(result))
             try await takeOver()
             return result
         }

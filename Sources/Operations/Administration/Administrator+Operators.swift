@@ -1,5 +1,4 @@
 import AccountStore
-import Observability
 import ServerSettings
 
 extension Administrator {
@@ -16,13 +15,13 @@ extension Administrator {
         by person: Operator
     ) async throws {
         try await withOperators(on: hashing) { try $0.set(name: name, password: password, role: role, at: Self.now) }
-        server.tell(.accountChanged, "Operator \"\(name)\" (\(role.rawValue)) set by \(person.phrase)")
+        server.tell(.operatorSet(name, role, by: person))
     }
 
     /// Removes somebody of the store.
     public func removeOperator(name: String, by person: Operator) async throws {
         try await withOperators(on: work) { try $0.remove(name: name) }
-        server.tell(.accountChanged, "Operator \"\(name)\" removed by \(person.phrase)")
+        server.tell(.operatorRemoved(name, by: person))
     }
 
     /// Makes an API token; only its hash is kept.
@@ -32,14 +31,14 @@ extension Administrator {
         let token = try await withOperators(on: work) { operators in
             try operators.addToken(name: name, role: role, days: days, at: Self.now)
         }
-        server.tell(.accountChanged, "Token \"\(token.name)\" (\(role.rawValue)) added by \(person.phrase)")
+        server.tell(.tokenAdded(token.name, role, by: person))
         return token
     }
 
     /// Removes a token.
     public func removeToken(name: String, by person: Operator) async throws {
         try await withOperators(on: work) { try $0.removeToken(name: name) }
-        server.tell(.accountChanged, "Token \"\(name)\" removed by \(person.phrase)")
+        server.tell(.tokenRemoved(name, by: person))
     }
 
     /// Whose password this is; nil when it is wrong.

@@ -35,7 +35,7 @@ extension Administrator {
                 }
                 throw SettingsRefusal(problems)
             }
-            for row in applied.preview.rows { server.tell(.settingChanged, row.sentence(by: person)) }
+            for row in applied.preview.rows { server.tell(.setting(row, by: person)) }
             return applied.preview
         }
     }
@@ -61,15 +61,6 @@ extension Administrator {
                 throw AdministrationError(error.description)
             }
         }
-    }
-}
-
-extension SettingsPreview.Row {
-    /// What the log says of a change.
-    fileprivate func sentence(by person: Operator) -> String {
-        let isSecret = Settings.key(named: key)?.isSecret ?? true
-        func shown(_ text: String?) -> String { text.map { isSecret ? "(hidden)" : "\"\($0)\"" } ?? "default" }
-        return "Setting \(key) changed from \(shown(before)) to \(shown(after)) by \(person.phrase)"
     }
 }
 

@@ -80,6 +80,7 @@ extension RunningServer {
             case .clearLog: try await clearLog()
             case .clearStatistics: try await clearStatistics()
             case .reload: try await reload()
+            case .note(let note): tell(note)
             case .sessions(let query): return .sessions(try await sessions(query))
             case .disconnect(let subject): return .disconnected(try await disconnect(.any(subject)))
             case .drain(let order): return .drain(try await drain(order, by: person))

@@ -140,7 +140,8 @@ public struct SettingsEditor: Sendable {
         do throws(SettingsError) {
             let loaded = try change.load(from: sources)
             // What was there before is no news.
-            let old = Set((try? Settings.load(from: sources).warnings) ?? [])
+            let current = try? Settings.load(from: sources)
+            let old = Set(current?.warnings ?? [])
             let rows = change.rows.map { row in
                 SettingsPreview.Row(
                     key: row.key.name,
@@ -149,7 +150,8 @@ public struct SettingsEditor: Sendable {
                     needsRestart: row.key.needsRestart
                 )
             }
-            let warnings = loaded.warnings.filter { !old.contains($0) }
+            let notice = current.flatMap { loaded.settings.securePortNotice(since: $0.settings) }
+            let warnings = loaded.warnings.filter { !old.contains($0) } + (notice.map { [$0] } ?? [])
             return SettingsPreview(rows: rows, fileDiff: change.diff, warnings: warnings)
         } catch {
             throw Self.refusal(error, of: SettingsChange(change.rows.reduce(into: [:]) { $0[$1.key.name] = $1.after }))

@@ -27,6 +27,8 @@ public struct LogEntry: Sendable, Hashable {
     public let pduLength: Int
     /// How many entries of this code were not written before this one, itself included; zero for an ordinary entry.
     public internal(set) var repeats = 0
+    /// Whether those entries told of other things than this one: another text, remark or address.
+    var repeatsDiffer = false
 
     /// Makes an entry; what is nil comes from the table of messages.
     ///

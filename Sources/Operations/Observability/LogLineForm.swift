@@ -31,7 +31,12 @@ extension LogEntry {
         var line = LogEscape.text(text)
         if let addressText { line += " \(code.definition.addressWord) \(addressText)" }
         if let remark { line += ": " + LogEscape.text(remark) }
-        if repeats > 0 { line += " (repeated \(repeats) \(repeats == 1 ? "time" : "times"))" }
+        if repeats > 0 {
+            line +=
+                repeatsDiffer
+                ? " (the last of \(repeats) messages with this number)"
+                : " (repeated \(repeats) \(repeats == 1 ? "time" : "times"))"
+        }
         return line
     }
 

@@ -8,6 +8,8 @@ struct RepeatSampler {
         var written = 0
         var suppressed = 0
         var last: LogEntry?
+        /// Whether those that were only counted told of different things.
+        var differs = false
     }
 
     private static let windowLength: Int64 = 1_000_000_000
@@ -22,6 +24,7 @@ struct RepeatSampler {
         defer { windows[entry.code] = window }
         guard window.written < entry.code.definition.linesPerSecond else {
             window.suppressed += 1
+            if let last = window.last, !last.tells(sameAs: entry) { window.differs = true }
             window.last = entry
             return counted
         }
@@ -52,6 +55,14 @@ struct RepeatSampler {
     private static func line(of window: Window) -> LogEntry? {
         var line = window.last
         line?.repeats = window.suppressed
+        line?.repeatsDiffer = window.differs
         return line
+    }
+}
+
+extension LogEntry {
+    /// Whether both say the same, whenever they were written and whatever message they are about.
+    fileprivate func tells(sameAs other: LogEntry) -> Bool {
+        text == other.text && address == other.address && remark == other.remark
     }
 }

@@ -20,6 +20,19 @@ extension Settings {
         return nil
     }
 
+    /// What waits for the next start although each setting that changed is read at once; nil when nothing does.
+    ///
+    /// The first certificate opens tls-port, and without one it is closed.
+    public func securePortNotice(since started: Settings) -> String? {
+        switch (started.tlsCertificate, tlsCertificate) {
+        case (nil, .some):
+            "tls-port \(tlsPort) opens when the server starts anew, as it had no certificate before; its other ports use it at once"
+        case (.some, nil):
+            "tls-port \(started.tlsPort) is closed when the server starts anew, and serves nobody until then"
+        default: nil
+        }
+    }
+
     /// What is allowed in the settings of TCP, TLS and DTLS but has no effect.
     var streamWarnings: [String] {
         var warnings: [String] = []

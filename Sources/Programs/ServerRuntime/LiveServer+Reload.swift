@@ -8,6 +8,20 @@ import ServerSettings
 import Synchronization
 
 extension LiveServer {
+    /// Rereads the settings because a signal asks: nobody waits for an answer, so a refusal is told by log and status until the file
+    /// is right.
+    public func reloadOnSignal() async {
+        do {
+            try await reload()
+        } catch {
+            let time = Date(timeIntervalSince1970: Double(RelayService.unixSeconds)).formatted(.iso8601)
+            let fault = (error as? SettingsError)?.problems.first.map { "\($0)" } ?? "\(error)"
+            let sentence =
+                "the settings were refused at \(time), so those from before are used; the next start would fail: \(fault)"
+            refusedReload.withLock { $0 = sentence }
+        }
+    }
+
     /// Rereads the settings; what is refused leaves the running ones in force.
     public func reload() async throws {
         // SIGHUP and the control socket may ask at once; what the workers, the log and `status` have must be one file.
@@ -61,17 +75,14 @@ extension LiveServer {
         for name in pendingRestart(new.settings) {
             log.log(.restartNeeded, "Setting \(name) takes effect at the next start", at: now)
         }
+        if let notice = new.settings.securePortNotice(since: started) { log.log(.restartNeeded, notice, at: now) }
+        refusedReload.withLock { $0 = nil }
         feed.publish(new)
     }
 
     /// The settings that differ from those the server started with and cannot change while it runs.
     func pendingRestart(_ settings: Settings) -> [String] {
-        // The first certificate opens tls-port, and without one it is closed.
-        let changesSecurePort = (settings.tlsCertificate == nil) != (started.tlsCertificate == nil)
-        return Settings.keys.filter { key in
-            key.needsRestart && key.text(in: settings) != key.text(in: started)
-                || key.name == "tls-port" && changesSecurePort
-        }.map(\.name)
+        Settings.keys.filter { $0.needsRestart && $0.text(in: settings) != $0.text(in: started) }.map(\.name)
     }
 }
 

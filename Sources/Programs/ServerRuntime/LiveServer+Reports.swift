@@ -18,7 +18,9 @@ extension LiveServer {
             + [("send-failures", total.sendFailures), ("relay-send-failures", total.relaySendFailures)]
         let current = loaded.withLock { $0 }
         let certificate = certificates.report
-        let pending = pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
+        let pending =
+            pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
+            + [current.settings.securePortNotice(since: started), refusedReload.withLock { $0 }].compactMap(\.self)
         return ServerStatus(
             version: version,
             pid: ProcessInfo.processInfo.processIdentifier,

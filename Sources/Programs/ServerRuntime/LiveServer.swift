@@ -64,6 +64,8 @@ public final class LiveServer: RunningServer {
     let feed = SettingsFeed()
     let consoleURL = Mutex<String?>(nil)
     let reloading = Mutex(())
+    /// Why the settings file was refused when a signal last asked to reread it; nil when it was taken.
+    let refusedReload = Mutex<String?>(nil)
     /// What the licence key is worth.
     let license: Mutex<LicenseState>
     private let licenseWatch = PeriodicTask(every: 60)

@@ -51,8 +51,13 @@ struct StorePlace {
     var description: String { TerminalText.visible(absolute(path)) }
 
     /// Has the running server read everything again.
-    func reload() throws(Failure) -> RunningServerAddress.Reload {
-        try RunningServerAddress(file).reload(ifItUses: file.config)
+    func reload(noting notes: [ChangeNote] = []) throws(Failure) -> RunningServerAddress.Reload {
+        try RunningServerAddress(file).reload(ifItUses: file.config, noting: notes)
+    }
+
+    /// Has the running server say in its log what was changed.
+    func note(_ note: ChangeNote) throws(Failure) {
+        try RunningServerAddress(file).note(note, ifItUses: file.config)
     }
 
     /// How the server that runs with the file is; nil when there is none to ask.
@@ -103,10 +108,13 @@ struct Accounts {
     /// The file of the store, for a person.
     var place: String { storePlace.description }
 
+    /// Has the running server say in its log what was changed, which it uses without being told.
+    func note(_ note: ChangeNote) throws(Failure) { try storePlace.note(note) }
+
     /// Has the running server take the change over, and tells whether it did.
-    func takeOver() throws(Failure) -> String {
+    func takeOver(_ notes: ChangeNote...) throws(Failure) -> String {
         do throws(Failure) {
-            return try storePlace.reload().sentence
+            return try storePlace.reload(noting: notes).sentence
         } catch {
             throw Failure(error.status, "the change is stored, but the running server did not take it over: \(error)")
         }
@@ -117,6 +125,9 @@ struct Accounts {
 
     /// The time in Unix seconds.
     static var now: Int64 { StorePlace.now }
+
+    /// Who runs this program.
+    static var person: Operator { StorePlace.person }
 
     /// The day of a time, in UTC.
     static func day(_ time: Int64) -> String {

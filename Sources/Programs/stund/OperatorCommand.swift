@@ -34,6 +34,7 @@ struct OperatorCommand: AsyncParsableCommand {
                 let password = try NewPassword.read(environment: [:], from: Terminal())
                 try operators.set(name: name, password: password, role: role, at: Accounts.now)
                 print("The operator \"\(prepared)\" (\(role.rawValue)) is in \(accounts.place) now.")
+                try accounts.note(.operatorSet(prepared, role, by: Accounts.person))
             } catch {
                 throw Failure(error)
             }
@@ -53,6 +54,7 @@ struct OperatorCommand: AsyncParsableCommand {
             do {
                 try accounts.operators().remove(name: name)
                 print("The operator \"\(TerminalText.visible(name))\" is no longer in \(accounts.place).")
+                try accounts.note(.operatorRemoved(name, by: Accounts.person))
             } catch {
                 throw Failure(error)
             }
@@ -118,6 +120,7 @@ struct TokenCommand: AsyncParsableCommand {
                 let token = try accounts.operators().addToken(name: name, role: role, days: days, at: Accounts.now)
                 print("The token \"\(token.name)\" (\(role.rawValue)) is in \(accounts.place) now.")
                 print("token: \(token.secret)   (not shown again)")
+                try accounts.note(.tokenAdded(token.name, role, by: Accounts.person))
             } catch {
                 throw Failure(error)
             }
@@ -140,6 +143,7 @@ struct TokenCommand: AsyncParsableCommand {
             do {
                 try accounts.operators().removeToken(name: name)
                 print("The token \"\(TerminalText.visible(name))\" is no longer in \(accounts.place).")
+                try accounts.note(.tokenRemoved(name, by: Accounts.person))
             } catch {
                 throw Failure(error)
             }

@@ -44,7 +44,7 @@ struct SecretCommand: AsyncParsableCommand {
             }
             let given = secretStdin ? try Self.read(from: Terminal()) : nil
             if fleet { return print(try await FleetAccounts(file).addSecret(id: id, secret: given)) }
-            try change(file) { changes, place in
+            try change(file, .secretAdded(id, by: Accounts.person)) { changes, place in
                 let added = try changes.addSecret(id: id, secret: given, at: Accounts.now)
                 let shown = given == nil ? "\nsecret: \(added.secret)" : ""
                 return "The secret \"\(id)\" is in \(place) now.\(shown)"
@@ -76,7 +76,7 @@ struct SecretCommand: AsyncParsableCommand {
 
         func run() async throws {
             if fleet { return print(try await FleetAccounts(file).retireSecret(id: id)) }
-            try change(file) { changes, place in
+            try change(file, .secretRetired(id, by: Accounts.person)) { changes, place in
                 try changes.retireSecret(id: id, at: Accounts.now)
                 return "The secret \"\(TerminalText.visible(id))\" is retired in \(place) now."
             }
@@ -99,7 +99,7 @@ struct SecretCommand: AsyncParsableCommand {
 
         func run() async throws {
             if fleet { return print(try await FleetAccounts(file).removeSecret(id: id)) }
-            try change(file) { changes, place in
+            try change(file, .secretRemoved(id, by: Accounts.person)) { changes, place in
                 try changes.removeSecret(id: id)
                 return "The secret \"\(TerminalText.visible(id))\" is no longer in \(place) now."
             }
@@ -143,6 +143,7 @@ struct SecretCommand: AsyncParsableCommand {
     /// Changes the store, says so, and has a running server take it over.
     private static func change(
         _ file: FileOption,
+        _ note: ChangeNote,
         _ work: (AccountChanges, String) throws -> String
     ) throws(Failure) {
         let accounts = try Accounts(file)
@@ -151,7 +152,7 @@ struct SecretCommand: AsyncParsableCommand {
         } catch {
             throw Failure(error)
         }
-        print(try accounts.takeOver())
+        print(try accounts.takeOver(note))
     }
 }
 

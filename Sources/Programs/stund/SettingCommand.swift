@@ -1,6 +1,7 @@
 import AccountStore
 import Administration
 import ArgumentParser
+import ServerRuntime
 import ServerSettings
 
 /// `stund setting`: the settings, one by one.
@@ -172,22 +173,36 @@ struct SettingCommand: AsyncParsableCommand {
             let editor = SettingsEditor(place.sources, store: try place.store())
             let applied = try editor.apply(change, by: StorePlace.person, at: StorePlace.now)
             guard !applied.preview.rows.isEmpty else { return print("Nothing changes.") }
-            let sentence: String
+            let notes = applied.preview.rows.map { ChangeNote.setting($0, by: StorePlace.person) }
+            let reload: RunningServerAddress.Reload
             do throws(Failure) {
-                sentence = try place.reload().sentence
+                reload = try place.reload(noting: notes)
             } catch {
                 try editor.takeBack(applied)
                 throw Failure(error.status, "nothing is changed, as the running server refused it: \(error)")
             }
             for line in applied.preview.fileDiff { print(TerminalText.visible(line)) }
-            for warning in applied.preview.warnings { print("note: \(warning)") }
-            print(sentence)
-            for row in applied.preview.rows where row.needsRestart {
-                print("\(row.key) takes effect when the server starts.")
+            let loaded = try place.settings()
+            for warning in applied.preview.warnings + LiveServer.obstacles(loaded.settings) {
+                print("note: \(warning)")
             }
+            print(sentence(reload, applied.preview.rows))
         } catch {
             throw Failure(error)
         }
+    }
+}
+
+extension SettingCommand {
+    /// Whether a running server uses what was changed, and what of it only when it starts anew.
+    static func sentence(_ reload: RunningServerAddress.Reload, _ rows: [SettingsPreview.Row]) -> String {
+        let waiting = rows.filter(\.needsRestart).map(\.key)
+        guard reload == .done, !waiting.isEmpty else { return reload.sentence }
+        let live = rows.filter { !$0.needsRestart }.map(\.key).joined(separator: ", ")
+        let first = live.isEmpty ? "" : "The running server uses \(live) from now on.\n"
+        let verb = waiting.count == 1 ? "takes" : "take"
+        return first
+            + "\(waiting.joined(separator: ", ")) \(verb) effect when the server starts anew; until then it goes on as before."
     }
 }
 

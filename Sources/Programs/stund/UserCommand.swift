@@ -56,12 +56,13 @@ struct UserCommand: AsyncParsableCommand {
                 return
             }
             let accounts = try Accounts(file)
+            let added: AccountChanges.AddedUser
             do {
                 // Before somebody is asked for a password.
                 try AccountChanges.userName(name)
                 try AccountChanges.comment(comment)
                 let entered = passwordStdin ? try NewPassword.read(environment: [:], from: Terminal()) : nil
-                let user = try accounts.changes().addUser(
+                added = try accounts.changes().addUser(
                     name: name,
                     realm: realm,
                     password: entered,
@@ -69,15 +70,16 @@ struct UserCommand: AsyncParsableCommand {
                     replacing: replace,
                     at: Accounts.now
                 )
-                print("The user \"\(user.name)\" of the realm \"\(user.realm)\" is in \(accounts.place) now.")
-                if let made = user.password { print("password: \(made)   (not shown again)") }
+                print("The user \"\(added.name)\" of the realm \"\(added.realm)\" is in \(accounts.place) now.")
+                if let made = added.password { print("password: \(made)   (not shown again)") }
                 for warning in try Credentials(accounts.settings, accounts.store()).warnings {
                     print("note: \(warning)")
                 }
             } catch {
                 throw Failure(error)
             }
-            print(try accounts.takeOver())
+            let note = ChangeNote.userSet(added.name, realm: added.realm, replacing: replace, by: Accounts.person)
+            print(try accounts.takeOver(note))
         }
     }
 
@@ -98,14 +100,16 @@ struct UserCommand: AsyncParsableCommand {
         func run() async throws {
             if fleet { return print(try await FleetAccounts(file).removeUser(name: name, realm: realm)) }
             let accounts = try Accounts(file)
+            let note: ChangeNote
             do {
                 try AccountChanges.userName(name)
                 let user = try accounts.changes().removeUser(name: name, realm: realm)
                 print("The user \"\(user.name)\" of the realm \"\(user.realm)\" is no longer in \(accounts.place).")
+                note = .userRemoved(user.name, realm: user.realm, by: Accounts.person)
             } catch {
                 throw Failure(error)
             }
-            print(try accounts.takeOver())
+            print(try accounts.takeOver(note))
         }
     }
 

@@ -75,8 +75,7 @@ private func serveUntilEnd(
         case .sighup?:
             manager?.reloading()
             server.reopenLog()
-            // The server's log tells when the settings are refused; the running ones stay.
-            try? await server.reload()
+            await server.reloadOnSignal()
             manager?.ready(StartText.serving(server))
         case .sigterm? where !isEnding:
             isEnding = await server.drainToEnd()

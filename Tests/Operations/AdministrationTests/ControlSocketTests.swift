@@ -62,6 +62,7 @@ struct ControlSocketTests {
         for request in [
             .log(log), .statistics(statistics), .sessions(sessions), .explainPeer(user: nil, peer: "x"),
             .drain(DrainOrder()), .drain(DrainOrder(seconds: 0, stays: true)), .undrain,
+            .note(.userRemoved("a\"\u{1B}", realm: "r", by: Operator(name: "b", role: .admin, way: .command))),
         ] as [ControlRequest] {
             let bytes = try ControlProtocol.encode(request)
             #expect(try ControlProtocol.decode(ControlRequest.self, from: bytes) == request)
@@ -78,6 +79,8 @@ struct ControlSocketTests {
             #"{"request":"explain","peer":""}"#, #"{"request":"explain","subject":"","peer":"::1"}"#,
             #"{"request":"log","level":-1}"#, #"{"request":"drain","seconds":-1}"#,
             #"{"request":"drain","seconds":2592001}"#, #"{"request":"drain","stay":"yes"}"#,
+            #"{"request":"note","kind":"account","sentence":""}"#, #"{"request":"note","kind":"log","sentence":"x"}"#,
+            #"{"request":"note","kind":"account","sentence":"\#(String(repeating: "x", count: 4097))"}"#,
         ] {
             #expect(throws: DecodingError.self) { try read(line) }
         }

@@ -35,6 +35,7 @@ struct FleetChannelTests {
         let channel = try host.channel(over: try host.connect())
         let requests: [ControlRequest] = [
             .log(LogQuery()), .clearLog, .clearStatistics, .reload, .disconnect("alice"), .explain("alice"), .fleet,
+            .note(.secretAdded("x", by: Operator(name: "b", role: .admin, way: .command))),
         ]
         for request in requests {
             let answer = try channel.ask(.ask(request))

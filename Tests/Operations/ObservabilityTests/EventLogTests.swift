@@ -31,7 +31,7 @@ struct EventLogTests {
         log.settleRepeats(now: 1_000_000_000)
         let last = try #require(log.history.entries.last)
         #expect(log.history.entries.count == 11 && last.repeats == 15 && last.time == 24_000)
-        #expect(last.formatted(.text).hasSuffix("Host name not resolved from 0.0.0.24:1 (repeated 15 times)"))
+        #expect(last.formatted(.text).hasSuffix("from 0.0.0.24:1 (the last of 15 messages with this number)"))
         #expect(last.formatted(.json).hasSuffix(#","repeats":15}"#))
     }
 
@@ -44,6 +44,9 @@ struct EventLogTests {
         let entries = log.history.entries
         #expect(entries.map(\.code).suffix(3) == [.started, .hostUnresolved, .hostUnresolved])
         #expect(entries.map(\.repeats).suffix(3) == [0, 2, 0])
+        #expect(
+            entries.suffix(2).first?.formatted(.text).hasSuffix("Host name not resolved (repeated 2 times)") == true
+        )
         #expect(entries.count == 13)
     }
 

@@ -103,11 +103,20 @@ struct LiveCertificateTests {
         try await host.server.reload()
         _ = await host.server.pool.reports()
         _ = try TestTLSStream(over: TestStream(connectingTo: host.address()), trust: .usual)
-        #expect(try await host.server.status().warnings.contains { $0.hasPrefix("tls-port has changed") })
+        #expect(
+            try await host.server.status().warnings.contains {
+                $0.hasPrefix("tls-port 5349 opens when the server starts anew")
+            }
+        )
+        #expect(
+            try await host.server.log(LogQuery()).entries.contains {
+                $0.code == 1111 && $0.text.contains("tls-port 5349 opens")
+            }
+        )
         try host.rewrite("log-level: 6\n")
         try await host.server.reload()
         #expect(try await host.server.status().certificate == nil)
-        #expect(try await !host.server.status().warnings.contains { $0.hasPrefix("tls-port has changed") })
+        #expect(try await !host.server.status().warnings.contains { $0.hasPrefix("tls-port 5349") })
     }
 
     /// A port that is free for UDP and TCP.

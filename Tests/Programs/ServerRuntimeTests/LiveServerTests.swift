@@ -176,6 +176,18 @@ struct LiveServerTests {
         await #expect(throws: ReloadError.self) { try await host.server.reload() }
     }
 
+    @Test("settings that were refused when a signal asked to reread them are told by the status until they are right")
+    func reloadOnSignal() async throws {
+        let host = try ServerUnderTest("log-level: 5\n")
+        try host.rewrite("loglevel: 3\n")
+        await host.server.reloadOnSignal()
+        let warning = try await host.server.status().warnings.first { $0.hasPrefix("the settings were refused at ") }
+        #expect(warning?.contains("the next start would fail: ") == true && warning?.contains("log-level") == true)
+        try host.rewrite("log-level: 3\n")
+        await host.server.reloadOnSignal()
+        #expect(try await !host.server.status().warnings.contains { $0.hasPrefix("the settings were refused") })
+    }
+
     @Test("a second server on the same port is refused and told who holds it")
     func secondServer() throws {
         let host = try ServerUnderTest("")

@@ -43,6 +43,10 @@ struct AccountCommandTests {
                 let end = try await Program.run([Partners.stund] + words + ["--config", command.settingsFile])
                 #expect(end.exitCode == 0 && end.output.contains("The running server uses it from now on."))
             }
+            let person = "by \"\(NSUserName())\" (command)"
+            for change in ["User \"alice\" of the realm \"stund\" added", "Secret \"web\" added", "removed"] {
+                #expect(await server.wait { $0.output.contains("\(change) \(person)") }, "\(server.state.output)")
+            }
             #expect(await server.wait { $0.lines.count { $0.contains("Settings reloaded") } == 3 })
         }
     }

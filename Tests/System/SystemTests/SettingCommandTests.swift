@@ -76,6 +76,18 @@ struct SettingCommandTests {
                 "\(end.output)"
             )
             #expect(await server.wait { $0.output.contains("Settings reloaded") })
+            #expect(
+                await server.wait {
+                    $0.output.contains(
+                        "Setting log-level changed from default to \"8\" by \"\(NSUserName())\" (command)"
+                    )
+                }
+            )
+            let restart = try await stund("setting", "set", "workers=1", "log-rows=77", file: file)
+            #expect(
+                restart.output.contains("uses log-rows from now on.\nworkers takes effect when the server starts anew;")
+            )
+            #expect(try await stund("setting", "undo", "2", file: file).exitCode == 0)
             let before = try String(contentsOfFile: file, encoding: .utf8)
             // The server knows its second port by the file, the command by its environment.
             let port = before.firstMatch(of: /stun-port-2: (\d+)/)?.output.1 ?? "0"
@@ -85,7 +97,7 @@ struct SettingCommandTests {
             )
             #expect(refused.exitCode == 70 && refused.output.contains("nothing is changed"), "\(refused.output)")
             #expect(try String(contentsOfFile: file, encoding: .utf8) == before)
-            #expect(try await history(file).count == 1)
+            #expect(try await history(file).count == 3)
         }
     }
 
