@@ -36,7 +36,7 @@ public struct Policy: Sendable {
 
 /// The addresses of RFC 5780's four sockets in one address family.
 public struct Endpoints: Sendable, Equatable {
-    /// A1; nil while the sockets are bound to all addresses and no second address needs it named.
+    /// A1; nil while the sockets are bound to all addresses and neither a second address nor a NAT needs it named.
     public var primary: IPAddress?
     /// A2; nil when the host has no second address.
     public var alternate: IPAddress?

@@ -184,7 +184,9 @@ extension DatagramBatch {
 
     mutating func note(_ code: Int32, of entry: Int) {
         failures.count &+= 1
-        if unsafe sendQueue.entries[entry].hasErrorQueue {
+        let isByRelaySocket = unsafe sendQueue.entries[entry].hasErrorQueue
+        sendErrors.count(code, byRelaySocket: isByRelaySocket)
+        if isByRelaySocket {
             failures.byRelaySockets &+= 1
             guard failures.byRelaySockets == failures.count else { return }
         }

@@ -56,6 +56,8 @@ public struct DatagramBatch: ~Copyable {
     static let trainPauseFlushes = 4096
     /// What could not be sent since the last `flush`.
     var failures = Failures()
+    /// What could not be sent at all, by why.
+    public internal(set) var sendErrors = SendErrors()
     /// How many datagrams were queued, in all; it may wrap around.
     public internal(set) var queuedCount = 0
     /// How often what was queued has been sent.

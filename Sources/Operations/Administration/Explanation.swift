@@ -81,6 +81,9 @@ public struct Explanation: Codable, Hashable, Sendable {
 }
 
 extension Explanation {
+    /// What the first finding is about when the question was whether somebody reaches a peer.
+    public static let answerTopic = "answer"
+
     /// How many sessions and refusals are shown to a person.
     private static let shown = 10
 

@@ -72,8 +72,9 @@ public struct IceServers: Encodable, Equatable, Sendable {
             let hasPort = IPAddress(host) == nil && !host.hasSuffix("]") && host.contains(":")
             return hasPort ? place : place.with(port: settings.stunPort1)
         }
-        let known = settings.externalIp.map(\.external) + settings.address.filter { !$0.isUnspecified }
-        let address = known.first { $0.family == .v4 } ?? known.first ?? found ?? IPAddress(v4: 0x7F00_0001)
+        let own = settings.address.filter { !$0.isUnspecified }.map { settings.external(forFirst: $0) ?? $0 }
+        let known = own.isEmpty ? found.map { [$0] } ?? settings.externalIp.map(\.external) : own
+        let address = known.first { $0.family == .v4 } ?? known.first ?? IPAddress(v4: 0x7F00_0001)
         return OtherServer(address: address, port: settings.stunPort1)
     }
 }

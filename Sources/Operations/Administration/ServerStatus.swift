@@ -188,6 +188,8 @@ public struct ServerStatus: Codable, Hashable, Sendable {
     public var connections: Connections
     /// The files that are open; nil on a host that does not tell.
     public var files: Files?
+    /// What the process has in RAM, in bytes; nil on a host that does not tell.
+    public var residentBytes: Int?
     /// Where the web console is, such as `http://127.0.0.1:5068/`; nil when it is not open.
     public var consoleURL: String?
     /// What TLS and DTLS are served with; nil when they are not.
@@ -218,6 +220,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         sandbox: String? = nil,
         connections: Connections = Connections(tcp: 0, tls: 0, dtls: 0, peers: 0),
         files: Files? = nil,
+        residentBytes: Int? = nil,
         consoleURL: String? = nil,
         certificate: Certificate? = nil,
         relay: Relay? = nil,
@@ -238,6 +241,7 @@ public struct ServerStatus: Codable, Hashable, Sendable {
         self.sandbox = sandbox
         self.connections = connections
         self.files = files
+        self.residentBytes = residentBytes
         self.consoleURL = consoleURL
         self.certificate = certificate
         self.relay = relay

@@ -11,6 +11,24 @@ extension Settings {
         return (pairs.first { $0.local == local } ?? (isFirst ? pairs.first { $0.local == nil } : nil))?.external
     }
 
+    /// What clients are told in place of the first address of a family that the server listens at.
+    ///
+    /// A pair that names no local address is the relay's, where that has another one.
+    public func external(forFirst local: IPAddress) -> IPAddress? {
+        let relay = relayAddress.first { $0.family == local.family } ?? local
+        return external(for: local, isFirst: relay == local)
+    }
+
+    /// Of a server on all addresses of its host: the one that `external-ip` is about, which relays or leads to the Internet,
+    /// and what clients are told in its place; nil where no pair stands for it.
+    public func externalOnAll(
+        _ family: IPAddress.Family,
+        outgoing: (IPAddress.Family) -> IPAddress?
+    ) -> (local: IPAddress, external: IPAddress)? {
+        guard let local = relayAddress.first(where: { $0.family == family }) ?? outgoing(family) else { return nil }
+        return external(for: local, isFirst: true).map { (local, $0) }
+    }
+
     /// Whether NAT discovery tells of an address of this host, so that `external-ip` may name it although it does not relay.
     public func isForDiscovery(_ local: IPAddress) -> Bool {
         secondAddress.contains(local)

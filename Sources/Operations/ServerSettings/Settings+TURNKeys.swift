@@ -186,8 +186,8 @@ extension Settings {
             needsRestart: true,
             help: """
                 What clients are told as their relay address when a NAT that maps one to one stands before this host, as in \
-                most clouds: the external address alone, or with the address of this host that it stands for. Pairs for \
-                address and second-address are what NAT discovery tells.
+                most clouds: the external address alone, or with the address of this host that it stands for. NAT \
+                discovery tells clients the same, of address and of second-address.
                 """
         ),
         SettingKey(

@@ -10,7 +10,7 @@ extension Explanation {
     init(user: String?, peer: AddressSubject, as text: String, _ facts: ExplanationFacts) {
         let subject = "\(user ?? "anybody") -> \(text)"
         guard let turn = facts.policy.turn else {
-            let finding = Finding("answer", "no: TURN is off (turn)", cure: "Set turn: on.")
+            let finding = Finding(Self.answerTopic, "no: TURN is off (turn)", cure: "Set turn: on.")
             self.init(subject: subject, findings: [finding], sessions: [], refusals: [])
             return
         }
@@ -26,7 +26,7 @@ extension Explanation {
         let records = user.map(facts.refusals.records(ofUser:)) ?? facts.refusals.records(of: peer.address)
         self.init(
             subject: subject,
-            findings: [Finding("answer", answer)] + findings,
+            findings: [Finding(Self.answerTopic, answer)] + findings,
             sessions: (user == nil ? permitting : sessions).map { SessionsReport.Row($0.session, worker: $0.worker) },
             // Those about other peers say nothing of this one.
             refusals: records.filter { $0.peer == nil || $0.peer == peer.address }.map(Refusal.init)

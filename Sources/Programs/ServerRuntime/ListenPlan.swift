@@ -37,8 +37,15 @@ struct ListenPlan: Equatable {
     private(set) var v4 = Endpoints()
     private(set) var v6 = Endpoints()
 
-    /// Plans the sockets; `host` are the addresses of this host.
-    init(_ settings: Settings, host: [HostAddresses.Entry]) throws(StartError) {
+    /// Plans the sockets.
+    ///
+    /// - `host`: the addresses of this host.
+    /// - `outgoing`: the one by which it reaches the Internet in a family.
+    init(
+        _ settings: Settings,
+        host: [HostAddresses.Entry],
+        outgoing: (IPAddress.Family) -> IPAddress? = HostAddresses.outgoing
+    ) throws(StartError) {
         for family in IPAddress.Family.allCases {
             let primary = settings.address.first { $0.family == family }
             let second = settings.secondAddress.first { $0.family == family }
@@ -47,7 +54,8 @@ struct ListenPlan: Equatable {
                 if let second { throw .secondAddressWithoutFirst(second) }
                 continue
             }
-            try add(family, primary: primary, second: second, settings: settings, host: host)
+            let mapped = Self.mappedAddress(family, settings, host: host, outgoing)
+            try add(family, primary: primary, second: second, mapped: mapped, settings: settings, host: host)
         }
     }
 
@@ -55,6 +63,7 @@ struct ListenPlan: Equatable {
         _ family: IPAddress.Family,
         primary: IPAddress?,
         second: IPAddress?,
+        mapped: IPAddress?,
         settings: Settings,
         host: [HostAddresses.Entry]
     ) throws(StartError) {
@@ -70,7 +79,7 @@ struct ListenPlan: Equatable {
             }
             endpoints.primary = first
         }
-        endpoints.nameExternal(settings)
+        endpoints.nameExternal(settings, mapped: mapped)
         if family == .v4 { v4 = endpoints } else { v6 = endpoints }
         let isOptional = settings.address.isEmpty && second == nil && family == .v6
         for role in SocketRole.allCases {
@@ -154,6 +163,19 @@ struct ListenPlan: Equatable {
         }
     }
 
+    /// The address of this host that `external-ip` stands for, for a server on all addresses; nil when there is none.
+    private static func mappedAddress(
+        _ family: IPAddress.Family,
+        _ settings: Settings,
+        host: [HostAddresses.Entry],
+        _ outgoing: (IPAddress.Family) -> IPAddress?
+    ) -> IPAddress? {
+        let pairs = settings.externalIp.filter { $0.external.family == family }
+        guard !pairs.isEmpty else { return nil }
+        if let main = settings.externalOnAll(family, outgoing: outgoing) { return main.local }
+        return pairs.lazy.compactMap(\.local).first { local in host.contains { $0.address == local } }
+    }
+
     /// The address that a server on all addresses calls its first when it has a second one: an answer from the second
     /// must be able to name the first, and to leave from it.
     ///
@@ -176,11 +198,10 @@ extension HostAddresses.Entry {
 
 extension Endpoints {
     /// Takes from `external-ip` what clients are told of the two addresses.
-    fileprivate mutating func nameExternal(_ settings: Settings) {
-        guard let primary, let alternate else { return }
-        // A pair without a local address is the relay's, where that has another one.
-        let relay = settings.relayAddress.first { $0.family == primary.family } ?? primary
-        primaryExternal = settings.external(for: primary, isFirst: relay == primary)
-        alternateExternal = settings.external(for: alternate, isFirst: false)
+    fileprivate mutating func nameExternal(_ settings: Settings, mapped: IPAddress?) {
+        // Who asks the one that a NAT maps is told what stands for it, although others are listened at too.
+        primary = primary ?? mapped
+        primaryExternal = primary.flatMap(settings.external(forFirst:))
+        alternateExternal = alternate.flatMap { settings.external(for: $0, isFirst: false) }
     }
 }

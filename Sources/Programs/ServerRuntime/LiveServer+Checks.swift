@@ -62,7 +62,11 @@ extension LiveServer {
             )
         }
         let ports = listening.joined(separator: ", ")
-        return Check("sockets", isGood: true, "\(HumanText.count(pool.count, "worker")) serve \(ports).")
+        return Check(
+            "sockets",
+            isGood: true,
+            "\(HumanText.count(pool.count, "worker")) \(pool.count == 1 ? "serves" : "serve") \(ports)."
+        )
     }
 
     private static func storeCheck(_ relay: RelayService) -> Check {

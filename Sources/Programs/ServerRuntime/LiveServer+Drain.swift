@@ -137,7 +137,8 @@ extension LiveServer {
     private func end(_ state: DrainState, left: Int) async {
         let what =
             left == 0
-            ? "no allocation is left" : "its time is over, and \(HumanText.count(left, "allocation")) end now"
+            ? "no allocation is left"
+            : "its time is over, and \(HumanText.count(left, "allocation")) \(left == 1 ? "ends" : "end") now"
         guard state.order?.stays == true else {
             tell(.drainEnded, "Drain ended: \(what); the server ends")
             drainEnds.continuation.yield()

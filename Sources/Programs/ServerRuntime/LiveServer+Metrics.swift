@@ -117,14 +117,22 @@ extension MetricFacts {
                 "direction",
                 [("to-others", counters.handedOver), ("for-others", counters.answeredForOthers)]
             ),
-            Self.counter(
-                "stund_send_failures",
-                "Datagrams that the system refused to send, by kind of socket.",
-                "socket",
-                [("listener", totals.sendFailures), ("relay", totals.relaySendFailures)]
-            ),
-            requestDuration,
+            sendFailures, requestDuration,
         ] + gathering
+    }
+
+    private var sendFailures: MetricFamily {
+        MetricFamily(
+            "stund_send_failures",
+            .counter,
+            help: "Datagrams that could not be sent, by kind of socket and by why.",
+            samples: totals.sendFailures.causes.flatMap { cause in
+                [("listener", cause.listeners), ("relay", cause.relays)].map { socket, count in
+                    let labels = [MetricFamily.Label("socket", socket), MetricFamily.Label("error", cause.name)]
+                    return Sample(Double(count), suffix: "_total", labels: labels)
+                }
+            }
+        )
     }
 
     private var gathering: [MetricFamily] {

@@ -16,7 +16,8 @@ extension LiveServer {
         let secrets = turn.authenticator.book.secrets.filter { $0.state == .current }.count
         log.log(
             .accountsRead,
-            "Users and secrets read: \(turn.authenticator.book.userCount) users, \(secrets) secrets",
+            "Users and secrets read: \(HumanText.count(turn.authenticator.book.userCount, "user")), "
+                + HumanText.count(secrets, "secret"),
             at: now
         )
         for warning in relay?.credentials.warnings ?? [] { log.log(.startWarning, warning, at: now) }

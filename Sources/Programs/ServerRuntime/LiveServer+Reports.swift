@@ -15,9 +15,13 @@ extension LiveServer {
         let total = PoolTotals(await pool.reports())
         let counters =
             total.counters.named
-            + [("send-failures", total.sendFailures), ("relay-send-failures", total.relaySendFailures)]
+            + [
+                ("send-failures", total.sendFailures.byListeners),
+                ("relay-send-failures", total.sendFailures.byRelaySockets),
+            ]
         let current = loaded.withLock { $0 }
         let certificate = certificates.report
+        let process = ProcessFigures.now()
         let pending =
             pendingRestart(current.settings).map { "\($0) has changed and takes effect at the next start" }
             + [current.settings.securePortNotice(since: started), refusedReload.withLock { $0 }].compactMap(\.self)
@@ -38,7 +42,8 @@ extension LiveServer {
                 dtls: total.dtlsSessions,
                 peers: total.peerConnections
             ),
-            files: fileStatus,
+            files: process.flatMap(fileStatus),
+            residentBytes: process.flatMap { Int(exactly: $0.residentBytes) },
             consoleURL: consoleURL.withLock { $0 },
             certificate: certificate.status(now: RelayService.unixSeconds),
             relay: relayStatus(sessions: total.sessions),
@@ -53,9 +58,9 @@ extension LiveServer {
         )
     }
 
-    private var fileStatus: ServerStatus.Files? {
-        guard files.limit > 0, let open = ProcessFigures.now()?.openFiles else { return nil }
-        return ServerStatus.Files(open: open, limit: files.limit, relaySockets: files.room)
+    private func fileStatus(_ process: ProcessFigures) -> ServerStatus.Files? {
+        guard files.limit > 0 else { return nil }
+        return ServerStatus.Files(open: process.openFiles, limit: files.limit, relaySockets: files.room)
     }
 
     /// The log messages that the query means, oldest first.
@@ -117,8 +122,7 @@ struct PoolTotals {
     private(set) var counters = Counters()
     private(set) var requestTimes = RequestTimes()
     private(set) var gathering = GatheringDelay()
-    private(set) var sendFailures: UInt64 = 0
-    private(set) var relaySendFailures: UInt64 = 0
+    private(set) var sendFailures = SendFailures()
     private(set) var streams = StreamCounters()
     private(set) var connections = 0
     private(set) var tlsConnections = 0
@@ -135,8 +139,7 @@ struct PoolTotals {
             counters.add(report.counters)
             requestTimes.add(report.requestTimes)
             gathering.add(report.gathering)
-            sendFailures &+= report.sendFailures
-            relaySendFailures &+= report.relaySendFailures
+            sendFailures.add(report.sendFailures)
             streams.add(report.streams)
             connections += report.connectionCount
             tlsConnections += report.tlsCount

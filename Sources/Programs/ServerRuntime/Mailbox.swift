@@ -38,10 +38,8 @@ struct WorkerReport: Sendable {
     let requestTimes: RequestTimes
     /// What packets have waited for others.
     let gathering: GatheringDelay
-    /// Answers that the system refused to send.
-    let sendFailures: UInt64
-    /// Datagrams for peers that the system refused to send.
-    let relaySendFailures: UInt64
+    /// Datagrams that could not be sent.
+    let sendFailures: SendFailures
     /// What happened to TCP connections.
     let streams: StreamCounters
     /// How many TCP connections of clients there are.

@@ -328,7 +328,7 @@ struct Worker: ~Copyable {
         if clientDatagrams > 0 { countTimes() }
         relays.closeEnded(now: now)
         guard failed.count > 0 else { return }
-        failures.count(failed, telling: &events)
+        SendFailures.tell(failed, to: &events)
     }
 }
 

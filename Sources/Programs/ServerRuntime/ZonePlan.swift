@@ -68,10 +68,13 @@ public struct ZonePlan: Sendable, Equatable {
         guard settings.address.isEmpty || listening != nil else { return nil }
         let set = listening.flatMap { $0.isUnspecified ? nil : $0 }
         let own = set ?? outgoing(family)
-        let mapped = settings.externalIp.first { pair in
-            pair.external.family == family && (pair.local == nil || pair.local == own)
+        if let set, let external = settings.external(forFirst: set) { return external }
+        if set == nil, let main = settings.externalOnAll(family, outgoing: outgoing) { return main.external }
+        // A host that does not tell its own address may still say what stands for it.
+        if own == nil, let bare = settings.externalIp.first(where: { $0.external.family == family && $0.local == nil })
+        {
+            return bare.external
         }
-        if let mapped { return mapped.external }
         // An IPv6 address that only this host or its network reaches is worse than none, unless it was asked for.
         if family == .v6, set == nil, let own, !own.isPublic { return nil }
         return own

@@ -61,6 +61,22 @@ struct HandedOverTests {
         }
     }
 
+    @Test("behind NATs that map their one address each, servers name the one outside, also for requests handed over")
+    mutating func external() throws {
+        let outside = fleet.servers.indices.map { IPAddress(v4: 0xCB00_7105 + UInt32($0)) }
+        for (number, address) in outside.enumerated() {
+            fleet.servers[number].server.policy.v4.primaryExternal = address
+        }
+        let own = fleet.send(Wire.message(as: .cookie)).read(.cookie)
+        #expect(own?[0x802B] == ServerCoreTests.value(SocketAddress(outside[0], port: 3478)))
+        let journey = fleet.send(Wire.message(as: .cookie, [.change(ip: true, as: .cookie)]))
+        let answer = try #require(journey.answer)
+        let other = try #require(outside.indices.first { FleetHarness.address($0) == answer.source.address })
+        #expect(other > 0)
+        let read = journey.read(.cookie)
+        #expect(read?[0x802B] == ServerCoreTests.value(SocketAddress(outside[other], port: 3478)))
+    }
+
     @Test(
         "the drafts' clients are answered by each other server in turn, from the port that they ask for",
         arguments: ports

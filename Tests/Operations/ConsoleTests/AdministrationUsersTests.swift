@@ -249,6 +249,74 @@ struct AdministrationOtherPagesTests {
         await fixture.stop()
     }
 
+    @Test("the version page tells where answers for another address come from")
+    func discovery() async throws {
+        let fixture = try await ConsoleFixture()
+        func shown(_ states: [(FleetReport.Kind, String)], hasKey: Bool = true) async throws -> String {
+            let servers = states.map { FleetReport.Server(name: "x", kind: $0.0, state: $0.1) }
+            let report = FleetReport(
+                servers: [.init(name: "own", kind: .own, state: "healthy")] + servers,
+                hasKey: hasKey
+            )
+            fixture.server.set { $0.fleet = report }
+            let page = try await fixture.get("/info_en.htm").text
+            let begin = try #require(page.firstRange(of: "<dt>NAT discovery</dt><dd><div>"))
+            return String(page[begin.upperBound...].prefix { $0 != "<" })
+        }
+        #expect(try await shown([]) == "other port only: there is no second address")
+        #expect(try await shown([(.peer, "lost")]) == "other port only: no other server can be used now")
+        #expect(
+            try await shown([(.peer, "lost"), (.peer, "healthy")]).hasPrefix("other address, by the other servers")
+        )
+        #expect(try await shown([(.classic, "healthy"), (.peer, "lost")]).contains("a server of another make"))
+        #expect(try await shown([(.peer, "healthy")], hasKey: false).hasSuffix("no second address"))
+        await fixture.stop()
+    }
+
+    @Test("refusals that tell the same are one, with how often and whom; whether a peer is reached is said first")
+    func explainGroups() async throws {
+        let fixture = try await ConsoleFixture()
+        fixture.server.set { state in
+            state.explanation = Explanation(
+                subject: "",
+                findings: [
+                    .init("answer", "not as it stands"), .init("as a peer", "denied", cure: "Set `lan-peers: on`."),
+                ],
+                sessions: [],
+                refusals: (0..<12).map { index in
+                    .init(
+                        time: "2026-11-24T12:00:\(59 - index).123Z",
+                        count: 3,
+                        client: "192.0.2.\(index):1",
+                        user: "eve",
+                        realm: nil,
+                        method: index == 11 ? "Refresh" : "Allocate",
+                        code: 401,
+                        cause: "cause \(index)",
+                        cure: "the cure"
+                    )
+                }
+            )
+        }
+        let page = try await fixture.get("/explain_en.htm?user=eve&peer=10.0.0.1").text
+        #expect(page.contains("<p class=\"state verdict bad\">No, not as it stands"))
+        #expect(page.contains("<code>lan-peers: on</code>") && !page.contains("<dt>answer</dt>"))
+        #expect(
+            page.contains(
+                "<strong>Allocate 401</strong> <span class=\"tag\">33 ×</span> <small>2026-11-24 12:00:59</small>"
+            )
+        )
+        #expect(page.contains("<strong>Refresh 401</strong> <span class=\"tag\">3 ×</span>"))
+        #expect(
+            page.contains("<bdi>eve</bdi> · 192.0.2.0:1, ") && page.contains("192.0.2.5:1 and 5 more")
+                && page.contains("cause 0") && !page.contains("cause 1<")
+        )
+        fixture.server.set { $0.explanation.findings = [.init("answer", "yes")] }
+        let free = try await fixture.get("/explain_de.htm?user=eve&peer=10.0.0.1").text
+        #expect(free.contains("<p class=\"state verdict good\">Ja: "))
+        await fixture.stop()
+    }
+
     @Test("explanations are shown with their cures, hostile ones literally (row 26)")
     func explain() async throws {
         let fixture = try await ConsoleFixture()
@@ -291,7 +359,7 @@ struct AdministrationOtherPagesTests {
             for query in ["subject=\(asked)", "user=\(asked)&peer=\(asked)"] {
                 let page = try await fixture.get("/explain.htm?\(query)")
                 #expect(page.status == 200, "\(text.prefix(40).debugDescription)")
-                #expect(page.text.contains("3 times"))
+                #expect(page.text.contains("3 ×"))
                 #expect(page.text.utf8.count < 60_000)
                 for markup in HostileTexts.markup { #expect(!page.text.contains(markup)) }
             }

@@ -1,9 +1,9 @@
 import Addresses
-import Administration
 import Foundation
 import ServerSettings
 import Testing
 
+@testable import Administration
 @testable import Console
 
 @Suite("The fleet in the console")
@@ -61,11 +61,15 @@ struct FleetPageTests {
         for text in [
             "one (this server)", "stun.example.org:3478", "192.0.2.2:3478", "0.2.0", "150\u{A0}%", "12.5\u{A0}ms",
             "5\u{A0}%",
-            "−61\u{A0}s", "its clock is 61 s behind ours", "<strong>clock differs</strong>", "<strong>lost</strong>",
-            "1 of 3 servers can be used; 42 allocations in all.",
+            "−61\u{A0}s", "its clock is 61 s behind ours", "<strong class=\"bad\">clock differs</strong>",
+            "<strong class=\"bad\">lost</strong>",
+            "1 of 3 servers can be used; allocations in all: 42.",
         ] { #expect(page.contains(text), "\(text)") }
         let german = try await fixture.get("/fleet_de.htm").text
-        #expect(german.contains("<strong>Uhr geht anders</strong>") && german.contains("Seine Uhr geht 61 s nach"))
+        #expect(
+            german.contains("<strong class=\"bad\">Uhr geht anders</strong>")
+                && german.contains("Seine Uhr geht 61 s nach")
+        )
         #expect(!german.contains("its clock"))
         await fixture.stop()
     }
@@ -285,6 +289,18 @@ struct FleetPageTests {
         #expect(problem("unknown", "a name was not found") == "a name was not found")
         #expect(FleetWords.reason("it did not answer in time", .of(.german)).contains("rechtzeitig"))
         #expect(FleetWords.reason("something else", .of(.german)) == "something else")
+        #expect(problem("unknown", "its address is not known yet") == "Seine Adresse ist noch nicht bekannt")
+        let errors: [FleetChannelError] = [
+            .untrusted, .tooLong, .noMemory, .transfer(.timedOut), .transfer(.tooLong), .transfer(.closed),
+            .transfer(.system(SystemError(111))), .transfer(.system(SystemError(113))),
+        ]
+        for error in errors {
+            #expect(FleetWords.reason("\(error)", .of(.english)) == "\(error)")
+            let german = FleetWords.reason("\(error)", .of(.german))
+            #expect(german != "\(error)" && !german.contains("{0}"), "\(german)")
+        }
+        #expect(FleetWords.reason("it refused: no", .of(.german)) == "Er hat abgelehnt: no")
+        #expect(FleetWords.reason("it refused: its answer cannot be understood: x", .of(.german)).contains("Version"))
     }
 
     @Test("what the store of the fleet knows of all servers stands below, also while it is away")

@@ -168,8 +168,10 @@ struct StatusActionsTests {
         let fixture = try await filled()
         let text = try await fixture.get("/log_en.htm").text
         #expect(text.ranges(of: "<li class=").count == 50)
-        #expect(text.contains("<pre>00 01 00 08 2b 8c 53 0c 00 03 00 04 00 00 00 00\n01 02 03 04 05</pre>"))
-        #expect(text.contains("<pre>Binding request, rosenberg, 16 bytes\nCHANGE-REQUEST none</pre>"))
+        #expect(
+            text.contains("<pre tabindex=\"0\">00 01 00 08 2b 8c 53 0c 00 03 00 04 00 00 00 00\n01 02 03 04 05</pre>")
+        )
+        #expect(text.contains("<pre tabindex=\"0\">Binding request, rosenberg, 16 bytes\nCHANGE-REQUEST none</pre>"))
         #expect(text.contains("href=\"/help_en.htm?code=1006\"") && text.contains("2026-11-24 14:11:"))
         #expect(text.contains("Received pdu</span> from <a href=\"/explain_en.htm?subject=217.230.186.106%3A29508\""))
         let newest = try #require(text.firstRange(of: "the reason is 115"))

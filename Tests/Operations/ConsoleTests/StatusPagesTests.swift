@@ -76,6 +76,54 @@ struct StatusPagesTests {
         }
     }
 
+    @Test("the overview shows what is in use of ports, memory, connections and files, and marks what is nearly full")
+    func room() async throws {
+        let fixture = try await fixture { state in
+            state.status.relay?.memory = ServerStatus.Memory(used: 850, limit: 1000)
+            state.status.files = .init(open: 90, limit: 20000, relaySockets: 100)
+            state.status.residentBytes = 123_000_000
+            state.status.connections = .init(tcp: 41, tls: 37, dtls: 3, peers: 12)
+        }
+        let page = try await fixture.get("/index_en.htm").text
+        for text in [
+            "<td>Relay ports of 192.0.2.1<svg", "<td class=\"number\">384</td><td class=\"number\">16\u{202F}384</td>",
+            "<td>Memory of allocations <span class=\"tag tight\">nearly full</span><svg",
+            "<rect class=\"full\" width=\"85\" height=\"3\"/>", "<td class=\"number\">850\u{A0}B</td>",
+            "<td class=\"number\">44</td><td class=\"number\">10\u{202F}000</td>", "<td class=\"number\">90</td>",
+            "<td class=\"number\">123\u{A0}MB</td><td class=\"number\">–</td>",
+        ] { #expect(page.contains(text), "\(text)") }
+        #expect(!page.contains("<td>Allocations<"))
+        // Without a relay, and of a host that tells nothing, the rest is there.
+        fixture.server.set { state in
+            state.status.relay = nil
+            state.status.files = nil
+            state.status.residentBytes = nil
+        }
+        let bare = try await fixture.get("/index_en.htm").text
+        #expect(bare.contains("Connections by TCP, TLS and DTLS") && !bare.contains("Memory of allocations"))
+        await fixture.stop()
+    }
+
+    @Test("other servers that do not answer are named on the overview, which is not green then")
+    func silentFleet() async throws {
+        let fixture = try await fixture { state in
+            state.places = FleetPlaces(
+                key: Array(0..<32),
+                others: (1...3).map {
+                    FleetPlaces.Other(name: "192.0.2.\($0):3478", addresses: [], isAnswering: $0 == 1)
+                }
+            )
+        }
+        let page = try await fixture.get("/index_en.htm").text
+        #expect(page.contains("Of 3 other servers of the fleet 2 do not answer: 192.0.2.2:3478, 192.0.2.3:3478."))
+        #expect(page.contains("verdict warn") && page.contains("one thing needs attention"))
+        #expect(page.contains("href=\"/fleet_en.htm\">Fleet</a></p>"))
+        fixture.server.set { state in for index in 0..<3 { state.places.others[index].isAnswering = true } }
+        let good = try await fixture.get("/index_en.htm").text
+        #expect(good.contains("verdict good") && !good.contains("do not answer"))
+        await fixture.stop()
+    }
+
     @Test("connections are shown: how many on the overview, by what each client comes, and those with its peers")
     func connections() async throws {
         let fixture = try await fixture { StatusData.fill(&$0) }

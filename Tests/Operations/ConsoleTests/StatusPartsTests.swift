@@ -154,10 +154,90 @@ struct ShownTextTests {
         #expect(ShownText("a\r\nb").text == "a\\r\\nb")
     }
 
+    @Test("what stands between backticks is code, and everything is literal")
+    func prose() {
+        #expect(
+            Prose("set it with `stund user add`.", .of(.english)).html == "set it with <code>stund user add</code>."
+        )
+        #expect(Prose("`<b>` and ` alone", .of(.english)).html == "<code>&lt;b&gt;</code> and ` alone")
+        #expect(Prose("</code><script>`<", .of(.english)).html == "&lt;/code&gt;&lt;script&gt;`&lt;")
+        #expect(Prose("`a` `b`", .of(.english)).html == "<code>a</code> <code>b</code>")
+        #expect(Prose("``", .of(.english)).html == "<code></code>" && Prose("", .of(.english)).html.isEmpty)
+        let long = Prose(String(repeating: "x", count: 900), .of(.english), most: 10)
+        #expect(long.html == "xxxxxxxxxx…" && long.whole?.isEmpty == false)
+    }
+
     @Test("signs that join to others are markup no more")
     func joined() {
         #expect(ScalarHTML.escaped("\u{0D4E}<script>") == "\u{0D4E}&lt;script&gt;")
         #expect(ScalarHTML.escaped("\"\u{301}'&") == "&quot;\u{301}&#39;&amp;")
         #expect(ScalarHTML.escaped("plain ä") == "plain ä")
+    }
+}
+
+@Suite("What the server says, in German")
+struct SaidWordsTests {
+    private let words = SaidWords(
+        """
+        # A comment.
+        {0} is in {1}, which deny-peers names
+        = {0} ist in {1}, das deny-peers nennt
+
+        the peer {0}
+        = die Gegenstelle {0}
+        store
+        = Speicher
+        {1} before {0}
+        = zuerst {0}, dann {1}
+        the end
+        = das Ende
+        """
+    )
+
+    @Test("places keep what stands in them, and sentences in places are found too")
+    func places() {
+        #expect(
+            words("the peer 10.0.0.1 is in 10.0.0.0/8, which deny-peers names")
+                == "die Gegenstelle 10.0.0.1 ist in 10.0.0.0/8, das deny-peers nennt"
+        )
+        #expect(words("the end") == "das Ende" && words("store") == "Speicher")
+        #expect(words("something else") == nil && words("the end.") == nil && words("") == nil)
+        #expect(words("the peer store") == "die Gegenstelle store", "a word in a place may be a name")
+    }
+
+    @Test("what strangers write is no place and no pattern, and what is endless is left alone")
+    func hostile() {
+        #expect(words("the peer {0}{1}{9}") == "die Gegenstelle {0}{1}{9}")
+        #expect(words("the peer " + String(repeating: "the peer ", count: 300)) == nil)
+        #expect(words("the peer the peer the peer the peer the peer x")?.hasPrefix("die Gegenstelle die Geg") == true)
+        for text in HostileTexts.all {
+            #expect(words("the peer \(text.prefix(400))")?.hasSuffix(text.prefix(400)) == true)
+        }
+    }
+
+    @Test("the whole file is read: each sentence is its own translation's, with the same places")
+    func file() throws {
+        let text = try #require(EmbeddedTexts.files["said.de"])
+        let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(lines.count > 200 && lines.count.isMultiple(of: 2))
+        for index in stride(from: 0, to: lines.count - 1, by: 2) {
+            let (said, german) = (lines[index], lines[index + 1].dropFirst(2))
+            let places = { (text: Substring) in Set(text.matches(of: /\{[0-9]\}/).map { String($0.output) }) }
+            #expect(places(said) == places(german), "\(said)")
+            #expect(said != german)
+        }
+        let texts = Texts.of(.german)
+        #expect(
+            texts.said(
+                "the peer 10.0.0.1:80 is the 6to4 form of 10.0.0.1, which is an address of this server's own host"
+            )
+                == "die Gegenstelle 10.0.0.1:80 ist die 6to4-Form von 10.0.0.1, einer Adresse des Rechners, auf dem dieser Server läuft"
+        )
+        #expect(
+            texts.said("denied: it is in 10.0.0.0/8, which deny-peers names")
+                == "abgelehnt: sie ist in 10.0.0.0/8, das deny-peers nennt"
+        )
+        #expect(Texts.of(.english).said("allowed") == nil)
+        #expect(Prose("allowed", texts).foreign == nil && Prose("what?", texts).foreign == "en")
     }
 }

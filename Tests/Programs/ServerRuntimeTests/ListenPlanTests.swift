@@ -183,6 +183,30 @@ struct ListenPlanTests {
         }
     }
 
+    @Test("with one address too external-ip stands for it, and on all addresses for the one that relays or is named")
+    func externalOfOne() throws {
+        func plan(_ flags: [String: String]) throws -> Endpoints {
+            let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: flags)
+            let settings = try Settings.load(from: sources).settings
+            return try ListenPlan(settings, host: host) { $0 == .v4 ? .v4("198.51.100.11") : nil }.v4
+        }
+        let cases: [([String: String], String?, String?)] = [
+            (["external-ip": "192.0.2.1", "address": "198.51.100.10"], "198.51.100.10", "192.0.2.1"),
+            (["external-ip": "192.0.2.1/198.51.100.10", "address": "198.51.100.10"], "198.51.100.10", "192.0.2.1"),
+            (["external-ip": "192.0.2.1"], "198.51.100.11", "192.0.2.1"),
+            (["external-ip": "192.0.2.1", "relay-address": "203.0.113.5"], "203.0.113.5", "192.0.2.1"),
+            (["external-ip": "192.0.2.1/198.51.100.10"], "198.51.100.10", "192.0.2.1"),
+            (["external-ip": "192.0.2.1/10.9.9.9"], nil, nil), (["external-ip": "2001:db8::1"], nil, nil),
+            ([:], nil, nil),
+        ]
+        for (flags, primary, external) in cases {
+            let found = try plan(flags)
+            #expect(found.primary.map { "\($0)" } == primary, "\(flags)")
+            #expect(found.primaryExternal.map { "\($0)" } == external, "\(flags)")
+            #expect(!found.hasAlternate && found.alternateExternal == nil)
+        }
+    }
+
     @Test("a pair without a local address is the relay's where that has an address of its own")
     func externalOfRelay() throws {
         let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: ["external-ip": "192.0.2.7"])

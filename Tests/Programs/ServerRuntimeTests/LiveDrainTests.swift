@@ -88,7 +88,7 @@ struct LiveDrainTests {
         _ = try await host.server.drain(DrainOrder(seconds: 3600), by: "a")
         _ = try await host.server.drain(DrainOrder(seconds: 0), by: "a")
         await end(of: host)
-        #expect(try await told(1125, by: host).first?.contains("its time is over, and 1 allocation end now") == true)
+        #expect(try await told(1125, by: host).first?.contains("its time is over, and 1 allocation ends now") == true)
         #expect(try client.request(0x0004).isSuccess, "the process ends it, and not the drain")
     }
 

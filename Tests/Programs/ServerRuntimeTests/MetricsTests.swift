@@ -43,6 +43,7 @@ struct MetricsTests {
         func count(_ name: String) -> Int { families.first { $0.name == name }?.samples.count ?? 0 }
         #expect(count("stund_requests") == 3 && count("stund_answers") == 3 && count("stund_turn_granted") == 6)
         #expect(count("stund_errors") == 21 && count("stund_drops") == 27 && count("stund_log_entries") == 10)
+        #expect(count("stund_send_failures") == 12)
         #expect(count("stund_handed_over") == 2 && count("stund_shortages") == 9)
         #expect(count("stund_memory_used_bytes") == 1 && count("stund_memory_limit_bytes") == 1)
         #expect(count("stund_relay_ports") == 2 && count("stund_relay_ports_free") == 2)
@@ -111,7 +112,7 @@ struct MetricsTests {
         #expect(
             labels == [
                 "dialect", "method", "code", "reason", "socket", "direction", "family", "level", "le", "version",
-                "peer", "cause", "result", "stage", "draft",
+                "peer", "cause", "result", "stage", "draft", "error",
             ]
         )
     }

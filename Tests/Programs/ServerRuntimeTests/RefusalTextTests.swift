@@ -1,4 +1,5 @@
 import Addresses
+import Foundation
 import STUNAuthentication
 import STUNCodec
 import ServerCore
@@ -48,6 +49,29 @@ struct RefusalTextTests {
             for rule in disguised {
                 let text = PeerRule.disguise(form, of: address, by: rule).text(of: "it")
                 #expect(text.cause.contains("form of 10.0.0.1, ") && text.cure.hasSuffix("."))
+            }
+        }
+    }
+
+    @Test("the console has German words for each")
+    func german() throws {
+        let root = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../..").standardized
+        let file = root.appendingPathComponent("Sources/Operations/Console/Texts/said.de")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let said = try stride(from: 0, to: lines.count, by: 2).map { index in
+            #expect(lines[index + 1].hasPrefix("= ") && !lines[index].hasPrefix("= "), "\(lines[index])")
+            let parts = lines[index].split(separator: /\{[0-9]\}/, omittingEmptySubsequences: false)
+            let pattern = parts.map { NSRegularExpression.escapedPattern(for: String($0)) }.joined(separator: ".*")
+            return try Regex(pattern)
+        }
+        let texts =
+            refusals.map { $0.refusal.text(context) } + refusals.map { $0.refusal.text(RefusalContext()) }
+            + credentials.map { Refusal.authentication($0.refusal).text(context) }
+            + credentials.map { Refusal.authentication($0.refusal).text(RefusalContext()) }
+            + rules.map { Refusal.peer(peer, $0.refusal).text(context) }
+        for text in texts {
+            for sentence in [text.cause, text.cure] {
+                #expect(said.contains { sentence.wholeMatch(of: $0) != nil }, "\(sentence)")
             }
         }
     }

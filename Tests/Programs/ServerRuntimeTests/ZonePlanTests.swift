@@ -126,6 +126,8 @@ struct ZonePlanTests {
         #expect(shown(nat) == ["203.0.113.5"])
         let other = try plan(["external-ip": "203.0.113.5/10.0.0.9"], outgoing: ["10.0.0.5"])
         #expect(shown(other) == ["10.0.0.5"])
+        let two = try plan(["external-ip": "203.0.113.6 203.0.113.5/10.0.0.5"], outgoing: ["10.0.0.5"])
+        #expect(shown(two) == ["203.0.113.5"], "the pair that names it comes first")
         let hidden = try plan(outgoing: ["10.0.0.5"])
         #expect(shown(hidden) == ["10.0.0.5"] && hidden.notes.contains { $0.contains("set external-ip") })
         #expect(try plan(outgoing: []).notes.contains { $0.hasPrefix("no address of this host was found") })

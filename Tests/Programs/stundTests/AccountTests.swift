@@ -74,6 +74,10 @@ struct AccountTests {
             (nil, ["address": "192.0.2.1"], "192.0.2.1:3478"), (nil, ["address": "0.0.0.0"], "127.0.0.1:3478"),
             (nil, ["address": "2001:db8::1"], "[2001:db8::1]:3478"),
             (nil, ["address": "10.0.0.5", "external-ip": "203.0.113.5/10.0.0.5"], "203.0.113.5:3478"),
+            (
+                nil, ["address": "10.0.0.5", "external-ip": "203.0.113.6/10.0.0.6 203.0.113.5/10.0.0.5"],
+                "203.0.113.5:3478"
+            ), (nil, ["external-ip": "203.0.113.5"], "203.0.113.5:3478"),
             ("turn.example.org", ["stun-port-1": "3480"], "turn.example.org:3480"),
             ("turn.example.org:99", ["stun-port-1": "3480"], "turn.example.org:99"),
             ("2001:db8::1", ["stun-port-1": "3480"], "[2001:db8::1]:3480"),

@@ -197,7 +197,10 @@ struct LimitTests {
                     _ = try await Program.run(second, namespace: namespaces.server)
                     #expect(try await server.counter("send-failures") > 0)
                     let metrics = try await server.command("metrics")
-                    #expect(metrics.contains("stund_send_failures_total{socket=\"relay\"} "), "\(metrics)")
+                    for socket in ["listener", "relay"] {
+                        let line = #"stund_send_failures_total{socket="\#(socket)",error="forbidden"} "#
+                        #expect(metrics.contains(line) && !metrics.contains(line + "0\n"), "\(metrics)")
+                    }
                     try await perform(["nft delete table inet stundtest"], in: namespaces.server)
                     load.signal(SIGINT)
                     _ = try await load.exitCode()
@@ -238,6 +241,9 @@ struct LimitTests {
                 ]
                 try await Program.running(client, namespace: namespaces.server) { _ in
                     try await waitUntil("refused datagrams") { try await server.counter("relay-send-failures") > 20 }
+                    let metrics = try await server.command("metrics")
+                    let line = #"stund_send_failures_total{socket="relay",error="no-room"} "#
+                    #expect(metrics.contains(line) && !metrics.contains(line + "0\n"), "\(metrics)")
                 }
                 let binding = server.load("binding", "--time", "0.2", "--warm", "0")
                 let state = try await Program.run(binding, namespace: namespaces.server)

@@ -20,7 +20,10 @@ const part = document.getElementById("live");
 const address = document.body.dataset.live;
 const state = document.getElementById("live-state");
 if (part && address && window.EventSource) {
-  const say = (on) => { state.textContent = on ? state.dataset.on : state.dataset.off; };
+  const say = (on) => {
+    state.textContent = on ? state.dataset.on : state.dataset.off;
+    state.className = on ? "on" : "off";
+  };
   const isBusy = () => part.querySelector("details[open] form, :focus-within") || !getSelection().isCollapsed;
   const events = new EventSource(address);
   events.onopen = () => say(true);

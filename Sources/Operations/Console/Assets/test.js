@@ -1,22 +1,22 @@
 "use strict";
 const root = document.getElementById("test"), texts = JSON.parse(root.dataset.texts);
 const get = (id) => document.getElementById("test-" + id);
-const say = (key, ...values) => values.reduce((text, value, i) => text.replaceAll(`{${i}}`, () => value), texts[key] ?? key);
-const after = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-const within = (seconds, promise) => Promise.race([promise, after(seconds)]);
+const say = (key, ...values) => values.reduce((text, one, i) => text.replaceAll(`{${i}}`, () => one), texts[key] ?? key);
+const within = (seconds, promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, seconds * 1000))]);
 const now = () => performance.now();
 const once = (target, name) => new Promise((resolve) => target.addEventListener(name, resolve, { once: true }));
 const add = (parent, name, text, kind = "") => {
-  const element = parent.appendChild(document.createElement(name));
-  element.textContent = text ?? "";
-  element.className = kind;
-  return element;
+  const one = parent.appendChild(document.createElement(name));
+  one.textContent = text ?? "";
+  one.className = kind;
+  return one;
 };
 let began, steps;
 const mark = (step, kind, ...words) => {
   steps[step].textContent = say("step_" + step) + ": " + say(...words);
   steps[step].className = kind;
 };
+const size = (bytes) => bytes < 1e5 ? bytes + " B" : (bytes / 1e6).toFixed(1) + " MB";
 const fail = (step, ...advice) => { throw { step, message: say(...advice) }; };
 
 const connect = (config, label) => {
@@ -27,8 +27,9 @@ const connect = (config, label) => {
       if (!one.candidate) return;
       found.push(one);
       const row = add(get("candidates"), "tr");
-      [label, one.type, one.protocol, one.address].forEach((text) => add(row, "td", text));
-      [one.port, one.priority, Math.round(now() - began)].forEach((text) => add(row, "td", text, "number"));
+      const { type, protocol, address, port, priority } = one;
+      [label, type, protocol, address, port, priority, Math.round(now() - began)].forEach((text, i) =>
+        add(row, "td", text, i > 3 ? "number" : ""));
     };
   });
   pc.onicecandidateerror = ({ errorCode, errorText, url }) => {
@@ -65,8 +66,8 @@ const advice = (code, other) => texts["advice_" + code] ? "advice_" + code : oth
 const way = async (server, url) => {
   const [, secure, host, port, transport] = url.match(/^turn(s?):(.*):(\d+)\?transport=(.*)$/);
   const step = secure ? "tls" : transport, start = now();
-  const config = { iceServers: [{ ...server, urls: [url] }], iceTransportPolicy: "relay" };
-  const { pc, found, errors, complete } = connect(config, step.toUpperCase());
+  const iceServers = [{ ...server, urls: [url] }];
+  const { pc, found, errors, complete } = connect({ iceServers, iceTransportPolicy: "relay" }, step.toUpperCase());
   pc.createDataChannel("test");
   await pc.setLocalDescription();
   await complete;
@@ -85,7 +86,7 @@ const relay = async (iceServers) => {
   try {
     await a.pc.setLocalDescription();
     await a.complete;
-    const code = a.errors.find((error) => error.url.startsWith("turn"))?.code ?? 701;
+    const code = a.errors.find(({ url }) => /^turn/.test(url))?.code ?? 701;
     if (!a.found.length) fail("relay", advice(code, "advice_relay"), code);
     mark("relay", "good", a.found.map((one) => `${one.address}:${one.port}`).join(", "));
     await b.pc.setRemoteDescription(a.pc.localDescription);
@@ -131,7 +132,7 @@ const look = async (user) => {
   if (!sessions.length && !refusals.length && get("seen").firstChild) return;
   get("seen").replaceChildren();
   const tell = (text, kind) => add(get("seen"), "li", text, kind);
-  sessions.forEach((one) => tell(say("session", one.client, one.relays, one.toPeers.bytes, one.toClient.bytes), "good"));
+  sessions.forEach((one) => tell(say("session", one.client, one.relays, size(one.toPeers.bytes), size(one.toClient.bytes)), "good"));
   refusals.forEach((one) => tell(`${one.method} ${one.code} (${one.count}): ${one.cause} - ${one.cure}`, "bad"));
   findings.forEach((one) => tell(`${one.topic}: ${one.text} ${one.cure ?? ""}`));
 };
@@ -144,13 +145,12 @@ const run = async (host) => {
   });
   const { iceServers, detail } = await answer.json();
   if (detail) fail("credential", detail);
-  const { username } = iceServers.find((server) => server.username);
+  const server = iceServers.find((one) => one.username), { username } = server;
   mark("credential", "good", username);
   const watch = () => look(username).catch(() => {});
   const timer = setInterval(watch, 1000);
   try {
     await mapping(...iceServers[0].urls[0].match(/^stun:(.*):(\d+)$/).slice(1));
-    const server = iceServers.find(({ username }) => username);
     const missing = await Promise.all(server.urls.map((url) => way(server, url)));
     await relay(iceServers);
     return missing.filter((step) => step);

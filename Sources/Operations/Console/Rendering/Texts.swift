@@ -5,9 +5,12 @@ struct Texts: Sendable {
     let language: Language
     /// Every text by its key; what a language lacks is English.
     let all: [String: String]
+    /// What the server itself says, in this language.
+    private let words: SaidWords?
 
     private init(_ language: Language) {
         self.language = language
+        words = EmbeddedTexts.files["said.\(language.rawValue)"].map(SaidWords.init)
         let english = Self.read(.english)
         all = language == .english ? english : english.merging(Self.read(language)) { $1 }
     }
@@ -23,6 +26,9 @@ struct Texts: Sendable {
         for (index, value) in values.enumerated() { text = text.replacing("{\(index)}", with: value) }
         return text
     }
+
+    /// What the server says in its own language, in this one; nil when there are no words for it, or it is the same.
+    func said(_ text: String) -> String? { words?(text) }
 
     /// The text for `key`; nil when there is none.
     subscript(key: String) -> String? { all[key] }

@@ -17,7 +17,7 @@ struct InfoPage: ConsolePage {
     private struct Outcome: Sendable {
         let check: String
         let isGood: Bool
-        let finding: String
+        let finding: Prose
     }
 
     private struct Model: Sendable {
@@ -32,7 +32,7 @@ struct InfoPage: ConsolePage {
         let hasSelfTest: Bool
         let selfTest: [Outcome]
         let isSelfTestGood: Bool
-        let warnings: [String]
+        let warnings: [Prose]
     }
 
     func show(_ request: PageRequest) async throws -> PageBody { try await body(request, selfTest: nil) }
@@ -45,6 +45,7 @@ struct InfoPage: ConsolePage {
     private func body(_ request: PageRequest, selfTest: [Check]?) async throws -> PageBody {
         let status = try await administrator.server.status()
         let readiness = await administrator.server.readiness()
+        let fleet = try await administrator.server.fleet()
         return PageBody(
             template: "info",
             model: Model(
@@ -53,19 +54,23 @@ struct InfoPage: ConsolePage {
                 licensePath: request.path("license"),
                 version: version,
                 facts: facts(status, request.texts),
-                features: features(status, request.texts),
-                readiness: readiness.checks.map(Self.outcome),
+                features: features(status, fleet, request.texts),
+                readiness: readiness.checks.map { Self.outcome($0, request.texts) },
                 isReady: readiness.isReady,
                 hasSelfTest: selfTest != nil,
-                selfTest: (selfTest ?? []).map(Self.outcome),
+                selfTest: (selfTest ?? []).map { Self.outcome($0, request.texts) },
                 isSelfTestGood: selfTest?.allSatisfy(\.isGood) ?? false,
-                warnings: status.warnings
+                warnings: status.warnings.map { Prose($0, request.texts) }
             )
         )
     }
 
-    private static func outcome(_ check: Check) -> Outcome {
-        Outcome(check: check.name, isGood: check.isGood, finding: check.text)
+    private static func outcome(_ check: Check, _ texts: Texts) -> Outcome {
+        Outcome(
+            check: texts.said(check.name) ?? check.name,
+            isGood: check.isGood,
+            finding: Prose(check.text, texts)
+        )
     }
 
     private func facts(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
@@ -92,7 +97,7 @@ struct InfoPage: ConsolePage {
         return [texts("license_\(license.kind.rawValue)")] + (lastDay.map { [$0] } ?? [])
     }
 
-    private func features(_ status: ServerStatus, _ texts: Texts) -> [Fact] {
+    private func features(_ status: ServerStatus, _ fleet: FleetReport, _ texts: Texts) -> [Fact] {
         let settings = administrator.server.settings.settings
         func state(_ isOn: Bool) -> String { texts(isOn ? "info_on" : "info_off") }
         let relays = status.relay?.addresses.map { address in
@@ -100,10 +105,9 @@ struct InfoPage: ConsolePage {
             return address.address + local + ": " + texts("info_ports", "\(address.portsFree)", "\(address.portsTotal)")
         }
         let hasIPv6 = status.listeners.contains { $0.contains("[") }
-        let discovery = settings.secondAddress.isEmpty ? "info_discovery_port" : "info_discovery_both"
         return [
             Fact(term: texts("info_dialects"), values: [texts("info_dialects_all")]),
-            Fact(term: texts("info_discovery"), values: [texts(discovery)]),
+            Fact(term: texts("info_discovery"), values: [texts("info_discovery_\(discovery(fleet))")]),
             Fact(term: texts("info_turn"), values: [state(status.relay != nil)]),
             Fact(term: texts("info_relays"), values: relays ?? [texts("info_none")]),
             Fact(term: texts("info_memory"), values: [memory(status, texts)]),
@@ -111,6 +115,15 @@ struct InfoPage: ConsolePage {
             Fact(term: texts("info_encryption"), values: encryption(status, hasDTLS: settings.dtls, texts)),
             Fact(term: texts("info_login"), values: [state(administrator.asksForLogin)]),
         ]
+    }
+
+    /// Where answers for another address come from: this host's second one, the other servers, or nowhere.
+    private func discovery(_ fleet: FleetReport) -> String {
+        if !administrator.server.settings.settings.secondAddress.isEmpty { return "both" }
+        let others = fleet.servers.filter { $0.kind == .classic || $0.kind == .peer && fleet.hasKey }
+        if others.contains(where: { $0.kind == .peer && $0.isUsable }) { return "fleet" }
+        if others.contains(where: \.isUsable) { return "foreign" }
+        return others.isEmpty ? "port" : "lost"
     }
 
     private func encryption(_ status: ServerStatus, hasDTLS: Bool, _ texts: Texts) -> [String] {

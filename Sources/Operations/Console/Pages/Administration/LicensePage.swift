@@ -32,7 +32,8 @@ struct LicensePage: ConsolePage {
             "swift-configuration", "swift-distributed-tracing", "swift-http-types", "swift-log", "swift-metrics",
             "swift-mustache", "swift-nio", "swift-nio-extras", "swift-service-context", "swift-service-lifecycle",
             "swift-system", "Swift", "OpenSSL",
-        ].map { ($0, "Apache-2.0") } + [("SQLite", "Public domain")]
+        ].map { ($0, "Apache-2.0") }
+        + [("SQLite", "Public domain"), ("c-ares", "MIT"), ("hiredis", "BSD-3-Clause")]
 
     func show(_ request: PageRequest) async throws -> PageBody {
         let status = try await administrator.server.status()

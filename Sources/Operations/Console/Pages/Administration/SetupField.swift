@@ -27,9 +27,9 @@ struct SetupField: Sendable {
     let input: String
     /// The value for those who may not change it.
     let value: String
-    let inputType: String
+    let inputType: String?
     let inputMode: String?
-    let autocomplete: String
+    let autocomplete: String?
     /// Of a secret whether it is set.
     let secretState: String?
     /// The box that removes a secret.
@@ -69,7 +69,7 @@ struct SetupField: Sendable {
             : isPassword ? texts("setup_password_help") : texts["about_\(field.name)"] ?? field.help
         allowed = isPassword ? nil : Self.allowed(field, texts)
         defaultText = isPassword || field.defaultValue.isEmpty ? nil : field.defaultValue
-        origin = isConfirmation ? nil : Self.origin(field, texts)
+        origin = isConfirmation || field.origin == "default" ? nil : Self.origin(field)
         tags = isConfirmation ? [] : Self.tags(field, texts)
         fixedBy = field.isFixed && !isConfirmation ? texts("setup_fixed", field.origin) : nil
         isEditable = request.isAdmin
@@ -80,9 +80,9 @@ struct SetupField: Sendable {
         options = isChoice ? words.map { Option(word: $0, isSelected: $0 == text) } : []
         input = field.isSecret ? "" : text
         value = field.isSecret || field.value.isEmpty ? "" : field.value
-        inputType = field.isSecret ? "password" : "text"
+        inputType = field.isSecret ? "password" : nil
         inputMode = Self.isNumber(field) ? "numeric" : nil
-        autocomplete = isPassword ? "new-password" : "off"
+        autocomplete = isPassword ? "new-password" : nil
         let isKept = entries.secrets[field.name] != nil
         secretState =
             !field.isSecret || isConfirmation
@@ -91,16 +91,17 @@ struct SetupField: Sendable {
             field.isSecret && field.isSet && !isConfirmation && !field.isFixed
             ? SetupEntries.removal(field.name) : nil
         isRemoved = entries.removed.contains(field.name)
-        faults = isConfirmation ? [] : (entries.faults[field.name] ?? []).map { Self.message($0, texts) }
+        faults =
+            isConfirmation ? [] : (entries.faults[field.name] ?? []).map { Self.message($0, of: field.name, texts) }
         isFaulty = entries.faults[field.name] != nil
     }
 
-    /// The sentence of a fault.
-    static func message(_ fault: String, _ texts: Texts) -> String {
+    /// The sentence of a fault; that of a setting need not begin with its name, which stands before it.
+    static func message(_ fault: String, of name: String, _ texts: Texts) -> String {
         switch fault {
         case "differ": texts("setup_passwords_differ")
         case "short": texts("setup_password_short", String(SetupEntries.shortestPassword))
-        default: fault
+        default: fault.hasPrefix("\(name): ") ? String(fault.dropFirst(name.count + 2)) : fault
         }
     }
 
@@ -109,9 +110,8 @@ struct SetupField: Sendable {
     }
 
     /// `stund.yaml:3`; the folder stands above all settings.
-    private static func origin(_ field: SettingsReport.Field, _ texts: Texts) -> String {
-        field.origin == "default"
-            ? texts("settings_default") : field.origin.split(separator: "/").last.map(String.init) ?? field.origin
+    private static func origin(_ field: SettingsReport.Field) -> String {
+        field.origin.split(separator: "/").last.map(String.init) ?? field.origin
     }
 
     private static func isNumber(_ field: SettingsReport.Field) -> Bool {

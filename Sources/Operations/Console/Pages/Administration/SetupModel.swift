@@ -98,7 +98,7 @@ struct SetupModel: Sendable {
                 Fault(
                     target: name == SetupEntries.passwordKey ? "password" : SetupEntries.field(name),
                     name: names.dropFirst().contains(name) ? texts["label_\(name)"] ?? name : nil,
-                    message: SetupField.message(message, texts)
+                    message: SetupField.message(message, of: name, texts)
                 )
             }
         }
@@ -114,7 +114,7 @@ struct SetupModel: Sendable {
         let person = entry.by.map { texts("settings_by_\($0.way.rawValue)", TerminalText.visible($0.name)) }
         return Change(
             id: entry.id,
-            time: entry.time,
+            time: ShownLogEntry.time(entry.time),
             person: person ?? texts("settings_by_hand"),
             rows: entry.rows.map { row in
                 .init(

@@ -98,7 +98,7 @@ struct SetupFleetModel: Sendable {
         self.outcomes = outcomes.map { outcome in
             Outcome(
                 server: ShownText(outcome.server, most: 120).text,
-                problem: outcome.problem.map { ShownText($0, most: 400).text }
+                problem: outcome.problem.map { FleetWords.reason($0, request.texts) }
             )
         }
         self.moved = moved

@@ -39,7 +39,7 @@ extension UsersModel {
         /// A credential in the forms in which it is used.
         init(_ report: CredentialReport, _ request: PageRequest) {
             let texts = request.texts
-            heading = texts("users_made_credential", report.expires)
+            heading = texts("users_made_credential", ShownLogEntry.time(report.expires))
             note = texts("users_made_of", TerminalText.visible(report.secret))
             var parts: [Part] = []
             let encoder = JSONEncoder()

@@ -117,7 +117,7 @@ extension UsersModel.User {
         self.init(
             name: TerminalText.visible(user.name),
             realm: TerminalText.visible(user.realm),
-            added: user.created ?? texts("users_from_settings"),
+            added: user.created.map(ShownLogEntry.time) ?? texts("users_from_settings"),
             remark: TerminalText.visible(user.comment),
             set: isStored ? UsersCommand.text("setUser", fields) : nil,
             remove: isStored ? UsersCommand.text("removeUser", fields) : nil
@@ -132,9 +132,9 @@ extension UsersModel.Secret {
         let state = secret.isRetired ? "retired" : secret.makesCredentials ? "makes" : "accepted"
         self.init(
             name: TerminalText.visible(secret.id),
-            state: texts("users_secret_\(state)", secret.retired ?? ""),
+            state: texts("users_secret_\(state)", ShownLogEntry.time(secret.retired ?? "")),
             isGood: secret.makesCredentials,
-            added: secret.created ?? texts("users_from_settings"),
+            added: secret.created.map(ShownLogEntry.time) ?? texts("users_from_settings"),
             retire: isStored && !secret.isRetired ? UsersCommand.text("retireSecret", fields) : nil,
             remove: isStored ? UsersCommand.text("removeSecret", fields) : nil
         )
@@ -146,7 +146,7 @@ extension UsersModel.Person {
         self.init(
             name: TerminalText.visible(person.name),
             role: texts("users_role_\(person.role.rawValue)"),
-            added: person.created ?? texts("users_from_settings"),
+            added: person.created.map(ShownLogEntry.time) ?? texts("users_from_settings"),
             remove: person.origin == "store" ? UsersCommand.text("removeOperator", [("name", person.name)]) : nil
         )
     }
@@ -157,8 +157,8 @@ extension UsersModel.Token {
         self.init(
             name: TerminalText.visible(token.name),
             role: texts("users_role_\(token.role.rawValue)"),
-            added: token.created,
-            ends: token.expires ?? texts("users_never"),
+            added: ShownLogEntry.time(token.created),
+            ends: token.expires.map(ShownLogEntry.time) ?? texts("users_never"),
             remove: UsersCommand.text("removeToken", [("name", token.name)])
         )
     }

@@ -11,18 +11,25 @@ enum FleetWords {
         return texts("fleet_problem_\(name)", ShownText(detail, most: 200).text)
     }
 
-    /// Why a server's part is missing.
+    /// Why a server's part is missing, or it did not do what it was asked.
     static func reason(_ reason: String, _ texts: Texts) -> String {
-        let name: String? =
-            switch reason {
-            case "it does not answer heartbeats": "heartbeats"
-            case "cluster-key is not set": "no_key"
-            case "it did not answer in time": "slow"
-            default: nil
-            }
-        guard texts.language != .english, let name else { return ShownText(reason, most: 300).text }
-        return texts("fleet_problem_\(name)")
+        let known = reasons.first { reason.hasPrefix($0.beginning) }
+        guard texts.language != .english, let known else { return ShownText(reason, most: 300).text }
+        let rest = ShownText(String(reason.dropFirst(known.beginning.count)), most: 200).text
+        return texts("fleet_problem_\(known.name)", rest)
     }
+
+    /// What the reasons of `Fleet` and `FleetClient` begin with; what follows is a detail that some of the words name.
+    private static let reasons: [(beginning: String, name: String)] = [
+        ("it does not answer heartbeats", "heartbeats"), ("cluster-key is not set", "no_key"),
+        ("it did not answer in time", "slow"), ("it has another cluster-key", "untrusted"),
+        ("the request is longer than 64 kB", "long_request"), ("no memory is left", "no_memory"),
+        ("it sent a longer answer than 1 MB", "long_answer"), ("it closed the connection", "closed"),
+        ("its TCP port is closed", "no_port"), ("it cannot be reached by TCP: ", "unreachable"),
+        ("no address of it is known", "no_address"), ("it answered something else", "strange"),
+        ("its answer cannot be understood", "strange"), ("it refused: its answer cannot be understood", "strange"),
+        ("it refused: ", "refused"),
+    ]
 
     private static let unsendable = "nothing can be sent to it: "
 
@@ -32,6 +39,12 @@ enum FleetWords {
         hasKey: Bool,
         _ texts: Texts
     ) -> (name: String, detail: String)? {
+        switch problem {
+        case "its address is not known yet": return ("no_address", "")
+        case "only the first 64 addresses are used": return ("too_many", "")
+        case "the name exists, but has no address": return ("no_record", "")
+        default: break
+        }
         guard let best = server.best else { return nil }
         if server.state == "clock-differs" {
             guard let difference = best.clockDifference else { return nil }

@@ -24,13 +24,16 @@ struct OverviewCharts: Sendable {
 
     private let samples: [TrafficHistory.Sample]
     private let isDay: Bool
+    /// How many allocations there are now; the newest sample may be seconds old.
+    private let sessionCount: Int?
     private let texts: Texts
     private let quantities: Quantities
 
     /// Takes samples of the last hour or day, oldest first.
-    init(samples: [TrafficHistory.Sample], isDay: Bool, texts: Texts) {
+    init(samples: [TrafficHistory.Sample], isDay: Bool, sessions: Int? = nil, texts: Texts) {
         self.samples = samples
         self.isDay = isDay
+        sessionCount = sessions
         self.texts = texts
         quantities = Quantities(texts.language)
     }
@@ -48,7 +51,7 @@ struct OverviewCharts: Sendable {
         var chart = chart { Double($0.sessions) }
         chart.isWhole = true
         chart.showsPeaks = true
-        return shown("sessions", chart, quantities.decimal)
+        return shown("sessions", chart, now: sessionCount.map(Double.init), quantities.decimal)
     }
 
     private var drops: Shown {
@@ -91,10 +94,12 @@ struct OverviewCharts: Sendable {
         )
     }
 
-    private func shown(_ key: String, _ chart: Chart, _ label: (Double) -> String) -> Shown {
+    private func shown(_ key: String, _ chart: Chart, now: Double? = nil, _ label: (Double) -> String) -> Shown {
         let summary =
-            chart.newest.map { texts("overview_newest_most", label($0), label(chart.largest)) }
-            ?? texts("overview_no_data")
+            chart.newest.map { newest in
+                let now = now ?? newest
+                return texts("overview_newest_most", label(now), label(max(now, chart.largest)))
+            } ?? texts("overview_no_data")
         return Shown(
             title: texts("overview_chart_\(key)"),
             description: description(key, summary: summary),

@@ -1,5 +1,6 @@
 import Administration
 import HTTPTypes
+import ServerSettings
 
 /// The first page: how the server does, in one sentence and in pictures.
 struct OverviewPage: ConsolePage {
@@ -23,19 +24,11 @@ struct OverviewPage: ConsolePage {
             let title: String
             let count: String
             let time: String
-            let cause: ShownText
-            let cure: ShownText
+            let cause: Prose
+            let cure: Prose
             let subject: ShownText
             let explain: String
         }
-        struct RelayAddress: Sendable {
-            let address: String
-            let local: String?
-            let free: String
-            let total: String
-            let length: Int
-        }
-
         let action: String
         let isDraining: Bool
         let sentence: String
@@ -45,8 +38,11 @@ struct OverviewPage: ConsolePage {
         let listens: String
         /// How many connections there are, in words; nil without any.
         let connections: String?
-        let problems: [String]
-        let warnings: [String]
+        let problems: [Prose]
+        let warnings: [Prose]
+        /// What is wrong with the other servers; nil when nothing is, or there are none.
+        let fleetTrouble: String?
+        let fleet: String
         /// Commands to try, before anything was received.
         let tries: [String]
         let isFirstStart: Bool
@@ -59,8 +55,7 @@ struct OverviewPage: ConsolePage {
         let hasNAT: Bool
         let refusals: [Refusal]
         let hasRefusals: Bool
-        let relays: [RelayAddress]
-        let hasRelays: Bool
+        let room: [OverviewRoom.Row]
     }
 
     func show(_ request: PageRequest) async throws -> PageBody {
@@ -69,12 +64,15 @@ struct OverviewPage: ConsolePage {
         let report = try await server.overview()
         let readiness = await server.readiness()
         let sources = try await server.statistics(StatisticsQuery(limit: 1)).totalSources
-        let state = OverviewState(status, readiness, sources: sources, request.texts)
+        let places = server.fleetPlaces
+        let others = places.key == nil ? [] : places.others
+        let state = OverviewState(status, readiness, sources: sources, others: others, request.texts)
         let quantities = Quantities(request.texts.language)
         let isDay = request.query["span"] == "day"
         let charts = OverviewCharts(
             samples: isDay ? report.history.day : report.history.hour,
             isDay: isDay,
+            sessions: status.relay?.sessions,
             texts: request.texts
         )
         let requests = report.dialects.reduce(0) { $0 &+ $1.value }
@@ -82,7 +80,6 @@ struct OverviewPage: ConsolePage {
         let natKinds = Self.shares(report.natKinds, of: UInt64(clamping: sources), quantities) {
             StatusNames.nat($0, request.texts)
         }
-        let relays = (status.relay?.addresses ?? []).map { Self.relay($0, quantities) }
         let model = Model(
             action: request.path(name),
             isDraining: status.drain != nil,
@@ -93,6 +90,8 @@ struct OverviewPage: ConsolePage {
             connections: Self.connections(status.connections, quantities, request.texts),
             problems: state.problems,
             warnings: state.warnings,
+            fleetTrouble: state.fleetTrouble,
+            fleet: request.path("fleet"),
             tries: state.isFirstStart ? state.tries : [],
             isFirstStart: state.isFirstStart,
             test: request.path("test"),
@@ -104,8 +103,7 @@ struct OverviewPage: ConsolePage {
             hasNAT: !natKinds.isEmpty,
             refusals: report.refusals.prefix(10).map { Self.refusal($0, quantities, request) },
             hasRefusals: !report.refusals.isEmpty,
-            relays: relays,
-            hasRelays: !relays.isEmpty
+            room: OverviewRoom(status, server.settings.settings, request.texts).rows
         )
         return PageBody(template: "overview", model: model, isLive: true)
     }
@@ -176,20 +174,10 @@ struct OverviewPage: ConsolePage {
             title: "\(ShownText(refusal.method, most: 40).text) \(refusal.code)",
             count: request.texts("overview_times", quantities.number(refusal.count)),
             time: ShownLogEntry.time(ShownText(refusal.time, most: 40).text),
-            cause: ShownText(refusal.cause, most: 300),
-            cure: ShownText(refusal.cure, most: 300),
+            cause: Prose(refusal.cause, request.texts, most: 300),
+            cure: Prose(refusal.cure, request.texts, most: 300),
             subject: ShownText(refusal.subject, most: 60),
             explain: request.path("explain", [("subject", String(refusal.subject.prefix(128)))])
-        )
-    }
-
-    private static func relay(_ address: ServerStatus.Relay.Address, _ quantities: Quantities) -> Model.RelayAddress {
-        Model.RelayAddress(
-            address: ShownText(address.address).text,
-            local: address.localAddress.map { ShownText($0).text },
-            free: quantities.number(address.portsFree),
-            total: quantities.number(address.portsTotal),
-            length: percent(Double(address.portsTotal - address.portsFree), of: Double(address.portsTotal))
         )
     }
 }

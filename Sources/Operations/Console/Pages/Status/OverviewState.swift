@@ -6,9 +6,11 @@ struct OverviewState: Sendable {
     /// `good`, `warn` or `bad`.
     let weight: String
     /// What keeps the server from doing its work.
-    let problems: [String]
+    let problems: [Prose]
     /// What is allowed but unwise, or did not work.
-    let warnings: [String]
+    let warnings: [Prose]
+    /// Which of the other servers do not answer; nil when all do.
+    let fleetTrouble: String?
     /// Whether nobody has sent anything yet.
     let isFirstStart: Bool
     /// Commands that ask the server something.
@@ -16,17 +18,24 @@ struct OverviewState: Sendable {
 
     private static let mostWarnings = 20
 
-    init(_ status: ServerStatus, _ readiness: ReadinessReport, sources: Int, _ texts: Texts) {
+    init(
+        _ status: ServerStatus,
+        _ readiness: ReadinessReport,
+        sources: Int,
+        others: [FleetPlaces.Other],
+        _ texts: Texts
+    ) {
         // What a drain is about stands in the sentence.
         let faults = readiness.checks.filter { !$0.isGood && (status.drain == nil || $0.name != "state") }
-        problems = faults.map { ShownText($0.text, most: 600).text }
-        warnings = status.warnings.prefix(Self.mostWarnings).map { ShownText($0, most: 600).text }
+        problems = faults.map { Prose($0.text, texts) }
+        warnings = status.warnings.prefix(Self.mostWarnings).map { Prose($0, texts) }
+        fleetTrouble = Self.trouble(of: others, texts)
         let requests = status.counters.filter { $0.name.hasPrefix("requests-") }.reduce(0) { $0 &+ $1.value }
         isFirstStart = requests == 0 && sources == 0
         let place = Self.place(status)
         tries = place.map { ["stun \($0)"] } ?? []
-        weight = place == nil || !problems.isEmpty ? "bad" : warnings.isEmpty && status.drain == nil ? "good" : "warn"
-        let count = problems.count + status.warnings.count
+        let count = problems.count + status.warnings.count + (fleetTrouble == nil ? 0 : 1)
+        weight = place == nil || !problems.isEmpty ? "bad" : count == 0 && status.drain == nil ? "good" : "warn"
         let parts = [
             Self.counted("overview_calls", status.relay?.sessions, texts),
             Self.counted("overview_clients", sources, texts), Self.counted("overview_wrong", count, texts),
@@ -42,6 +51,19 @@ struct OverviewState: Sendable {
         }
         let facts = parts.compactMap(\.self).joined(separator: ", ")
         sentence = texts(problems.isEmpty ? "overview_answers" : "overview_not_ready", work, place, facts)
+    }
+
+    /// Which other servers do not answer, in a sentence.
+    private static func trouble(of others: [FleetPlaces.Other], _ texts: Texts) -> String? {
+        let silent = others.filter { !$0.isAnswering }.map(\.name)
+        guard !silent.isEmpty else { return nil }
+        let quantities = Quantities(texts.language)
+        return texts(
+            "overview_fleet_silent",
+            quantities.number(silent.count),
+            quantities.number(others.count),
+            ShownText(silent.joined(separator: ", "), most: 300).text
+        )
     }
 
     /// What there is to say while no new allocations are taken.

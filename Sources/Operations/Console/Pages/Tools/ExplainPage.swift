@@ -15,23 +15,32 @@ struct ExplainPage: ConsolePage {
         let traffic: String
     }
 
+    /// Refused requests of one user, method and cause.
     private struct Refused: Sendable {
-        let time: String
-        let times: String?
         let request: String
-        let name: String
-        let cause: String
-        let cure: String
+        let times: String
+        let time: String
+        let name: String?
+        let clients: String
+        let cause: Prose
+        let cure: Prose
     }
 
     private struct Finding: Sendable {
         let topic: String
-        let finding: String
-        let remedy: String?
+        let finding: Prose
+        let remedy: Prose?
+    }
+
+    /// The answer to whether somebody reaches a peer.
+    private struct Verdict: Sendable {
+        let sentence: String
+        let weight: String
     }
 
     private struct Answer: Sendable {
         let asked: String
+        let verdict: Verdict?
         let findings: [Finding]
         let hasSessions: Bool
         let sessions: [Session]
@@ -49,8 +58,10 @@ struct ExplainPage: ConsolePage {
         let answer: Answer?
     }
 
-    /// How many sessions and refusals a page shows.
-    private static let shown = 40
+    /// How many sessions and kinds of refusals a page shows.
+    private static let shown = 20
+    /// How many clients are named with refusals of one kind.
+    private static let mostClients = 6
     /// A user name may have 508 bytes (RFC 8489 section 14.3); what is longer is nobody.
     private static let longest = 600
 
@@ -88,20 +99,23 @@ struct ExplainPage: ConsolePage {
     }
 
     private static func answer(_ explanation: Explanation, _ texts: Texts) -> Answer {
-        Answer(
-            asked: TerminalText.visible(explanation.subject),
-            findings: explanation.findings.map { finding in
+        let refusals = groups(explanation.refusals)
+        let verdict = verdict(explanation, texts)
+        return Answer(
+            asked: TerminalText.visible(explanation.subject.replacing(" -> ", with: " → ")),
+            verdict: verdict,
+            findings: explanation.findings.dropFirst(verdict == nil ? 0 : 1).map { finding in
                 Finding(
-                    topic: finding.topic,
-                    finding: TerminalText.visible(finding.text),
-                    remedy: finding.cure.map(TerminalText.visible)
+                    topic: texts.said(finding.topic) ?? finding.topic,
+                    finding: Prose(finding.text, texts),
+                    remedy: finding.cure.map { Prose($0, texts) }
                 )
             },
             hasSessions: !explanation.sessions.isEmpty,
             sessions: explanation.sessions.prefix(shown).map { row in
                 Session(
                     id: row.id,
-                    name: TerminalText.visible(row.user),
+                    name: ShownText(row.user, most: 120).text,
                     client: row.client,
                     relay: row.relays.joined(separator: ", "),
                     traffic: texts(
@@ -111,18 +125,45 @@ struct ExplainPage: ConsolePage {
                     )
                 )
             },
-            hasRefusals: !explanation.refusals.isEmpty,
-            refusals: explanation.refusals.prefix(shown).map { row in
-                Refused(
-                    time: row.time,
-                    times: row.count > 1 ? texts("explain_times", String(row.count)) : nil,
-                    request: "\(row.method) \(row.code), \(row.client)",
-                    name: TerminalText.visible(row.user ?? "-"),
-                    cause: TerminalText.visible(row.cause),
-                    cure: TerminalText.visible(row.cure)
-                )
-            },
-            isCut: explanation.sessions.count > shown || explanation.refusals.count > shown
+            hasRefusals: !refusals.isEmpty,
+            refusals: refusals.prefix(shown).map { refused($0, texts) },
+            isCut: explanation.sessions.count > shown || refusals.count > shown
+        )
+    }
+
+    /// Whether nothing keeps a user from a peer; nil when that was not asked.
+    private static func verdict(_ explanation: Explanation, _ texts: Texts) -> Verdict? {
+        guard explanation.findings.first?.topic == Explanation.answerTopic else { return nil }
+        let isFree = explanation.findings.allSatisfy { $0.cure == nil }
+        return Verdict(sentence: texts(isFree ? "explain_free" : "explain_kept"), weight: isFree ? "good" : "bad")
+    }
+
+    /// The refusals that tell the same, those with the newest first.
+    private static func groups(_ refusals: [Explanation.Refusal]) -> [[Explanation.Refusal]] {
+        var order: [[String]] = []
+        var groups: [[String]: [Explanation.Refusal]] = [:]
+        for row in refusals {
+            let key = [row.method, "\(row.code)", row.user ?? "", row.cure]
+            if groups[key] == nil { order.append(key) }
+            groups[key, default: []].append(row)
+        }
+        return order.compactMap { groups[$0] }
+    }
+
+    private static func refused(_ group: [Explanation.Refusal], _ texts: Texts) -> Refused {
+        var clients: [String] = []
+        for row in group where !clients.contains(row.client) { clients.append(row.client) }
+        let named = clients.prefix(mostClients).joined(separator: ", ")
+        let left = clients.count - mostClients
+        let newest = group[0]
+        return Refused(
+            request: "\(newest.method) \(newest.code)",
+            times: texts("overview_times", Quantities(texts.language).number(group.reduce(0) { $0 + $1.count })),
+            time: ShownLogEntry.time(newest.time),
+            name: newest.user.map { ShownText($0, most: 120).text },
+            clients: left > 0 ? texts("explain_clients_more", named, "\(left)") : named,
+            cause: Prose(newest.cause, texts, most: 400),
+            cure: Prose(newest.cure, texts, most: 400)
         )
     }
 }

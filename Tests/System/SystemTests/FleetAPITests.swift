@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @Suite("The console of one server shows and drains the others")
-struct FleetConsoleTests {
+struct FleetAPITests {
     @Test(
         "Statistics are those of all; another server is drained and taken back, and its log tells who asked and where",
         .enabled(if: Partners.canBuildNATs, Comment(rawValue: Partners.reasonAgainstNamespaces ?? "")),
@@ -37,7 +37,9 @@ struct FleetConsoleTests {
     /// What the API of the first server answers, asked on its host.
     private func api(_ fleet: Fleet, _ method: String, _ path: String, _ body: String? = nil) async throws -> String {
         let content = body.map { ["--header", "Content-Type: application/json", "--data", $0] } ?? []
-        let command = ["curl", "--silent", "--show-error", "--request", method] + content
+        // The console opens after the ports for clients.
+        let patience = ["--retry", "20", "--retry-connrefused", "--retry-delay", "1"]
+        let command = ["curl", "--silent", "--show-error"] + patience + ["--request", method] + content
         let address = "http://127.0.0.1:5068/api/v1/\(path)"
         return try await Program.run(command + [address], namespace: fleet.namespace(of: 0)).output
     }
