@@ -67,11 +67,6 @@ extension Worker {
         relayFromClient(index, client)
     }
 
-    /// Gives up those that wait for a web server for too long.
-    mutating func sweepWeb() {
-        for index in peers.unanswered(now: now.nanoseconds) { endWeb(index) }
-    }
-
     /// A web server takes no connection.
     mutating func endWeb(_ index: Int) {
         if let client = waitingClient(of: index) { streams.close(client, .noWeb) }
