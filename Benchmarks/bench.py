@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,6 +59,17 @@ def finish_load(process, timeout=300):
 
 def load(mode, *arguments, port=PORT):
     return finish_load(start_load(mode, *arguments, port=port))
+
+
+def start_beside(file, *arguments):
+    """Runs a script of strangers beside the caller, behind the load of calls; `finish_beside` waits for it."""
+    return subprocess.Popen(["nice", "-n", "19", "taskset", "-c", LOAD_PROCESSOR, sys.executable, "-B",
+                             pathlib.Path(file).resolve(), *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+
+
+def finish_beside(process):
+    """The number that such a script prints at its end."""
+    return int(process.communicate(timeout=120)[0])
 
 
 def resident(process):

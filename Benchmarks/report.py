@@ -151,7 +151,7 @@ def flood_bars(found):
             Bar(f"flood of {kind}: the calls' p99, times that of no flood", times, 2),
         ]
         # Connections are held, within their limits; datagrams leave nothing.
-        if kind != "slow":
+        if kind not in ("slow", "handshakes"):
             list_.append(Bar(f"flood of {kind}: growth of memory, kB, worst round", worst(found, work, "grown"), 1024, 0))
     return list_
 

@@ -1,19 +1,17 @@
 """Connections that keep a server waiting (attacks row 39): a load that runs beside calls.
 
 Of each five, one sends a byte a second of a request, one a byte a second of TLS's first message, one the first half of that and no
-more, one nothing at all, and one asks and reads no answer. They come from 100 addresses, since one has 64 by default, and come
-again when they are closed.
+more, one nothing at all, and one asks and reads no answer. They come from 100 addresses, since one may have 512 by default, and
+come again when they are closed.
 
   Benchmarks/slow.py PORT SECONDS [COUNT]
 """
-import pathlib
 import socket
 import struct
-import subprocess
 import sys
 import time
 
-from bench import LOAD_PROCESSOR
+from bench import start_beside
 
 COUNT, ADDRESSES = 5_000, 100
 # Turns a second, and how many come anew in each until all are there.
@@ -58,14 +56,8 @@ class Slow:
 
 
 def start(port, seconds, count=COUNT):
-    """Has them run beside the caller; `finish` waits for them."""
-    return subprocess.Popen(["nice", "-n", "19", "taskset", "-c", LOAD_PROCESSOR, sys.executable, "-B",
-                             pathlib.Path(__file__).resolve(), str(port), str(seconds), str(count)], stdout=subprocess.PIPE, text=True)
-
-
-def finish(process):
-    """How many were open at the end."""
-    return int(process.communicate(timeout=120)[0])
+    """Has them run beside the caller; `finish_beside` says how many were open at the end."""
+    return start_beside(__file__, port, seconds, count)
 
 
 def main():

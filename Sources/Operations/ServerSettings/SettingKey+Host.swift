@@ -9,7 +9,7 @@ extension SettingKey {
     private static let ofOneHost: Set<String> = [
         "stun-port-1", "stun-port-2", "address", "second-address", "relay-address", "external-ip", "relay-ports",
         "other-stun-servers", "cluster-key", "log-file", "tls-certificate", "tls-key", "tls-port", "stream-ports",
-        "proxies", "web-server", "web-tls-server",
+        "proxies", "web-server", "web-tls-server", "web-proxy-protocol",
         "workers", "pin-workers", "run-as", "sandbox", "memory-limit", "engine", "wake-ups",
         "socket-buffer", "license-key",
     ]

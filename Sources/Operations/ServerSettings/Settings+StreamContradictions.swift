@@ -44,6 +44,11 @@ extension Settings {
                 warnings.append("\(key) has no effect without tls-certificate: name the file with the certificate")
             }
         }
+        if webProxyProtocol, webServer == nil, webTLSServer == nil {
+            warnings.append(
+                "web-proxy-protocol has no effect without web-server or web-tls-server: name the web server"
+            )
+        }
         if httpTLS, httpPasswordHash == nil {
             warnings.append("http-tls has no effect until the console has a password: `stund password` sets it")
         }

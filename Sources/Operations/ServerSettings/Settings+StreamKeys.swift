@@ -116,5 +116,16 @@ extension Settings {
                 encrypted. With http-tls, HTTPS for a name of tls-certificate goes to the console.
                 """
         ),
+        SettingKey(
+            "web-proxy-protocol",
+            \.webProxyProtocol,
+            .onOff,
+            example: "on",
+            needsRestart: true,
+            help: """
+                Whether web-server and web-tls-server are told whose connection each is, by the PROXY protocol, version 2, \
+                before its first byte: on once both expect that, such as nginx with proxy_protocol, haproxy with accept-proxy.
+                """
+        ),
     ]
 }

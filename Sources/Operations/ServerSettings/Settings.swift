@@ -36,6 +36,8 @@ public struct Settings: Sendable, Equatable {
     public var webServer: SocketAddress?
     /// Where connections go that begin TLS and are for a web site; nil for nowhere.
     public var webTLSServer: SocketAddress?
+    /// Whether these web servers are told by the PROXY protocol whose connection they get.
+    public var webProxyProtocol = false
     /// Other STUN servers to name to clients.
     public var otherStunServers: [OtherServer] = []
     /// The key that the servers of a fleet trust each other by; nil when there is none.

@@ -8,19 +8,14 @@ extension Worker {
     @inline(__always)
     mutating func handle(_ slot: Int, at relay: RelayID, _ socket: SocketHandle) -> Int {
         guard let train = batch.train(in: slot) else {
-            PeerDatagram.handle(
-                slot,
-                at: relay,
-                socket,
-                to: ports,
-                now,
-                &batch,
-                &server,
-                &streams,
-                &dtls,
-                telling: &events
-            )
+            handleOne(slot, at: relay, socket)
             return 0
+        }
+        // What may be answered gets a slot of its own, since an answer is longer than the question.
+        guard !server.isAsked(at: relay) else {
+            batch.takeApart(train)
+            for number in 0..<train.count { handleOne(batch.takeOut(number, of: train), at: relay, socket) }
+            return train.count &- 1
         }
         PeerDatagram.handle(
             train,
@@ -35,6 +30,22 @@ extension Worker {
             telling: &events
         )
         return train.count &- 1
+    }
+
+    @inline(__always)
+    private mutating func handleOne(_ slot: Int, at relay: RelayID, _ socket: SocketHandle) {
+        PeerDatagram.handle(
+            slot,
+            at: relay,
+            socket,
+            to: ports,
+            now,
+            &batch,
+            &server,
+            &streams,
+            &dtls,
+            telling: &events
+        )
     }
 
     /// Answers Send requests of mirrors (draft -08), whose data is queued.

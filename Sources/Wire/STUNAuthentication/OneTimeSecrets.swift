@@ -157,20 +157,6 @@ extension MessageWriter {
     public mutating func append(_ type: AttributeType, _ text: OneTimeSecrets.Text, to packet: inout Packet) -> Bool {
         append(type, text.characters.rawBytes, to: &packet)
     }
-
-    /// Ends a message with it; false when it does not fit.
-    public mutating func finishWithClassicIntegrity(
-        _ password: OneTimeSecrets.Text,
-        _ packet: inout Packet
-    ) -> Bool {
-        let start = count
-        let none = [32 of UInt8](repeating: 0)
-        guard append(.messageIntegrity, none.rawBytes.extracting(first: 20), to: &packet) else { return false }
-        finish(&packet)
-        let code = ClassicIntegrity.code(of: packet.bytes.extracting(first: start), password)
-        for index in 0..<20 { packet.write(code[index], at: start &+ 4 &+ index) }
-        return true
-    }
 }
 
 private enum ClassicIntegrity {

@@ -92,6 +92,32 @@ struct MirrorAttackTests {
         #expect(turn.fromPeer(.peer, to: port, question) == .init(verdict: .toClient(client), bytes: question))
     }
 
+    @Test(
+        "a forged question moves data away only until the client sends, whether it came before the client's or after it"
+    )
+    func forgedQuestion() throws {
+        let (own, forged) = (client.source.port(31_000), client.source.port(31_001))
+        for questions in [
+            [own, forged], [forged, own], [own, forged, forged.port(31_002)], [own, own, forged, own],
+        ] {
+            let turn = TURNHarness.mirrors()
+            let port = try #require(turn.mirror()?.mapped)
+            for question in questions { #expect(turn.ask(port, from: question)?.mapped == question) }
+            // The client does not become its own peer.
+            #expect(turn.fromPeer(own, to: port)?.verdict == .drop(.noDestination))
+            let relay = try #require(turn.relay(at: port))
+            let last = questions.last ?? own
+            #expect(turn.fromPeer(.peer, to: port)?.verdict == .toPeer(last, relay, dontFragment: false))
+            #expect(turn.fromPeer(own, to: port, [9])?.verdict == .toPeer(.peer, relay, dontFragment: false))
+            for _ in 0..<2 {
+                #expect(turn.fromPeer(.peer, to: port)?.verdict == .toPeer(own, relay, dontFragment: false))
+                // Nobody asks any more.
+                let late = client.source.port(31_009)
+                #expect(turn.fromPeer(late, to: port, TURNHarness.draftAllocate())?.verdict == .drop(.noPermission))
+            }
+        }
+    }
+
     @Test("datagrams can't go in circles between the server's own ports: none of them is a client of a mirror")
     func circles() throws {
         let turn = TURNHarness.mirrors {

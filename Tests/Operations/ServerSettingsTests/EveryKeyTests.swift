@@ -148,7 +148,7 @@ struct KeyCase: Sendable, CustomTestStringConvertible {
         .onOff("pin-workers"), .onOff("tcp"), .onOff("dtls"), .integer("tls-port", 1...65535),
         .integer("max-connections", 1...1_000_000), .integer("connections-per-client", 1...1_000_000),
         path("tls-certificate"), path("tls-key"),
-        place("web-server"), place("web-tls-server"),
+        place("web-server"), place("web-tls-server"), .onOff("web-proxy-protocol"),
         KeyCase(
             "proxies",
             right: [
@@ -347,7 +347,7 @@ struct EveryKeyTests {
             "wake-ups": "adaptive",
             "socket-buffer": "4194304", "tcp": "on", "tls-certificate": "", "tls-key": "", "tls-port": "5349",
             "stream-ports": "", "dtls": "on", "max-connections": "10000", "connections-per-client": "512",
-            "proxies": "", "web-server": "", "web-tls-server": "",
+            "proxies": "", "web-server": "", "web-tls-server": "", "web-proxy-protocol": "off",
             "other-stun-servers": "", "cluster-key": "",
             "default-binding-duration": "600",
             "draft-address-layout": "draft-01", "binding-rate-limit": "5000", "binding-rate-burst": "10000",

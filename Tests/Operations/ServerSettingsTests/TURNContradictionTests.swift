@@ -138,5 +138,11 @@ struct TURNContradictionTests {
             console.warnings == ["http-tls has no effect until the console has a password: `stund password` sets it"]
         )
         #expect(try load("web-server: 127.0.0.1:8080\nstream-ports: 80").loaded?.warnings == [])
+        for (site, warns) in [
+            ("", true), ("web-server: 127.0.0.1:8080\n", false), ("web-tls-server: 127.0.0.1:8443\n", false),
+        ] {
+            let warnings = try #require(try load("web-proxy-protocol: on\n" + site).loaded).warnings
+            #expect(warnings.contains { $0.hasPrefix("web-proxy-protocol has no effect without web-server") } == warns)
+        }
     }
 }

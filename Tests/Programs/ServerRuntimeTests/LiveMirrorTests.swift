@@ -101,6 +101,31 @@ struct LiveMirrorTests {
         #expect(client.hasNothing)
     }
 
+    @Test(
+        "questions that come to the mirror's port as one train are all answered, and so is one behind the data of a peer"
+    )
+    func questionsInTrain() throws {
+        let host = try ServerUnderTest(Self.settings + "workers: 1\n")
+        let client = try TestClient(bindingTo: .loopback(0))
+        try client.send(Self.allocate, to: host.address())
+        let port = try #require(Self.mapped(try client.receive()))
+        let media = try TestClient(bindingTo: .loopback(0))
+        let ids = (1...20).map { UInt8($0) }
+        let questions = ids.flatMap { Wire.message(0x0002, as: .rosenberg, id: [0, 0, 0, $0]) }
+        try media.sendTrain(questions, of: Self.allocate.count, to: port)
+        for id in ids {
+            let answer = try media.receive()
+            #expect(Self.mapped(answer) == media.local && answer[7] == id)
+        }
+        // Whoever asks from the client's address is no peer; who says anything else is, and so is all that comes behind it.
+        let peer = try TestClient(bindingTo: .loopback(0))
+        let data = [UInt8](repeating: 0xFF, count: Self.allocate.count)
+        try peer.sendTrain(data + Self.allocate, of: data.count, to: port)
+        #expect(try media.receive() == data)
+        #expect(try media.receive() == Self.allocate)
+        #expect(peer.hasNothing)
+    }
+
     @Test("nobody gets a mirror by default, nor whom mirror-clients does not name; the refusal is remembered")
     func openRelay() async throws {
         for (settings, reason) in [

@@ -1,5 +1,6 @@
 import Addresses
 import Administration
+import Glibc
 import PacketEngine
 import TestSockets
 import TestTLS
@@ -91,6 +92,27 @@ struct LiveTLSRelayTests {
         #expect(try near.receive(exactly: content.count).isSame(as: content))
         try sending.value()
         #expect(try near.endsWithNotice())
+    }
+
+    @Test("a client whose connection ends and whose TLS has not said so is cut off: its peer gets a reset and no end")
+    func cutOff() async throws {
+        let host = try ServerUnderTest(Self.settings + "workers: 2\n")
+        await host.adopt(.usual)
+        let client = try TCPRelayClient(of: host, by: .tls)
+        #expect(try client.control.permit(.loopback(0)).isSuccess)
+        for saysSo in [false, true] {
+            let far = try TestStream(connectingTo: client.relayed)
+            let near = try client.bindByTLS(try client.attempt().id)
+            try near.send([1, 2, 3])
+            #expect(try far.receive(exactly: 3) == [1, 2, 3])
+            if saysSo { try near.close() }
+            near.stream.endSending()
+            let end = Result { try far.receive() }
+            switch end {
+            case .success(let bytes): #expect(saysSo && bytes.isEmpty)
+            case .failure(let error): #expect(!saysSo && (error as? TestClient.Failure)?.code == ECONNRESET)
+            }
+        }
     }
 
     @Test("what breaks TLS breaks the peer's connection, and the end of the allocation says so to the client")

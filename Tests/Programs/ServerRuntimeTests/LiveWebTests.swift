@@ -81,6 +81,29 @@ struct LiveWebTests {
         }
     }
 
+    @Test(
+        "with web-proxy-protocol a site gets its client's address before the first byte, as a proxy before us has told it"
+    )
+    func told() async throws {
+        let site = try EchoSite()
+        let settings = "turn: off\nproxies: 127.0.0.0/8\nweb-proxy-protocol: on\n"
+        let host = try ServerUnderTest(settings + "web-server: \(site.address)\nweb-tls-server: \(site.address)\n")
+        await host.adopt(.usual)
+        let far = SocketAddress(IPAddress(v4: 0xC000_0207), port: 4711)
+        for content in [Array("GET / HTTP/1.1\r\n\r\n".utf8), try Self.hello("www.example.org")] {
+            for client in [nil, far] {
+                let stream = try TestStream(connectingTo: host.address())
+                if let client { try stream.send(ProxyBytes.header(of: client)) }
+                try stream.send(content)
+                let expected = ProxyHeader.bytes(of: client ?? stream.local, to: host.address()) + content
+                #expect(try stream.receive(exactly: expected.count) == expected)
+                // Once, and nothing of it later.
+                try stream.send([1, 2, 3])
+                #expect(try stream.receive(exactly: 3) == [1, 2, 3])
+            }
+        }
+    }
+
     @Test("a web server that does not answer closes the connection, and the log names the settings")
     func absent() async throws {
         let port = try #require(RelayRange.freeStream())

@@ -70,6 +70,36 @@ struct PeerStreamsTests {
         peers.closeAll()
     }
 
+    @Test(
+        "of many 32 are given up in a turn, and 32 that waited for bandwidth go on, none a second time before all have"
+    )
+    func many() throws {
+        let loop = try EventLoop()
+        let files = FileBudget()
+        let limits = ConnectionLimits(Settings(), files: files)
+        var peers = PeerStreams(files: files, clients: limits, watchedBy: loop.watcher)
+        let pairs = try (0..<40).map { _ in try StreamPair() }
+        for (number, pair) in pairs.enumerated() {
+            let id = ConnectionID(worker: 1, random: UInt32(number))
+            try Self.add(pair.server, as: id, .connecting, to: &peers)
+            peers.rows[number].waiting = number
+            peers.pause(number, now: Self.begin)
+        }
+        let end = Self.begin + 10 * Self.second
+        let (early, some) = (peers.unanswered(now: end - 1), peers.unanswered(now: end))
+        #expect(early.isEmpty && some == Array(0..<32))
+        let due = peers.nextResume
+        let first = peers.takePaused(now: due)
+        #expect(due == Self.begin + 20_000_000 && first.count == 32)
+        for index in first { peers.pause(index, now: due) }
+        let next = peers.nextResume
+        let second = peers.takePaused(now: next)
+        #expect(next == due && Set(first + second) == Set(0..<40) && second.count == 8)
+        let last = peers.nextResume
+        #expect(last == due + 20_000_000)
+        peers.closeAll()
+    }
+
     private static func add(
         _ stream: StreamHandle,
         as id: ConnectionID,

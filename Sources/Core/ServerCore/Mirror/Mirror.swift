@@ -70,12 +70,28 @@ struct MirrorState: Sendable {
     var settles = Instant.start
     /// Where the client is reached from the mirror port itself, once it has asked that port (chapter 1.4 of the manual).
     var clientAtPort: SocketAddress?
+    /// The first of the client's ports that has asked, where that is another one: whoever forges the client's address may have asked too, and
+    /// what the client sends shows which of them is its own.
+    var otherAtPort: SocketAddress?
     /// Whether the settings do not allow it any more.
     var isForbidden = false
     var next: Int32 = -1
 
     /// Whether what the client sends may be data, whatever it looks like.
     var carriesData: Bool { clientAtPort == nil && (destination != nil || nextDestination != nil) }
+
+    /// Remembers that a port of the client's address has asked the mirror's port: data goes to the last one.
+    mutating func ask(from sender: SocketAddress) {
+        guard let last = clientAtPort, last != sender else {
+            clientAtPort = sender
+            return
+        }
+        if otherAtPort == nil || otherAtPort == sender { otherAtPort = last }
+        clientAtPort = sender
+    }
+
+    /// Whether a sender has asked the mirror's port, or another one before the last.
+    func hasAsked(_ sender: SocketAddress) -> Bool { sender == clientAtPort || sender == otherAtPort }
 
     /// Ends the transition to another destination when its time has come.
     mutating func settle(_ now: Instant) {

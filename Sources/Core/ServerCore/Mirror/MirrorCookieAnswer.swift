@@ -63,11 +63,9 @@ struct MirrorCookieAnswer {
     }
 
     private func seal(_ writer: inout MessageWriter, _ packet: inout Packet) -> Bool {
-        guard let password else {
-            writer.finish(&packet)
-            return true
-        }
-        return writer.finishWithClassicIntegrity(password, &packet)
+        writer.finish(&packet)
+        guard let password else { return true }
+        return packet.appendClassicIntegrity(password)
     }
 }
 

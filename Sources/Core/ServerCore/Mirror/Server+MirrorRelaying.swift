@@ -15,6 +15,14 @@ extension Server {
         return mirror.carriesData
     }
 
+    /// Whether what comes to a relayed address may be answered there, as a question of the mirror's own client.
+    public func isAsked(at relay: RelayID) -> Bool {
+        guard table.mirrors.count > 0, let index = table.mirror(of: relay), let mirror = table.mirror(index) else {
+            return false
+        }
+        return mirror.draft == .draft00 && mirror.destination == nil
+    }
+
     /// Decides on a datagram of a client that has a mirror; nil when it is to be taken for what it is.
     ///
     /// Draft -00 section 6.3: with a peer all is data, without one all is the request again. Later drafts tell requests by their
@@ -80,9 +88,11 @@ extension Server {
         now: Instant
     ) -> Verdict? {
         if let peer = mirror.destination {
-            guard sender == mirror.clientAtPort else { return nil }
+            guard mirror.hasAsked(sender) else { return nil }
             // Whether an allocation has the port now is not known here, and else it is a service of this host.
             guard !peers.check(peer).needsAllocation else { return drop(.peerForbidden) }
+            // Of two ports that have asked, data goes back to the one that sends it.
+            if sender != mirror.clientAtPort { table.mirrors[table.allocations[index].mirror].ask(from: sender) }
             return forwardFromPort(&packet, of: index, to: peer, now: now)
         }
         if sender.address == table.allocations[index].flow.source.address,
@@ -95,11 +105,11 @@ extension Server {
                 !peers.isRelaying(sender.address), let lifetime = touchMirror(index, now: now),
                 answer.write(sender, lifetime, over: &packet)
             else { return drop(.peerForbidden) }
-            table.mirrors[table.allocations[index].mirror].clientAtPort = sender
+            table.mirrors[table.allocations[index].mirror].ask(from: sender)
             sources.count(.noChange, from: table.allocations[index].flow.source, now: now)
             return .toPeer(sender, relay, dontFragment: false)
         }
-        return sender == mirror.clientAtPort ? drop(.noDestination) : nil
+        return mirror.hasAsked(sender) ? drop(.noDestination) : nil
     }
 
     /// Gives a mirror its peer (draft -00 section 6.3: the first that sends); says why not when the rules forbid it.

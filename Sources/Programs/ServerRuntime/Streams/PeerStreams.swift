@@ -18,6 +18,8 @@ struct PeerStreams: ~Copyable {
     static let pipeLimit = 16
     /// How long, in nanoseconds, those that wait for bandwidth do so before they ask again.
     private static let pause: UInt64 = 20_000_000
+    /// How many of them do so in a turn: each may move much.
+    private static let resumeBurst = 32
     /// How long one side may say nothing when the other one has ended.
     private static let halfClosedLimit: UInt64 = 300_000_000_000
     /// How long a web server may take to take a connection.
@@ -36,8 +38,9 @@ struct PeerStreams: ~Copyable {
     /// How many there are, and how many of them have the client's connection too.
     private(set) var count = 0
     private(set) var splicedCount = 0
-    /// Those that wait for bandwidth, and when they ask again.
-    var paused: [Int] = []
+    /// Those that wait for bandwidth, those whose time has come, and when they ask again.
+    private var paused: [Int] = []
+    private var resuming: [Int] = []
     private(set) var nextResume = UInt64.max
 
     init(files: FileBudget, clients: ConnectionLimits, watchedBy watcher: EventLoop.Watcher) {
@@ -141,16 +144,16 @@ struct PeerStreams: ~Copyable {
         for index in rows.indices { close(index, aborting: false) }
     }
 
-    /// Those with web servers that have not come about for long.
+    /// Some of those with web servers that have not come about for long: `Streams.sweepEnds` at most.
     func unanswered(now: UInt64) -> [Int] {
-        rows.indices.filter { index in
+        some { index in
             rows[index].isLive && rows[index].waiting != nil && now &- rows[index].lastMoved >= Self.webLimit
         }
     }
 
-    /// Those of which one side has ended and the other has said nothing for long.
+    /// Some of those of which one side has ended and the other has said nothing for long.
     func forgotten(now: UInt64) -> [Int] {
-        rows.indices.filter { index in
+        some { index in
             guard rows[index].isLive, now &- rows[index].lastMoved >= Self.halfClosedLimit else { return false }
             return switch rows[index].stage {
             case .connecting, .waiting: false
@@ -158,6 +161,15 @@ struct PeerStreams: ~Copyable {
             case .copied: rows[index].hasEnded || rows[index].hasClientEnded
             }
         }
+    }
+
+    private func some(_ isMeant: (Int) -> Bool) -> [Int] {
+        var found: [Int] = []
+        for index in rows.indices where isMeant(index) {
+            found.append(index)
+            if found.count == Streams.sweepEnds { break }
+        }
+        return found
     }
 
     // MARK: Splices
@@ -216,12 +228,13 @@ struct PeerStreams: ~Copyable {
         paused.append(index)
     }
 
-    /// The connections that ask again now.
-    mutating func takePaused() -> [Int] {
-        nextResume = .max
-        var waiting: [Int] = []
-        swap(&waiting, &paused)
-        return waiting.filter { index in
+    /// Some of the connections that ask again now; none does so a second time before all have.
+    mutating func takePaused(now: UInt64) -> [Int] {
+        if resuming.isEmpty { swap(&resuming, &paused) }
+        let taken = Array(resuming.suffix(Self.resumeBurst))
+        resuming.removeLast(taken.count)
+        nextResume = !resuming.isEmpty ? now : paused.isEmpty ? .max : now &+ Self.pause
+        return taken.filter { index in
             // The number may be another one's by now, which has not been paused.
             guard rows[index].isLive, rows[index].isPaused else { return false }
             rows[index].isPaused = false
@@ -239,6 +252,11 @@ struct PeerStreams: ~Copyable {
     ) -> Bool {
         guard input.taken < input.count else { return true }
         return input.keepRest(in: &buffers, as: &rows[index].pending, limit: input.capacity)
+    }
+
+    /// Has bytes wait for the peer, before those of its client; false when there is no memory for them.
+    mutating func keep(_ bytes: [UInt8], for index: Int, in buffers: inout StreamBuffers) -> Bool {
+        buffers.append(bytes, to: &rows[index].pending)
     }
 
     /// Writes what waits for the peer; false when the connection is broken.

@@ -3,7 +3,7 @@ import STUNCodec
 
 /// What a proxy says of a connection before its first byte: the PROXY protocol, version 2, of haproxy.
 ///
-/// Reads only. The text form, version 1, is not understood: its end can only be guessed.
+/// The text form, version 1, is not understood: its end can only be guessed.
 enum ProxyHeader: Equatable {
     /// More bytes are needed.
     case incomplete
@@ -47,5 +47,29 @@ enum ProxyHeader: Equatable {
         default:
             return .invalid
         }
+    }
+
+    // MARK: Writing
+
+    /// The header of a client's connection that is passed on: its address, and the one that it came to.
+    ///
+    /// Where a proxy has told an address of the other family both are written as IPv6 ones.
+    static func bytes(of client: SocketAddress, to server: SocketAddress) -> [UInt8] {
+        let (from, to) = (client.address.unmapped, server.address.unmapped)
+        let isV4 = from.family == .v4 && to.family == .v4
+        let addresses = isV4 ? bigEndian(from.v4Bits) + bigEndian(to.v4Bits) : v6Bytes(from) + v6Bytes(to)
+        let ports = bigEndian(client.port) + bigEndian(server.port)
+        let count = bigEndian(UInt16(truncatingIfNeeded: addresses.count + ports.count))
+        // Version 2 and PROXY; TCP over IPv4 or IPv6.
+        return signature.indices.map { signature[$0] } + [0x21, isV4 ? 0x11 : 0x21] + count + addresses + ports
+    }
+
+    private static func v6Bytes(_ address: IPAddress) -> [UInt8] {
+        guard address.family == .v4 else { return bigEndian(address.high) + bigEndian(address.low) }
+        return bigEndian(UInt64(0)) + bigEndian(0xFFFF_0000_0000 | UInt64(address.v4Bits))
+    }
+
+    private static func bigEndian(_ number: some FixedWidthInteger) -> [UInt8] {
+        stride(from: number.bitWidth - 8, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> $0) }
     }
 }

@@ -43,8 +43,12 @@ extension Streams {
     func canBeGivenAway(_ index: Int) -> Bool { if case .open = connections[index].stage { true } else { false } }
 
     /// The client sends no more: that ends a connection that carries messages; data may still go the other way.
+    ///
+    /// Where TLS has not said so, somebody may have cut off the rest (RFC 8446 section 6.1), and a peer must not take what there is for
+    /// all of it. Requests of HTTP tell their length.
     mutating func endReading(ofData index: Int) {
-        guard connections[index].partner != nil else { return close(index, .byClient) }
+        guard let partner = connections[index].partner else { return close(index, .byClient) }
+        if let secure = connections[index].secure, secure.end == nil, partner.connection != nil { secure.end = .broken }
         connections[index].hasEnded = true
     }
 

@@ -18,7 +18,7 @@ struct Streams: ~Copyable {
     private static let acceptBurst = 16
     /// How many connections are looked at in a turn by their time limits, and how many are closed for them.
     private static let sweepBurst = 4096
-    private static let sweepEnds = 32
+    static let sweepEnds = 32
     /// How many bytes are read from a connection in a turn.
     static let readBurst = 65_536
     /// How long a client may take for its first bytes, and for the rest of a frame, in nanoseconds.
@@ -84,6 +84,9 @@ struct Streams: ~Copyable {
     ///
     /// Those of connections with peers (`PeerStreams`) are among them.
     static func isStream(_ token: UInt64) -> Bool { token >= listenerMark }
+
+    /// Whether a token that is none of `PeerStreams` is that of a listener.
+    static func isListener(_ token: UInt64) -> Bool { token & listenerMark != 0 }
 
     /// The number of a token's connection; nil for one that has ended meanwhile, and for a listener.
     func index(of token: UInt64) -> Int? {

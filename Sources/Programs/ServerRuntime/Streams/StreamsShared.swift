@@ -20,12 +20,15 @@ struct StreamRules: Sendable {
     /// Where HTTP goes, and TLS for a web site; nil for nowhere.
     var webServer: SocketAddress?
     var webTLSServer: SocketAddress?
+    /// Whether those are told by the PROXY protocol whose connection they get.
+    var tellsWeb = false
 
     init(_ settings: Settings) {
         takesPlain = settings.tcp
         proxies = settings.proxies
         webServer = settings.webServer
         webTLSServer = settings.webTLSServer
+        tellsWeb = settings.webProxyProtocol
     }
 }
 

@@ -35,7 +35,7 @@ extension Worker {
 
     /// Lets those go on that have waited for bandwidth.
     mutating func resumePeers() {
-        for index in peers.takePaused() {
+        for index in peers.takePaused(now: now.nanoseconds) {
             if let client = peers.rows[index].client {
                 guard allowance(of: index) > 0 else {
                     peers.pause(index, now: now.nanoseconds)
@@ -160,6 +160,7 @@ extension Worker {
 
     /// Counts bytes that were moved.
     mutating func countMoved(_ bytes: Int, toPeer: Bool, on index: Int) {
+        streamShare.countMoved(bytes)
         guard let id = peers.rows[index].partner.connection else { return }
         server.moved(bytes, toPeer: toPeer, on: id, now: now)
     }

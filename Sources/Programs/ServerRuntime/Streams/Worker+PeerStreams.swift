@@ -146,7 +146,7 @@ extension Worker {
         let early = streams.input.count &- streams.input.taken
         if early > 0, case .failed = streams.input.write(to: stream) { return endPeer(index, aborting: true) }
         let left = streams.input.count &- streams.input.taken
-        if early > left { server.moved(early &- left, toPeer: true, on: id, now: now) }
+        if early > left { countMoved(early &- left, toPeer: true, on: index) }
         if left == 0, streams.canBeGivenAway(client) {
             let progress = peers.splice(index, with: streams.release(client))
             endStreams()
@@ -202,11 +202,18 @@ extension Worker {
         endPeer(index, aborting: true)
     }
 
-    /// Ends connections of which one side has ended and the other says nothing, and accepts where no file was left.
-    mutating func sweepPeers() {
-        sweepWeb()
-        for index in peers.forgotten(now: now.nanoseconds) { endPeer(index, aborting: true) }
+    /// Ends connections that no web server takes, and those of which one side has ended and the other says nothing; accepts where no
+    /// file was left.
+    ///
+    /// It ends some, and false says that others are to be ended by another call.
+    mutating func sweepPeers() -> Bool {
+        let (unanswered, forgotten) = (
+            peers.unanswered(now: now.nanoseconds), peers.forgotten(now: now.nanoseconds)
+        )
+        for index in unanswered { endWeb(index) }
+        for index in forgotten { endPeer(index, aborting: true) }
         if relays.hasPaused { relays.resume() }
+        return max(unanswered.count, forgotten.count) < Streams.sweepEnds
     }
 }
 

@@ -50,35 +50,34 @@ extension Worker {
     mutating func serveStreams(among count: Int) {
         // Datagrams do not wait for them.
         flush()
-        serveStreams(among: count, beginning: true)
-        serveStreams(among: count, beginning: false)
+        for kind in StreamShare.Kind.allCases { serveStreams(kind, among: count) }
     }
 
-    /// Those that begin and those that go on have a place each where the next turn starts: neither are the same ones always left, nor do
-    /// calls wait for handshakes.
-    private mutating func serveStreams(among count: Int, beginning: Bool) {
-        let first = streamShare.start(beginning: beginning, of: count)
+    /// Those of each kind have a place where the next turn starts: neither are the same ones always left, nor does one kind wait for
+    /// another.
+    private mutating func serveStreams(_ kind: StreamShare.Kind, among count: Int) {
+        let first = streamShare.start(kind, of: count) { loop.ready($0).token }
         for number in 0..<count {
             let index = (first + number) % count
             let ready = loop.ready(index)
-            guard Streams.isStream(ready.token), isBeginning(ready.token) == beginning else { continue }
-            guard beginning ? mayBegin(ready.token) : streamShare.hasRoom else {
-                streamShare.leave(beginning: beginning, at: index)
+            guard Streams.isStream(ready.token), self.kind(of: ready.token) == kind else { continue }
+            guard streamShare.hasRoom(for: kind), kind != .beginning || streams.tls.handshakesLeft > 0 else {
+                streamShare.leave(kind, ready.token, at: index)
                 continue
             }
             serve(ready)
         }
     }
 
-    /// Whether a token is that of a listener, or of a connection before its first request.
-    private func isBeginning(_ token: UInt64) -> Bool {
-        if PeerStreams.isPeer(token) { return PeerStreams.isListener(token) }
-        guard let index = streams.index(of: token) else { return true }
-        return streams.connections[index].isBeginning
-    }
-
-    private func mayBegin(_ token: UInt64) -> Bool {
-        streams.index(of: token) == nil ? streamShare.mayAccept : streams.tls.handshakesLeft > 0
+    /// What a token's stream wants done; nil for one that has ended in this turn.
+    private func kind(of token: UInt64) -> StreamShare.Kind? {
+        if PeerStreams.isPeer(token) {
+            if PeerStreams.isListener(token) { return relays.listener(of: token) == nil ? nil : .accepting }
+            return peers.find(token) == nil ? nil : .going
+        }
+        if Streams.isListener(token) { return .accepting }
+        guard let index = streams.index(of: token) else { return nil }
+        return streams.connections[index].isBeginning ? .beginning : .going
     }
 
     /// Accepts connections, or reads and handles what has come by one.
@@ -91,14 +90,17 @@ extension Worker {
             }
             return try servePeer(ready)
         }
-        guard let index = streams.index(of: ready.token) else {
+        if Streams.isListener(ready.token) {
             streamShare.countAccepting()
             try streams.accept(ready.token, now: now.nanoseconds, telling: &events)
             if streams.needsSweep, nextSweep == .max { nextSweep = now.nanoseconds + Self.sweepPause }
             return
         }
-        if !streams.connections[index].isRelaying, !streams.connections[index].isBeginning {
-            streamShare.countConnection()
+        guard let index = streams.index(of: ready.token) else { return }
+        if streams.connections[index].isBeginning {
+            streamShare.countBeginning()
+        } else {
+            streamShare.countConnection(isRelaying: streams.connections[index].isRelaying)
         }
         if ready.hasError || ready.hasHungUp, streams.connections[index].partner != nil, streams.isBroken(index) {
             streams.abort(index, .broken)
@@ -116,12 +118,11 @@ extension Worker {
     }
 
     mutating func readStream(_ index: Int) {
+        let mayBegin = streams.tls.handshakesLeft > 0
         streams.read(index, now: now.nanoseconds)
-        if streams.wantsTLS(index) {
-            // Its first message waits where it is.
-            guard streams.tls.handshakesLeft > 0 else { return streamShare.postpone() }
-            beginTLS(index)
-        }
+        // Its first byte has told only now what it is, and waits where it is.
+        guard mayBegin || !streams.connections[index].isBeginning else { return streamShare.postpone() }
+        if streams.wantsTLS(index) { beginTLS(index) }
         if let target = streams.connections[index].web { return passOn(index, to: target) }
         if streams.connections[index].partner != nil { return serveDataClient(index, hasRead: true) }
         serveFrames(index)
@@ -198,11 +199,10 @@ extension Worker {
         let isDone = streams.sweep(now: now.nanoseconds, isNeeded: server.hasAllocation)
         endStreams()
         // Soon, but packets come first.
-        guard isDone else {
+        guard isDone, sweepPeers() else {
             nextSweep = now.nanoseconds
             return
         }
-        sweepPeers()
         let isNeeded = streams.needsSweep || peers.count > 0 || relays.hasPaused
         nextSweep = isNeeded ? now.nanoseconds + Self.sweepPause : .max
     }

@@ -35,12 +35,23 @@ extension Worker {
             peers.rows[index].waiting = client
             streams.carryData(client, of: partner)
             streams.setReading(client, .hangUp)
-            if !peers.keep(&streams.input, for: index, in: &streams.buffers) { endWeb(index) }
+            let isKept =
+                keepHeader(of: client, for: index, target)
+                && peers.keep(&streams.input, for: index, in: &streams.buffers)
+            if !isKept { endWeb(index) }
         } catch {
             if let port { door?.forget(from: port) }
             peers.giveFile()
             streams.close(client, .noWeb)
         }
+    }
+
+    /// Has a web server that wants to know told whose connection it gets; the console knows by `ConsoleDoor`.
+    private mutating func keepHeader(of client: Int, for index: Int, _ target: WebTarget) -> Bool {
+        guard streams.shared.rules.tellsWeb, target != .console else { return true }
+        let flow = streams.connections[client].flow
+        let header = ProxyHeader.bytes(of: flow.source, to: flow.destination)
+        return peers.keep(header, for: index, in: &streams.buffers)
     }
 
     private func place(of target: WebTarget) -> SocketAddress? {
@@ -65,11 +76,6 @@ extension Worker {
         }
         streams.input.removeAll()
         relayFromClient(index, client)
-    }
-
-    /// Gives up those that wait for a web server for too long.
-    mutating func sweepWeb() {
-        for index in peers.unanswered(now: now.nanoseconds) { endWeb(index) }
     }
 
     /// A web server takes no connection.
