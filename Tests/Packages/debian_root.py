@@ -3,9 +3,11 @@
 The first use makes it with debootstrap and keeps it as .build-debian/*.tar, with the packages that stund depends on
 downloaded but not installed, so that later uses need no network.
 """
+import contextlib
 import hashlib
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -65,6 +67,30 @@ def archive():
     return path
 
 
+def first_of(holder):
+    """The first process of the namespaces that an `unshare --pid --fork` holds."""
+    return pathlib.Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()[0]
+
+
+def end(holder):
+    """Ends all that runs in the namespaces that an `unshare --pid --fork` holds, and waits until it is gone.
+
+    The kernel ends them with their first process. Whoever only ended `unshare` would leave it to --kill-child to end that one, which
+    fails when it has become another user: the kernel forgets the signal then (PR_SET_PDEATHSIG in prctl(2)).
+    """
+    try:
+        first = os.pidfd_open(int(first_of(holder)))
+    except (OSError, IndexError):
+        first = None  # it has not started it yet, or has ended already
+    holder.kill()
+    holder.wait()
+    if first is not None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+        select.select([first], [], [])
+        os.close(first)
+
+
 class DebianRoot:
     """One root: `run` runs commands in it; `close` ends all that runs there and removes it."""
 
@@ -84,13 +110,11 @@ class DebianRoot:
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", script],
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self.holder.stdout.readline() == "up\n"
-        children = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
-        self.first = children.read_text().split()[0]
+        self.first = first_of(self.holder)
         (self.path / "packages").mkdir()
 
     def close(self):
-        self.holder.send_signal(signal.SIGKILL)
-        self.holder.wait()
+        end(self.holder)
         self.holder.stdout.close()
         shutil.rmtree(self.path)
 

@@ -80,8 +80,7 @@ class Image(unittest.TestCase):
              " ".join(self.config["Volumes"]), *variables, *self.config["Entrypoint"]],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        self.addCleanup(debian_root.end, server)
         output = ""
         while "settings:" not in output:
             line = server.stdout.readline()
@@ -90,7 +89,7 @@ class Image(unittest.TestCase):
             output += line
         self.assertIn("answers STUN at", output)
         self.assertIn("ports 49160-49259", output)
-        first = pathlib.Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]
+        first = debian_root.first_of(server)
         status = pathlib.Path(f"/proc/{first}/status").read_text()
         self.assertRegex(status, r"(?m)^CapBnd:\s+0+$")
         inside = ["nsenter", "--target", first, "--net", "--mount", "--pid", "chroot", f"--userspec={user}:{group}", self.root]

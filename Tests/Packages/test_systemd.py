@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import time
 import unittest
@@ -95,14 +94,13 @@ class Service(unittest.TestCase):
                     time.sleep(0.02)  # what its processes were is still being cleared away
 
     def end(self):
-        self.boot.send_signal(signal.SIGKILL)
-        self.boot.wait()
+        debian_root.end(self.boot)
         self.boot.stderr.close()
 
     def run_in(self, *words):
         """(exit code, all that was written)"""
         try:
-            first = pathlib.Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split()[0]
+            first = debian_root.first_of(self.boot)
         except (OSError, IndexError):
             return -1, ""
         done = subprocess.run(
@@ -126,7 +124,7 @@ class Service(unittest.TestCase):
 
     def save_in_console(self, values):
         """Changes settings as the Setup page does: by the server, which writes beside its file."""
-        first = pathlib.Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split()[0]
+        first = debian_root.first_of(self.boot)
         done = subprocess.run(
             ["nsenter", "--target", first, "--net", "curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "30", "-X", "PATCH",
              "-H", "Content-Type: application/json", "-d", json.dumps({"values": values}),

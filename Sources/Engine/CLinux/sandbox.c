@@ -8,6 +8,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -77,13 +78,15 @@ int clinux_landlock_allow(int ruleset, const char *path, int writes) {
 // The kernel restricts the thread that asks, and those that it starts. So each thread is made to ask, by a signal whose handler only
 // makes system calls. SIGSYS: libdispatch's threads block all signals but those of faults, and nobody sends this one.
 static int signalled_ruleset;
-static atomic_int answers, failure;
+static atomic_int answers, restricted, failure;
 
 static void restrict_thread(int number) {
     (void)number;
     const int code = errno;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(LANDLOCK_RESTRICT_SELF, signalled_ruleset, 0) != 0) {
         atomic_store(&failure, errno);
+    } else {
+        atomic_fetch_add(&restricted, 1);
     }
     atomic_fetch_add(&answers, 1);
     errno = code;
@@ -131,7 +134,8 @@ static int restrict_one(int thread) {
     const struct timespec moment = {.tv_nsec = 100 * 1000};
     for (int count = 0; count < 100 * 1000; count++) {
         if (atomic_load(&answers) != before) {
-            return 0;
+            errno = atomic_load(&failure);
+            return errno == 0 ? 0 : -1;
         }
         if (syscall(SYS_tgkill, getpid(), thread, 0) != 0) {
             return 0;
@@ -193,14 +197,22 @@ int clinux_landlock_enforce(int ruleset) {
     struct sigaction mine = {.sa_handler = restrict_thread, .sa_flags = SA_RESTART}, before;
     sigfillset(&mine.sa_mask);
     signalled_ruleset = ruleset;
+    atomic_store(&restricted, 0);
     atomic_store(&failure, 0);
     if (sigaction(SIGSYS, &mine, &before) != 0) {
         return -1;
     }
-    count = 0;
+    // The thread that asks comes last, since the rules may keep it from looking at the others.
+    known[0] = (int)syscall(SYS_gettid);
+    count = 1;
     int found;
     // A thread that was not restricted yet may have started others meanwhile.
     while ((found = visit_threads(known, &count, restrict_one)) > 0) {
+    }
+    if (found == 0) {
+        restrict_thread(SIGSYS);
+        errno = atomic_load(&failure);
+        found = errno == 0 ? 0 : -1;
     }
     const int code = errno;
     if (found < 0) {
@@ -209,12 +221,10 @@ int clinux_landlock_enforce(int ruleset) {
         before.sa_flags = 0;
     }
     sigaction(SIGSYS, &before, NULL);
+    // One that has not answered in time may be restricted all the same.
+    const int isHalf = atomic_load(&restricted) > 0 || code == ETIMEDOUT;
     errno = code;
-    if (found == 0 && atomic_load(&failure) != 0) {
-        errno = atomic_load(&failure);
-        return -1;
-    }
-    return found;
+    return found == 0 ? 0 : isHalf ? -2 : -1;
 }
 
 #if defined(__x86_64__)
@@ -247,6 +257,14 @@ static const int denied[] = {
 #endif
 };
 
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+
+// unshare by another name. Those of time cannot be made by clone, whose lowest byte is a signal.
+static const uint32_t new_namespaces =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
 int clinux_seccomp_is_known(void) {
 #ifdef OWN_ARCHITECTURE
     const uint32_t action = SECCOMP_RET_ERRNO;
@@ -258,9 +276,11 @@ int clinux_seccomp_is_known(void) {
 
 int clinux_seccomp_enforce(void) {
 #ifdef OWN_ARCHITECTURE
-    enum { COUNT = sizeof(denied) / sizeof(denied[0]), MOST = COUNT + 8 };
+    // After the list come so many steps before the refusal, which is the last.
+    enum { COUNT = sizeof(denied) / sizeof(denied[0]), STEPS = 6, MOST = 5 + COUNT + STEPS + 1 };
     struct sock_filter program[MOST];
     const uint32_t refusal = SECCOMP_RET_ERRNO | (EPERM & SECCOMP_RET_DATA);
+    const uint32_t unknown = SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA);
     unsigned short length = 0;
     // A call by the numbers of another architecture would pass a list of these.
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -269,12 +289,18 @@ int clinux_seccomp_enforce(void) {
     program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 #if defined(__x86_64__)
     // So would one of x32, whose numbers have this bit.
-    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, COUNT + 1, 0);
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, COUNT + STEPS, 0);
 #endif
     for (int index = 0; index < COUNT; index++) {
         program[length++] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)denied[index], (uint8_t)(COUNT - index), 0);
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)denied[index], (uint8_t)(COUNT - index - 1 + STEPS), 0);
     }
+    // A filter cannot see the flags of clone3, which lie in memory. To a kernel without it the C library says the same by clone.
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, unknown);
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 2);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]));
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, new_namespaces, 1, 0);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, refusal);
     const struct sock_fprog whole = {.len = length, .filter = program};

@@ -31,6 +31,7 @@ public final class ConsoleServer: Sendable {
     private let urlFile: String
     private let urlChanged: @Sendable (String?) -> Void
     private let passed: @Sendable (_ host: String, _ port: UInt16) -> [Int32]
+    private let leaving: @Sendable () -> Void
     /// One thread for all connections: the packet workers need the others.
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     /// One thread that makes what follows the server.
@@ -42,17 +43,19 @@ public final class ConsoleServer: Sendable {
     /// - `urlFile`: where the address to enter in a browser is kept while the console is open.
     /// - `passed`: gives the sockets that are open already for an address, which the console closes; for `::` those of all
     ///   addresses.
+    /// - `leaving`: is told before the console asks for them anew, at none of which it is then.
     /// - `urlChanged`: is told that address whenever it changes; nil when the console has no port.
     public init(
         _ administrator: Administrator,
         version: String,
         urlFile: String,
         passed: @escaping @Sendable (_ host: String, _ port: UInt16) -> [Int32] = { _, _ in [] },
+        leaving: @escaping @Sendable () -> Void = {},
         urlChanged: @escaping @Sendable (String?) -> Void
     ) throws {
         self.administrator = administrator
         self.urlFile = urlFile
-        self.passed = passed
+        (self.passed, self.leaving) = (passed, leaving)
         self.urlChanged = urlChanged
         executor = ConsoleExecutor(group.next(), .pages)
         hub = LiveHub(on: ConsoleExecutor(liveGroup.next(), .live))
@@ -124,6 +127,7 @@ public final class ConsoleServer: Sendable {
         for port in address.ports {
             // Whoever stops the console opens no port any more.
             guard !Task.isCancelled else { return }
+            leaving()
             do {
                 let listeners = try await listen(address.hosts, port: port)
                 adopt(address, listeners, port: port, instead: port == address.ports.first ? nil : reason)

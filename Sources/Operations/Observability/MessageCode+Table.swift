@@ -495,7 +495,8 @@ extension MessageCode {
                 "The server has given up what it needs no more, so that nobody who breaks into it has it; the entry says what the "
                 + "kernel holds it to, and what it cannot.",
             remedy:
-                "Nothing; what is missing needs Linux 5.13 or newer with Landlock, or a container that lets it through."
+                "Nothing; what is missing needs Linux 5.13 or newer with Landlock, or a container that lets it through. Where it leaves "
+                + "a folder to the server that is not its own, give the file that is there another one."
         ),
         Definition(
             .otherServerResolvedAgain,

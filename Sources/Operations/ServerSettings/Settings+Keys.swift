@@ -103,7 +103,8 @@ extension Settings {
                 Whether the server gives up after its start what it needs no more, so that nobody who breaks into it gets it either: \
                 writing outside the folders of state, settings and log, reading personal folders (Landlock), starting programs and \
                 dangerous system calls (seccomp). auto takes what the kernel has and tells what is missing; with on the server does \
-                not start without. A log file or certificate in another folder then needs a restart.
+                not start without. A log file or certificate in another folder then needs a restart, and the settings file and the log should \
+                have folders of their own, since the server may write all that is there.
                 """
         ),
         SettingKey(

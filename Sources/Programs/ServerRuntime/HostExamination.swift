@@ -60,10 +60,18 @@ public struct Finding: Codable, Hashable, Sendable {
 /// Looks at this host as a server with these settings would find it; nothing is changed and nobody is asked.
 public struct HostExamination {
     private let settings: Settings
+    private let sandboxPlan: SandboxPlan?
     private let host = HostAddresses.all()
 
     /// Looks with these settings.
-    public init(_ settings: Settings) { self.settings = settings }
+    ///
+    /// - `settingsFile`, `paths`: where the server has them, and what it must remember.
+    public init(_ settings: Settings, settingsFile: String? = nil, paths: StatePaths? = nil) {
+        self.settings = settings
+        sandboxPlan = settingsFile.flatMap { file in
+            paths.map { SandboxPlan(settings, settingsFile: file, paths: $0) }
+        }
+    }
 
     /// All findings; `isRunning`: a server has the ports already.
     public func findings(isRunning: Bool) -> [Finding] {
@@ -77,7 +85,7 @@ public struct HostExamination {
         }
         findings += relayAddresses()
         findings += files()
-        findings.append(sandbox(settings.sandbox))
+        findings += sandbox(settings.sandbox, sandboxPlan)
         findings.append(Finding(LiveServer.clockCheck(RelayService.unixSeconds)))
         findings += certificate()
         findings += peers()

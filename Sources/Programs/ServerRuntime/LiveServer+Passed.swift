@@ -8,6 +8,18 @@ extension LiveServer {
     /// The sockets that were passed for the console at an address, for who closes them.
     public func passedToConsole(_ host: String, port: UInt16) -> [Int32] { passed.console(host, port: port) }
 
+    /// The console goes elsewhere, or back.
+    public func consoleLeaves() { passed.leaveConsole() }
+
+    /// The web console is there now, or nowhere.
+    public func consoleMoved(to url: String?) {
+        consoleURL.withLock { $0 = url }
+        for warning in passed.leftByConsole { tell(.startWarning, warning) }
+    }
+
+    /// What is wrong with the sockets that were passed.
+    var passedWarnings: [String] { unusedSockets.withLock { $0 } + passed.leftByConsole }
+
     /// Closes the passed sockets that nobody has taken, and tells what became of all of them; when everybody has their ports.
     public func closeUnusedSockets() {
         guard !passed.isEmpty else { return }
@@ -24,6 +36,6 @@ extension LiveServer {
         tell(.socketsPassed, sentence)
         let unused = passed.closeUnused()
         for warning in unused { tell(.startWarning, warning) }
-        passedWarnings.withLock { $0 = unused }
+        unusedSockets.withLock { $0 = unused }
     }
 }

@@ -51,7 +51,7 @@ extension LiveServer {
             license: license.withLock { $0 },
             drain: isDraining ? drainReport : nil,
             counters: counters.map { ServerStatus.Counter(name: $0.name, value: $0.value) },
-            warnings: current.warnings + startWarnings + passedWarnings.withLock { $0 }
+            warnings: current.warnings + startWarnings + passedWarnings + sandboxWarnings
                 + (relay?.plan.warnings ?? []) + (relay?.credentials.warnings ?? []) + pending
                 + certificate.warnings(now: RelayService.unixSeconds)
                 + (fleetStore?.status.trouble.map { [$0] } ?? []) + (license.withLock { $0.trouble }.map { [$0] } ?? [])
@@ -84,9 +84,6 @@ extension LiveServer {
 
     /// The settings that are put into force from now on.
     public func settingsChanges() -> AsyncStream<LoadedSettings> { feed.follow() }
-
-    /// The web console is there now, or nowhere.
-    public func consoleMoved(to url: String?) { consoleURL.withLock { $0 = url } }
 
     /// The last hour and day, who asks how, and what is refused.
     public func overview() async throws -> OverviewReport {

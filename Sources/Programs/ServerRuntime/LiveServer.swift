@@ -46,8 +46,8 @@ public final class LiveServer: RunningServer {
     let startWarnings: [String]
     /// The sockets that the server was started with.
     let passed: PassedSockets
-    /// What was wrong with them.
-    let passedWarnings = Mutex<[String]>([])
+    /// Those that nobody wanted, a sentence each.
+    let unusedSockets = Mutex<[String]>([])
     let sandbox = Mutex(SandboxState())
     let startedAt = SystemClock.monotonic()
     /// The wall clock at the start, in Unix seconds.

@@ -12,6 +12,9 @@ public final class PassedSockets: Sendable {
         var sockets: [PassedSocket]
         /// Those that somebody has.
         var isTaken: [Bool]
+        /// Those that the console has had, and those of them where it is.
+        var ofConsole: Set<ObjectIdentifier> = []
+        var servesConsole: Set<ObjectIdentifier> = []
     }
 
     private let state: Mutex<State>
@@ -60,7 +63,31 @@ public final class PassedSockets: Sendable {
             socket.kind == .connections && socket.local.port == port
                 && (isEverywhere ? socket.local.address.isUnspecified : socket.local.address == address)
         }
+        state.withLock { state in
+            state.ofConsole.formUnion(found.map(ObjectIdentifier.init))
+            state.servesConsole.formUnion(found.map(ObjectIdentifier.init))
+        }
         return found.compactMap { try? $0.listeningCopy() }
+    }
+
+    /// The console goes elsewhere, or back.
+    func leaveConsole() { state.withLock { $0.servesConsole = [] } }
+
+    /// A sentence for each socket where the console is no more.
+    ///
+    /// They stay open here, as it may come back and could not open the port itself. Whoever called shutdown(2) for them would
+    /// end systemd's socket too, which that takes for a fault of the unit.
+    var leftByConsole: [String] {
+        state.withLock { state in
+            let left = state.sockets.filter { socket in
+                let name = ObjectIdentifier(socket)
+                return state.ofConsole.contains(name) && !state.servesConsole.contains(name)
+            }
+            return left.map { socket in
+                "systemd keeps \(socket.text) open, where the console is no more: browsers wait there in vain; take it out of the "
+                    + ".socket unit and restart that, or set http-port and http-address back"
+            }
+        }
     }
 
     private func take(where isMeant: (PassedSocket) -> Bool) -> [PassedSocket] {

@@ -18,6 +18,8 @@ public enum StartError: Error, CustomStringConvertible {
     case engine(String)
     /// The settings insist on a sandbox, and the system does not give it, with the reason.
     case sandbox(String)
+    /// The system has not given the sandbox this time, with the reason; another start may do.
+    case sandboxNotEntered(String)
     /// The certificate cannot be served, with setting, file and reason.
     case certificate(String)
     /// The store of users cannot be opened or read.
@@ -35,7 +37,7 @@ public enum StartError: Error, CustomStringConvertible {
             .settingsRefused
         case .portNotOpened(let code, _): code
         case .logNotOpened: .logNotWritten
-        case .system: .socketFailed
+        case .system, .sandboxNotEntered: .socketFailed
         }
     }
 
@@ -58,6 +60,8 @@ public enum StartError: Error, CustomStringConvertible {
             "relay address \(address): no socket can be opened there: \(reason); set relay-address to an address of this host"
         case .engine(let reason): "engine: io_uring cannot be used: \(reason); set engine to auto or epoll"
         case .sandbox(let reason): "sandbox: \(reason); set sandbox to auto or off"
+        case .sandboxNotEntered(let reason):
+            "sandbox: \(reason); start the server again, or set sandbox to off if that goes on"
         case .accounts(let text): "users and secrets: \(text)"
         case .portNotOpened(_, let text), .certificate(let text), .logNotOpened(let text), .system(let text):
             text

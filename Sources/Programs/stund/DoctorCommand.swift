@@ -43,7 +43,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let place = try StorePlace(file)
         let loaded = try place.settings()
         let running = try place.runningStatus()
-        let examination = HostExamination(loaded.settings)
+        let examination = HostExamination(loaded.settings, settingsFile: loaded.file, paths: try file.paths())
         var findings = loaded.warnings.map { Finding("settings", .warning, $0) }
         if findings.isEmpty { findings.append(Finding("settings", .good, "The settings are right.")) }
         if let running {

@@ -41,7 +41,7 @@ extension Failure {
             .certificate, .accounts:
             .configuration
         case .logNotOpened: .cantCreate
-        case .portNotOpened, .system: .osError
+        case .portNotOpened, .system, .sandboxNotEntered: .osError
         }
     }
 

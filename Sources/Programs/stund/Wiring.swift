@@ -34,6 +34,7 @@ func serve(_ launch: Launch) async throws {
         version: Version.current,
         urlFile: launch.paths.consoleURL,
         passed: { server.passedToConsole($0, port: $1) },
+        leaving: { server.consoleLeaves() },
         urlChanged: { server.consoleMoved(to: $0) }
     )
     await console.start()
@@ -123,7 +124,7 @@ struct StartText {
             ["stund \(Version.current) \(Self.serving(server))"]
             + server.addressPairs.map { "NAT test: \($0)" }
             + server.relaying.map { "relays:   \($0)" }
-            + (server.relayWarnings + server.certificateWarnings).map { "warning:  \($0)" }
+            + (server.relayWarnings + server.certificateWarnings + server.sandboxWarnings).map { "warning:  \($0)" }
             + log
             + [console.map { "console:  \($0)" } ?? "console:  none, as no port could be opened (see the log)"] + [
                 "settings: \(absolute(loaded.file))\(loaded.fileExists ? "" : " (none yet: all defaults)")",

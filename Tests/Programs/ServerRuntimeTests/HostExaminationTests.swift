@@ -1,4 +1,5 @@
 import Addresses
+import Glibc
 import PacketEngine
 import ServerSettings
 import TestSockets
@@ -170,5 +171,22 @@ struct HostExaminationTests {
         let wrong = finding(outside, external: loopback)
         #expect(wrong.state == .bad && wrong.remedy.contains("external-ip to 203.0.113.5/127.0.0.1"), "\(wrong)")
         #expect(Finding(.silent, server: "s", local: loopback, external: loopback).state == .warning)
+    }
+
+    @Test(
+        "a settings file among files of others is told, where there is a sandbox at all",
+        .enabled(if: ProcessSandbox.landlockVersion != nil && geteuid() == 0, "needs root, and a kernel with Landlock")
+    )
+    func sharedFolder() throws {
+        let file = "/etc/stund.yaml"
+        let paths = try StatePaths(settingsFile: file, environment: [:])
+        for (choice, isTold) in [(SandboxChoice.auto, true), (.off, false)] {
+            var settings = Settings()
+            settings.sandbox = choice
+            let found = HostExamination(settings, settingsFile: file, paths: paths).findings(isRunning: true)
+            let told = found.filter { $0.check == "sandbox" && $0.state == .warning }
+            #expect(told.count == (isTold ? 1 : 0), "\(found)")
+            #expect(!isTold || told.first?.remedy == "Give it a folder of its own, such as /etc/stund.")
+        }
     }
 }

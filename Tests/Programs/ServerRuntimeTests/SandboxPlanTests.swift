@@ -1,4 +1,8 @@
+// Unsafe: a terminal is opened by pointers.
+
 import Foundation
+import Glibc
+import PacketEngine
 import ServerSettings
 import Testing
 
@@ -20,7 +24,65 @@ struct SandboxPlanTests {
         for place in ["/live", "/archive"] {
             #expect(plan.reading.contains(folder + place) && !plan.writing.contains(folder + place))
         }
-        #expect(!plan.reading.contains("/") && !plan.reading.contains("/root") && !plan.reading.contains("/home"))
+        for place in ["/", "/root", "/home", "/dev"] { #expect(!plan.reading.contains(place)) }
+        // What is looked at once more after the start: entropy, and where output goes that nobody wants.
+        #expect(plan.reading.contains("/dev/urandom") && plan.devices.contains("/dev/null"))
+    }
+
+    @Test(
+        "a settings file or log among files of others is told, with where to put it; in a folder of its own it is not"
+    )
+    func shared() throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(try Self.plan(Settings(), folder).warnings.isEmpty)
+        guard geteuid() == 0 else { return }
+        func warnings(_ file: String, log: String? = nil) throws -> [String] {
+            var settings = Settings()
+            settings.logFile = log
+            let paths = try StatePaths(settingsFile: file, environment: ["STATE_DIRECTORY": folder])
+            return SandboxPlan(settings, settingsFile: file, paths: paths).warnings
+        }
+        #expect(
+            try warnings("/etc/stund.yaml") == [
+                "the sandbox leaves all of /etc to the server, as the settings file is there; give it a folder of its own, such "
+                    + "as /etc/stund"
+            ]
+        )
+        #expect(try warnings("/stund.yaml").first?.contains("all of / to the server") == true)
+        #expect(try warnings("/root/stund.yaml").first?.hasSuffix("such as /root/stund") == true)
+        #expect(try warnings("/etc/stund.yaml", log: "/etc/stund.log").count == 1)
+        #expect(
+            try warnings(folder + "/stund.yaml", log: "/var/stund.log").first?.contains("log-file is there") == true
+        )
+        #expect(try warnings(folder + "/stund.yaml", log: "/var/log/stund.log").isEmpty)
+        // The folder of a link is written too.
+        try FileManager.default.createSymbolicLink(
+            atPath: folder + "/linked.yaml",
+            withDestinationPath: "/etc/stund.yaml"
+        )
+        #expect(try warnings(folder + "/linked.yaml").count == 1)
+    }
+
+    @Test(
+        "the terminal that the log goes to can be opened anew, as a log that must not wait does it",
+        .enabled(if: ProcessSandbox.landlockVersion != nil, "needs a kernel with Landlock")
+    )
+    func terminal() async {
+        await #expect(processExitsWith: .success) {
+            let folder = try SandboxPlanTests.folder()
+            let path = "/proc/self/fd/\(STDERR_FILENO)"
+            var (window, terminal): (Int32, Int32) = (-1, -1)
+            let opened = unsafe openpty(&window, &terminal, nil, nil, nil)
+            try #require(opened == 0 && dup2(terminal, STDERR_FILENO) >= 0)
+            let plan = try SandboxPlanTests.plan(Settings(), folder)
+            try FileManager.default.removeItem(atPath: folder)
+            try ProcessSandbox.holdFiles(reading: plan.reading, writing: plan.writing + plan.devices)
+            let again = unsafe open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+            #expect(again >= 0, "error \(errno)")
+            let another = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+            #expect(another < 0)
+        }
     }
 
     @Test("of a log that is a link both folders are written; of a device nothing but itself, and never /dev or /proc")

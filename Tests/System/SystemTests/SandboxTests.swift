@@ -63,10 +63,53 @@ struct SandboxTests {
                 )
                 try await waitUntil("it says that it cannot read the certificate") {
                     server.state.output.split(separator: "\n").contains {
-                        $0.contains("ertificate") && $0.contains("Permission denied")
+                        $0.contains("ertificate")
+                            && $0.contains("the sandbox keeps the server from \(elsewhere), which was not")
                     }
                 }
                 #expect(!FileManager.default.fileExists(atPath: elsewhere + "/stund.log"))
+            }
+        }
+    }
+
+    @Test("of a certificate's folder that is replaced whole it says so, and the next start has the new one")
+    func replacedFolder() async throws {
+        try await Self.withFolders { folder, elsewhere in
+            let ports = try Ports.free()
+            let live = elsewhere + "/live"
+            let more = [
+                "tls-certificate": try await Self.certificate(in: live, "first"),
+                "tls-port": "\(try Ports.free().first)",
+            ]
+            try await Self.running(folder, ports, more) { server, _ in
+                try FileManager.default.moveItem(atPath: live, toPath: live + ".old")
+                _ = try await Self.certificate(in: live, "second")
+                #expect(
+                    await server.wait(.seconds(30)) {
+                        $0.output.contains("chain.pem: its folder has been replaced since the server started")
+                    }
+                )
+            }
+            try await Self.running(folder, ports, more) { _, command in
+                let told = try await Self.stund(["status"], command)
+                #expect(told.contains(/certificate +second/), "\(told)")
+            }
+        }
+    }
+
+    @Test("what it may write that is not its own is told at the start, by status and by doctor")
+    func shared() async throws {
+        try await Self.withFolders { folder, _ in
+            let log = folder + ".log"
+            defer { try? FileManager.default.removeItem(atPath: log) }
+            let sentence =
+                "the sandbox leaves all of \((log as NSString).deletingLastPathComponent) to the server, as log-file"
+            try await Self.running(folder, try Ports.free(), ["log-file": log]) { server, command in
+                #expect(server.state.output.contains("warning:  " + sentence), "\(server.state.output)")
+                #expect(try await Self.stund(["status"], command).contains(sentence))
+                #expect(try await Self.stund(["log"], command).contains("; " + sentence))
+                let found = try await Self.stund(["doctor"], command)
+                #expect(found.contains("warning  sandbox: T" + sentence.dropFirst()), "\(found)")
             }
         }
     }
@@ -156,7 +199,7 @@ struct SandboxTests {
     }
 
     /// Changes settings as the console does; what the server answers.
-    private static func change(_ values: [String: String], _ port: UInt16) async throws -> String {
+    static func change(_ values: [String: String], _ port: UInt16) async throws -> String {
         let body = String(decoding: try JSONSerialization.data(withJSONObject: ["values": values]), as: UTF8.self)
         let type = ["-H", "Content-Type: application/json", "-X", "PATCH", "-d", body]
         return try await Program.run(["curl", "-s"] + type + ["http://127.0.0.1:\(port)/api/v1/settings"]).output
@@ -166,7 +209,10 @@ struct SandboxTests {
     private static func certificate(in folder: String, _ name: String) async throws -> String {
         let (file, link) = (folder + "/archive/\(name).pem", folder + "/chain.pem")
         try FileManager.default.createDirectory(atPath: folder + "/archive", withIntermediateDirectories: true)
-        let words = ["openssl", "req", "-x509", "-nodes", "-newkey", "ed25519", "-days", "90", "-subj", "/CN=\(name)"]
+        let words = [
+            "openssl", "req", "-x509", "-nodes", "-newkey", "ed25519", "-days", "90", "-subj", "/CN=\(name)", "-addext",
+            "subjectAltName=DNS:\(name)",
+        ]
         let made = try await Program.run(words + ["-keyout", file, "-out", file + ".crt"])
         try #require(made.exitCode == 0, "\(made.output)")
         let parts = try [file + ".crt", file].map { try String(contentsOfFile: $0, encoding: .utf8) }

@@ -1,4 +1,5 @@
 import Foundation
+import TestTLS
 import Testing
 
 @Suite("Ports that systemd has opened (sd_listen_fds(3))")
@@ -70,6 +71,79 @@ struct SocketActivationTests {
                 #expect(WireAnswer(answer?.bytes ?? [])?.type == 0x0101)
                 #expect(command.processID != first)
             }
+        }
+    }
+
+    @Test(
+        "calls by UDP, TLS and DTLS go on while the server drains",
+        .enabled(if: Partners.has("turnutils_uclient"), "needs turnutils_uclient, of Debian's coturn"),
+        .timeLimit(.minutes(2)),
+        arguments: [[], ["-t", "-S"], ["-S"]]
+    )
+    func drain(flags: [String]) async throws {
+        let own = try Ports.free().first
+        let files = Relay.certificate.files
+        let settings = [
+            "turn-users": "\(Relay.user):\(Relay.password)", "relay-address": "127.0.0.1", "allow-peers": "127.0.0.0/8",
+            "rfc5766-channels": "on", "drain-time": "86400", "tls-certificate": files.chain, "tls-key": files.key,
+            "tls-port": "\(own)",
+        ]
+        let sockets = [
+            "udp:FIRST", "udp:FIRST", "tcp:FIRST", "udp:127.0.0.1:\(own)", "udp:127.0.0.1:\(own)",
+            "tcp:127.0.0.1:\(own)",
+        ]
+        try await Self.withServer(sockets, settings.merging(["workers": "2"]) { $1 }) { server, command, ports in
+            for text in ["udp 127.0.0.1:\(own) (2 sockets)", "tcp 127.0.0.1:\(own)"] {
+                #expect(server.state.output.contains(text), "\(server.state.output)")
+            }
+            let client = [
+                "stdbuf", "-oL", "turnutils_uclient", "-y", "-c", "-n", "500", "-z", "10", "-u", Relay.user, "-w",
+                Relay.password,
+                "-p", "\(flags.isEmpty ? ports.first : own)",
+            ]
+            try await Program.running(client + flags + ["127.0.0.1"]) { client in
+                let config = ["--config", command.settingsFile]
+                try await waitUntil("the call has its allocations") {
+                    let text = try await Program.run([Partners.stund, "metrics"] + config)
+                    return text.lines.contains("stund_allocations 3")
+                }
+                kill(try #require(command.processID), SIGTERM)
+                #expect(await server.wait { $0.output.contains("Drain began: SIGTERM asked for it; 3 allocations") })
+                #expect(client.state.exitCode == nil, "the call must outlast that: \(client.state.output)")
+                #expect(try await client.exitCode(within: .seconds(90)) == 0)
+                // On a busy host the client loses some by itself; of a call that has ended it would be most.
+                let lost = try #require(client.state.output.firstMatch(of: #/Total lost packets (\d+) /#))
+                #expect(Int(lost.1).map { $0 < 100 } == true, "\(client.state.output)")
+                // The client leaves one behind.
+                _ = try await Program.run([Partners.stund, "disconnect", Relay.user] + config)
+                #expect(try await server.exitCode(within: .seconds(30)) == 0)
+            }
+        }
+    }
+
+    @Test("a port that the console has left is told of, as systemd keeps it, until the console is back")
+    func consoleMoves() async throws {
+        try await Self.withServer(["udp:FIRST", "tcp:SECOND"]) { server, command, ports in
+            func status() async throws -> String {
+                try await Program.run([Partners.stund, "status", "--config", command.settingsFile]).output
+            }
+            func waitForConsole(at port: UInt16) async throws {
+                try await waitUntil("the console is at \(port)") {
+                    let url = try String(contentsOfFile: command.settingsFile + ".d/http.url", encoding: .utf8)
+                    return url.contains(":\(port)/")
+                }
+            }
+            let sentence = "systemd keeps tcp 127.0.0.1:\(ports.second) open, where the console is no more"
+            let other = try Ports.free().first
+            _ = try await SandboxTests.change(["http-port": "\(other)"], ports.second)
+            try await waitForConsole(at: other)
+            #expect(await server.wait { $0.output.contains(sentence) }, "\(server.state.output)")
+            #expect(try await status().contains(sentence))
+            _ = try await SandboxTests.change(["http-port": "\(ports.second)"], other)
+            try await waitForConsole(at: ports.second)
+            try await waitUntil("nothing is left to say") { try await !status().contains(sentence) }
+            let page = try await Program.run(["curl", "-si", "http://127.0.0.1:\(ports.second)/api/v1/status"]).output
+            #expect(page.contains("200 OK"), "\(page)")
         }
     }
 

@@ -115,8 +115,8 @@ int clinux_landlock_begin(void);
 // Allows a folder with all that is in it, or a file: to be read, and with `writes` to be changed. Returns 0, or -1 with errno.
 int clinux_landlock_allow(int ruleset, const char *path, int writes);
 
-// Holds all threads of the process to the rules for good, and those to come. Returns 0, or -1 with errno: EBUSY when a thread blocks
-// the signal that this takes, and nothing has changed then.
+// Holds all threads of the process to the rules for good, and those to come. Returns 0, or with errno -1 when nothing has changed, EBUSY
+// when a thread blocks the signal that this takes, and -2 when some threads are held by now and others are not.
 int clinux_landlock_enforce(int ruleset);
 
 // Whether seccomp can refuse system calls here.

@@ -34,17 +34,30 @@ struct CertificateFiles: Equatable, Sendable {
     var stamps: [FileStamp?] { [FileStamp(certificate)] + (key.map { [FileStamp($0)] } ?? []) }
 
     /// Reads them.
-    func read() throws(CertificateFault) -> Contents {
-        let chain = try read(certificate, of: "tls-certificate")
+    ///
+    /// - `plan`: what the kernel holds the server to.
+    func read(within plan: SandboxPlan? = nil) throws(CertificateFault) -> Contents {
+        let chain = try read(certificate, of: "tls-certificate", within: plan)
         guard let key else { return Contents(chain: chain, key: chain) }
-        return Contents(chain: chain, key: try read(key, of: "tls-key"))
+        return Contents(chain: chain, key: try read(key, of: "tls-key", within: plan))
     }
 
-    private func read(_ path: String, of setting: String) throws(CertificateFault) -> [UInt8] {
+    private func read(
+        _ path: String,
+        of setting: String,
+        within plan: SandboxPlan?
+    ) throws(CertificateFault) -> [UInt8] {
         func fault(_ reason: String) -> CertificateFault { CertificateFault(key: setting, file: path, reason: reason) }
         // O_NONBLOCK: opening a pipe must not wait for its other end.
         let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { throw fault(Self.reason(errno)) }
+        guard descriptor >= 0 else {
+            let code = errno
+            // Landlock refuses to open a file, and says nothing to the question whether its rights allow that.
+            if let plan, code == EACCES, unsafe faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 {
+                throw fault(plan.wall(before: path))
+            }
+            throw fault(Self.reason(code))
+        }
         defer { close(descriptor) }
         var info = stat()
         guard unsafe fstat(descriptor, &info) == 0 else { throw fault(Self.reason(errno)) }

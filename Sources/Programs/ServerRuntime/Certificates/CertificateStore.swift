@@ -71,11 +71,18 @@ final class CertificateStore: Sendable {
         change { $0.watch.look(now: now, isAsked: isAsked) }
     }
 
+    /// Says from now on when it is the sandbox that keeps the server from a file.
+    func hold(to plan: SandboxPlan) { state.withLock { $0.watch.plan = plan } }
+
     /// What these settings lead to; what other files have is read, and nothing changes yet.
     func prepare(_ settings: Settings) throws(CertificateFault) -> Change {
         let files = CertificateFiles(settings)
-        guard files != state.withLock({ $0.watch.files }) else { return .none }
-        return .use(files, try files.map { files throws(CertificateFault) in try LoadedCertificate(files) })
+        let (known, plan) = state.withLock { ($0.watch.files, $0.watch.plan) }
+        guard files != known else { return .none }
+        return .use(
+            files,
+            try files.map { files throws(CertificateFault) in try LoadedCertificate(files, within: plan) }
+        )
     }
 
     /// Does what `prepare` found.

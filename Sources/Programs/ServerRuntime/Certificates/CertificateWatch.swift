@@ -24,6 +24,8 @@ struct CertificateWatch {
     private(set) var fault: String?
     /// How often another certificate was taken, and not taken.
     private(set) var loads = (taken: 0, refused: 0)
+    /// What the kernel holds the server to.
+    var plan: SandboxPlan?
     private var stamps: [FileStamp?] = []
     private var readsLeft = Self.patience
     private var reminder = CertificateReminder()
@@ -56,7 +58,7 @@ struct CertificateWatch {
 
     private mutating func reread(_ files: CertificateFiles, now: Int64, isAsked: Bool) -> CertificateNote? {
         do throws(CertificateFault) {
-            let contents = try files.read()
+            let contents = try files.read(within: plan)
             guard contents != current?.contents else { return takeBackFault() }
             let new = try LoadedCertificate(contents, of: files)
             guard !new.facts.hasExpired(at: now) else {

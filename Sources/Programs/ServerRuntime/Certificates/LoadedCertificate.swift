@@ -8,8 +8,8 @@ struct LoadedCertificate: Sendable {
     let facts: CertificateFacts
 
     /// Reads the files; an expired certificate is taken too.
-    init(_ files: CertificateFiles) throws(CertificateFault) {
-        try self.init(try files.read(), of: files)
+    init(_ files: CertificateFiles, within plan: SandboxPlan? = nil) throws(CertificateFault) {
+        try self.init(try files.read(within: plan), of: files)
     }
 
     /// Makes it of what was read from the files.

@@ -5,48 +5,55 @@ import PacketEngine
 import ServerSettings
 import Synchronization
 
-/// What the server has given up after its start.
-struct SandboxState: Sendable {
-    /// In words, for status, pages and log.
-    var sentence = "not yet"
-    /// The files that it is held to; nil when it may open any.
-    var plan: SandboxPlan?
-}
-
 extension LiveServer {
     /// Gives up what the server needs no more, for good; when everything that the start opens is open.
     ///
-    /// - Throws: When the settings insist on it and the kernel does not do it.
+    /// - Throws: When the settings insist on it and the kernel does not do it, and when it has been done by half.
     public func enterSandbox() throws(StartError) {
         guard started.sandbox != .off else {
             return sandbox.withLock { $0.sentence = "off, by the settings" }
         }
         let file = loaded.withLock { $0.file }
         let plan = SandboxPlan(started, settingsFile: file, paths: paths)
-        let files = Self.enforced("Landlock") { () throws(SocketError) in
-            try ProcessSandbox.holdFiles(reading: plan.reading, writing: plan.writing)
+        let files = Self.obstacle("Landlock", isKnown: ProcessSandbox.landlockVersion != nil) {
+            () throws(SandboxError) in
+            try ProcessSandbox.holdFiles(reading: plan.reading, writing: plan.writing + plan.devices)
         }
-        let calls = Self.enforced("seccomp") { () throws(SocketError) in try ProcessSandbox.refuseCalls() }
-        let obstacles = [files, calls].compactMap(\.self)
-        if started.sandbox == .on, !obstacles.isEmpty { throw .sandbox(obstacles.joined(separator: "; ")) }
-        var parts: [String] = []
-        if files == nil { parts.append("files by Landlock \(ProcessSandbox.landlockVersion ?? 0)") }
-        if calls == nil { parts.append("system calls by seccomp") }
-        let sentence = (parts.isEmpty ? ["none"] : parts).joined(separator: ", ") + obstacles.map { "; \($0)" }.joined()
-        sandbox.withLock { $0 = SandboxState(sentence: sentence, plan: files == nil ? plan : nil) }
-        let places = plan.writing.filter { $0 != "/dev/null" }.joined(separator: ", ")
-        tell(.sandboxEntered, "Sandbox: \(sentence)" + (files == nil ? "; it writes only in \(places)" : ""))
+        // By half it is no sandbox, and a start that is refused needs no other part of it.
+        var calls: SandboxObstacle?
+        if files?.isHalf != true {
+            calls = Self.obstacle("seccomp", isKnown: ProcessSandbox.hasSeccomp) { () throws(SandboxError) in
+                try ProcessSandbox.refuseCalls()
+            }
+        }
+        let state = try SandboxState(started.sandbox, plan, files: files, calls: calls)
+        sandbox.withLock { $0 = state }
+        if state.plan != nil { certificates.hold(to: plan) }
+        let places = state.plan.map { "; it writes only in \($0.writing.joined(separator: ", "))" } ?? ""
+        tell(.sandboxEntered, "Sandbox: \(state.sentence)\(places)" + state.warnings.map { "; \($0)" }.joined())
     }
 
+    /// What the server may write that is not its own, and what to do about it.
+    public var sandboxWarnings: [String] { sandbox.withLock { $0.warnings } }
+
     /// Why it is not in force; nil when it is.
-    private static func enforced(_ name: String, _ work: () throws(SocketError) -> Void) -> String? {
-        let isKnown = name == "Landlock" ? ProcessSandbox.landlockVersion != nil : ProcessSandbox.hasSeccomp
-        guard isKnown else { return "this kernel has no \(name), or keeps it from this process" }
-        do throws(SocketError) {
+    private static func obstacle(
+        _ name: String,
+        isKnown: Bool,
+        _ work: () throws(SandboxError) -> Void
+    ) -> SandboxObstacle? {
+        guard isKnown else {
+            return SandboxObstacle(sentence: "this kernel has no \(name), or keeps it from this process")
+        }
+        do throws(SandboxError) {
             try work()
             return nil
         } catch {
-            return "\(name) is not in force: \(error)"
+            return SandboxObstacle(
+                sentence: "\(name) is not in force: \(error)",
+                mayPass: error.mayPass,
+                isHalf: error.isHalf
+            )
         }
     }
 
@@ -61,8 +68,15 @@ extension LiveServer {
 }
 
 extension HostExamination {
-    /// Whether the kernel can hold a server to what it needs.
-    func sandbox(_ choice: SandboxChoice) -> Finding {
+    /// Whether the kernel can hold a server to what it needs, and whether that is its own.
+    ///
+    /// - `plan`: what a server with these settings would be held to.
+    func sandbox(_ choice: SandboxChoice, _ plan: SandboxPlan?) -> [Finding] {
+        let warnings = choice == .off || ProcessSandbox.landlockVersion == nil ? [] : plan?.warnings ?? []
+        return [sandbox(choice)] + warnings.map { Finding("sandbox", .warning, sentence: $0) }
+    }
+
+    private func sandbox(_ choice: SandboxChoice) -> Finding {
         let lacking = [
             ProcessSandbox.landlockVersion == nil ? "Landlock" : nil, ProcessSandbox.hasSeccomp ? nil : "seccomp",
         ].compactMap(\.self)

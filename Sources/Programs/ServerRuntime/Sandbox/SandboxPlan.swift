@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import ServerSettings
 
 /// Which files a server needs after its start.
@@ -7,8 +8,8 @@ struct SandboxPlan: Equatable, Sendable {
     ///
     /// Libraries, time zones, name service, certificates of OpenSSL, what the kernel tells, where `resolv.conf` may really lie.
     private static let system = [
-        "/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/run/systemd/resolve", "/run/resolvconf",
-        "/run/NetworkManager", "/run/netconfig", "/run/credentials",
+        "/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/run/systemd/resolve", "/run/resolvconf",
+        "/run/NetworkManager", "/run/netconfig", "/run/credentials", "/dev/zero", "/dev/random", "/dev/urandom",
     ]
     /// Files that are read again and again, and may be links to anywhere.
     private static let systemFiles = ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime"]
@@ -17,13 +18,22 @@ struct SandboxPlan: Equatable, Sendable {
     let reading: [String]
     /// What is written, and read too.
     let writing: [String]
+    /// Devices that are written: nothing is kept there.
+    let devices: [String]
+    /// What the server may write that is not its own, and what to do about it, a sentence each.
+    let warnings: [String]
 
     init(_ settings: Settings, settingsFile: String, paths: StatePaths) {
-        let log = settings.logFile.map(Self.places(ofLog:)) ?? []
-        writing = Self.unique(
-            [paths.stateFolder, paths.runtimeFolder].map(Self.real) + Self.folders(of: settingsFile) + log
-                + ["/dev/null"]
-        )
+        let own = [paths.stateFolder, paths.runtimeFolder].map(Self.real)
+        let (file, log) = (Self.folders(of: settingsFile), settings.logFile.map(Self.places(ofLog:)) ?? [])
+        writing = Self.unique(own + file + log)
+        devices = ["/dev/null"] + Self.terminal
+        warnings =
+            file.filter { !own.contains($0) }.compactMap {
+                Self.warning(of: $0, where: "the settings file", "/etc/stund")
+            }
+            + log.filter { !(own + file).contains($0) }
+            .compactMap { Self.warning(of: $0, where: "log-file", "/var/log/stund") }
         let files = Self.systemFiles + Self.certificates(settings).map(\.path)
         reading = Self.unique(Self.system + files.flatMap(Self.folders(of:)))
     }
@@ -38,7 +48,7 @@ struct SandboxPlan: Equatable, Sendable {
                 + "(sandbox): change it in the settings file and start the server again"
         }
         if let file = settings.logFile, file != running.logFile,
-            !Self.places(ofLog: file).allSatisfy({ Self.lies($0, within: writing) })
+            !Self.places(ofLog: file).allSatisfy({ Self.lies($0, within: writing + devices) })
         {
             return sentence("log-file", file, "write")
         }
@@ -50,6 +60,42 @@ struct SandboxPlan: Equatable, Sendable {
         }
         return nil
     }
+
+    /// Why a file cannot be read that the user may read, and what to do.
+    func wall(before file: String) -> String {
+        if let folder = Self.folders(of: file).first(where: { !Self.lies($0, within: reading + writing) }) {
+            return
+                "the sandbox keeps the server from \(folder), which was not a folder of its files when it started: start it "
+                + "again, or put the file into the folder that it had then"
+        }
+        return
+            "its folder has been replaced since the server started, and the sandbox keeps it from the new one: start the "
+            + "server again, and from now on replace the files in the folder"
+    }
+
+    /// Folders of the system, where other programs have their files.
+    private static let ofAll: Set<String> = [
+        "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc", "/root",
+        "/run",
+        "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin",
+        "/usr/local/etc",
+        "/usr/sbin", "/var", "/var/lib", "/var/tmp",
+    ]
+
+    /// Why it is unwise to have a file there: the kernel lets the server write in a folder, or not, as files there are replaced.
+    ///
+    /// nil for a folder that may be its own, and for one that its user may not write anyway. /var/log is where logs belong.
+    private static func warning(of folder: String, where file: String, _ better: String) -> String? {
+        let above = (folder as NSString).deletingLastPathComponent
+        let isHome = folder == "/root" || ["/home", "/var/home", "/export/home", "/usr/home"].contains(above)
+        guard isHome || ofAll.contains(folder), FileManager.default.isWritableFile(atPath: folder) else { return nil }
+        return
+            "the sandbox leaves all of \(folder) to the server, as \(file) is there; give it a folder of its own, such as "
+            + "\(isHome ? folder + "/stund" : better)"
+    }
+
+    /// The terminal that the log is written to, which is opened anew each time so as not to wait (Ctrl-S); none in the background.
+    private static var terminal: [String] { isatty(STDERR_FILENO) == 1 ? ["/proc/self/fd/\(STDERR_FILENO)"] : [] }
 
     private static func certificates(_ settings: Settings) -> [(key: String, path: String)] {
         [("tls-certificate", settings.tlsCertificate), ("tls-key", settings.tlsKey)].compactMap { key, path in
