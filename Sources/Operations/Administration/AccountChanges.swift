@@ -214,6 +214,11 @@ public struct AccountChanges: Sendable {
                 "the host is a host name or an IP address, and a port if need be (example.org:3480)"
             )
         }
+        guard settings.turn else {
+            throw AdministrationError(
+                "turn is off, so nothing is relayed here, and STUN needs no credential: set turn to on"
+            )
+        }
         let isNew = try store.makeFirstSecret(for: settings, now: time)
         guard let secret = try Credentials(settings, store).secretInUse else {
             throw AdministrationError(

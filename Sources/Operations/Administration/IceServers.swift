@@ -25,25 +25,38 @@ public struct IceServers: Encodable, Equatable, Sendable {
     /// Each has its port, the usual one too: without one a client asks for SRV records first (RFC 8489 section 8.1), which
     /// may lead elsewhere.
     ///
+    /// - `named`: where clients reach the server; a port that only TCP or TLS has is named for these alone.
     /// - `names`: what the certificate is for, as far as that is known.
-    public init(_ credential: TimedCredential, at place: OtherServer, _ settings: Settings, names: [String] = []) {
-        self.place = place
+    public init(_ credential: TimedCredential, at named: OtherServer, _ settings: Settings, names: [String] = []) {
+        let isSecure = settings.tlsCertificate != nil
+        let streams = settings.streamPorts.filter { $0 != settings.stunPort1 }
+        let isStream = streams.contains(named.port) || isSecure && settings.tlsPort == named.port
+        place = isStream ? named.with(port: settings.stunPort1) : named
         username = credential.username
         password = credential.password
         var relays = ["turn:\(place)?transport=udp"] + (settings.tcp ? ["turn:\(place)?transport=tcp"] : [])
         var others: [String] = []
-        if settings.tlsCertificate != nil {
+        let through = isStream ? named.port : Self.port(through: streams)
+        if isSecure {
             let secure = Self.securePlace(place, settings, names)
-            if settings.turn { relays.append("turns:\(secure)?transport=tcp") }
+            relays.append("turns:\(secure)?transport=tcp")
+            if let through, through != secure.port {
+                relays.append("turns:\(secure.with(port: through))?transport=tcp")
+            }
             // A browser takes stuns: for plain STUN, and refuses turns: over UDP.
             others.append("stuns:\(secure)")
-            if settings.dtls, settings.turn { others.append("turns:\(secure)?transport=udp") }
+            if settings.dtls { others.append("turns:\(secure)?transport=udp") }
+        } else if let through {
+            relays.append("turn:\(place.with(port: through))?transport=tcp")
         }
         otherURIs = others
         iceServers = [
             .init(urls: ["stun:\(place)"]), .init(urls: relays, username: username, credential: password),
         ]
     }
+
+    /// The port that most networks let out: one is enough, as each makes the start of a call longer.
+    private static func port(through ports: [UInt16]) -> UInt16? { ports.contains(443) ? 443 : ports.first }
 
     /// Where clients of TLS and DTLS reach the server: by a name that the certificate is for, since they accept no other
     /// (RFC 8489 section 6.2.3).

@@ -78,7 +78,8 @@ public struct OperatorAccounts: Sendable {
         return name
     }
 
-    private static func check(password: String) throws(AdministrationError) {
+    /// Refuses a password of the console that is too easy to guess, or too long to be hashed.
+    public static func check(password: String) throws(AdministrationError) {
         guard password.count >= passwordLength.lowerBound else {
             throw AdministrationError(
                 "the password is too short: take at least \(passwordLength.lowerBound) characters"

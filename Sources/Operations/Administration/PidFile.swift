@@ -14,7 +14,9 @@ public final class PidFile: Sendable {
         do throws(ControlSocketError) {
             try SocketFile.prepareFolder(of: path)
         } catch {
-            throw .system(path: path, reason: error.description)
+            // What the system refuses would be told of a control socket.
+            guard case .system(_, let reason) = error else { throw .system(path: path, reason: error.description) }
+            throw .system(path: path, reason: reason)
         }
         // A server that stops may remove the name between our open and our lock: then the lock is on a file nobody sees.
         for _ in 0..<10 {

@@ -133,7 +133,7 @@ public final class ConsoleServer: Sendable {
                 adopt(address, listeners, port: port, instead: port == address.ports.first ? nil : reason)
                 return await openDoor(address)
             } catch {
-                if reason.isEmpty { reason = "\(error)" }
+                if reason.isEmpty { reason = Self.reason(error) }
             }
         }
         guard !Task.isCancelled else { return }
@@ -147,6 +147,16 @@ public final class ConsoleServer: Sendable {
             """
         )
         urlChanged(nil)
+    }
+
+    /// Why a port cannot be opened, for a person: NIO tells the name of its own function.
+    private static func reason(_ error: any Error) -> String {
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE?: "another program holds it; `ss -ltnp` as root names it"
+        case EACCES?: "ports below 1024 need root or CAP_NET_BIND_SERVICE"
+        case EADDRNOTAVAIL?: "this host does not have the address of http-address"
+        default: "\(error)"
+        }
     }
 
     /// Opens a port for those who come by TLS, which ends before (`ConsoleDoor`).

@@ -1,9 +1,9 @@
 /// Finds the name that somebody who mistyped meant.
-enum NearestName {
+public enum NearestName {
     /// The one of `names` that is nearest to `text`; nil when none is near enough to be meant.
     ///
     /// What all names begin with, `STUND_` of variables, says nothing about which one is meant.
-    static func of(_ text: String, in names: [String]) -> String? {
+    public static func of(_ text: String, in names: [String]) -> String? {
         let prefix = EnvironmentNames.prefix
         guard !text.hasPrefix(prefix) || !names.allSatisfy({ $0.hasPrefix(prefix) }) else {
             let rests = names.map { String($0.dropFirst(prefix.count)) }
@@ -13,8 +13,16 @@ enum NearestName {
         guard (2...64).contains(wanted.count) else { return nil }
         let limit = max(1, min(3, wanted.count / 3))
         let ranked = names.map { (name: $0, distance: distance(wanted, normalized($0))) }
-        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else { return nil }
+        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else {
+            return containing(wanted, names)
+        }
         return best.name
+    }
+
+    /// The first name that has `wanted` as one of its words, as `stun-port-1` has `port`.
+    private static func containing(_ wanted: [UInt8], _ names: [String]) -> String? {
+        guard wanted.count > 2 else { return nil }
+        return names.first { normalized($0).split(separator: UInt8(ascii: "-")).contains { $0.elementsEqual(wanted) } }
     }
 
     /// Letters of either case, `-` and `_` are what people mix up most: they count as equal.

@@ -89,7 +89,8 @@ extension Settings {
             fileExists: exists,
             keysInFile: document.entries.count,
             origins: origins,
-            warnings: warnings(file: file, mode: mode, path: sources.file) + settings.turnWarnings
+            warnings: (exists ? [] : warnings(ofMissing: sources, origins))
+                + warnings(file: file, mode: mode, path: sources.file) + settings.turnWarnings
         )
     }
 
@@ -113,6 +114,14 @@ extension Settings {
             }
         }
         return (settings, origins)
+    }
+
+    /// A file that was named and is not there may be a mistyped name, unless the settings come from elsewhere.
+    private static func warnings(ofMissing sources: SettingsSources, _ origins: [String: SettingOrigin]) -> [String] {
+        guard sources.file != SettingsSources.defaultFile, origins.values.allSatisfy({ $0 == .default }) else {
+            return []
+        }
+        return ["the settings file \(printable(sources.file, quotes: false)) is not there: all defaults stand"]
     }
 
     private static func warnings(file: SettingsLayer, mode: UInt32, path: String) -> [String] {

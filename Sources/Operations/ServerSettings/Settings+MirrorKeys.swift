@@ -1,3 +1,5 @@
+import Addresses
+
 extension Settings {
     static let mirrors: [SettingKey] = [
         SettingKey(
@@ -62,6 +64,27 @@ extension Settings {
         if mirror, !turn { return ["mirror has no effect while turn is off"] }
         if mirror, mirrorClients.isEmpty { return ["mirror is on and nobody may use it: mirror-clients is empty"] }
         if !mirror, !mirrorClients.isEmpty { return ["mirror-clients has no effect while mirror is off"] }
-        return []
+        let open = mirror ? mirrorClients.filter(\.holdsStrangers).map(\.description) : []
+        guard !open.isEmpty else { return [] }
+        return [
+            """
+            mirror-clients has \(open.joined(separator: ", ")): whoever is there relays without a password, strangers too; name \
+            small networks of your own
+            """
+        ]
+    }
+}
+
+extension IPPrefix {
+    /// Blocks that the Internet does not route (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291), and the hosts' own.
+    private static let inner = [
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7",
+        "fe80::/10", "::1/128",
+    ].compactMap { IPPrefix($0) }
+
+    /// Whether it is larger than what one operator has: a /16 of IPv4, a /32 of IPv6.
+    fileprivate var holdsStrangers: Bool {
+        guard length < (address.family == .v4 ? 16 : 32) else { return false }
+        return !Self.inner.contains { $0.length <= length && $0.contains(address) }
     }
 }

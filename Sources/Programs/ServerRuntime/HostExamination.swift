@@ -35,8 +35,8 @@ public struct Finding: Codable, Hashable, Sendable {
     }
 
     /// Takes a sentence of the form `what is wrong; what to do` apart.
-    init(_ check: String, _ state: State, sentence: String) {
-        let end = sentence.range(of: "; ")
+    public init(_ check: String, _ state: State, sentence: String) {
+        let end = Self.endOfFinding(sentence)
         let finding = String(sentence[..<(end?.lowerBound ?? sentence.endIndex)])
         self.init(
             check,
@@ -51,8 +51,25 @@ public struct Finding: Codable, Hashable, Sendable {
         self.init(check.name, check.isGood ? .good : .bad, check.text)
     }
 
+    /// The first semicolon with a space that stands in no parentheses.
+    private static func endOfFinding(_ sentence: String) -> Range<String.Index>? {
+        var depth = 0
+        for index in sentence.indices {
+            switch sentence[index] {
+            case "(": depth &+= 1
+            case ")": depth &-= 1
+            case ";" where depth == 0 && sentence[index...].hasPrefix("; "):
+                return index..<sentence.index(index, offsetBy: 2)
+            default: continue
+            }
+        }
+        return nil
+    }
+
     private static func beginning(_ text: String) -> String {
-        let text = text.prefix(1).uppercased() + text.dropFirst()
+        // The name of a setting is written as in the file.
+        let isName = Settings.key(named: String(text.prefix { $0 != " " && $0 != ":" })) != nil
+        let text = (isName ? String(text.prefix(1)) : text.prefix(1).uppercased()) + text.dropFirst()
         return text.hasSuffix(".") ? text : text + "."
     }
 }
@@ -75,7 +92,7 @@ public struct HostExamination {
 
     /// All findings; `isRunning`: a server has the ports already.
     public func findings(isRunning: Bool) -> [Finding] {
-        var findings = LiveServer.obstacles(settings).map { Finding("addresses", .bad, sentence: $0) }
+        var findings = LiveServer.addressObstacles(settings).map { Finding("addresses", .bad, sentence: $0) }
         do throws(StartError) {
             let plan = try ListenPlan(settings, host: host)
             if !isRunning { findings += ports(plan) }
@@ -237,6 +254,11 @@ public struct HostExamination {
         ("fd00:ec2::254", "the metadata service of a cloud, which hands out its keys"),
     ]
 
+    /// Networks that strangers have no business in (RFC 1918, RFC 6598, RFC 4193).
+    private static let privateNetworks = [
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7",
+    ].compactMap { IPPrefix($0) }
+
     private func peers() -> [Finding] {
         guard settings.turn else { return [] }
         var findings: [Finding] = []
@@ -262,6 +284,17 @@ public struct HostExamination {
         let isPublic = relayPairs.contains {
             !$0.external.isPrivate && !$0.external.isLoopback && !$0.external.isLinkLocal
         }
+        for prefix in settings.allowPeers where isPublic {
+            guard let network = Self.privateNetworks.first(where: { $0.isReached(by: prefix) }) else { continue }
+            findings.append(
+                Finding(
+                    "peers",
+                    .warning,
+                    "allow-peers \(prefix) lets every user reach a private network (\(network)).",
+                    remedy: "Name the few peers that are meant, or take it out."
+                )
+            )
+        }
         if settings.lanPeers, isPublic {
             findings.append(
                 Finding(
@@ -277,8 +310,8 @@ public struct HostExamination {
             Finding(
                 "peers",
                 .good,
-                "Private and special addresses are denied, but for \(settings.allowPeers.count) prefixes of allow-peers; "
-                    + "deny-peers has \(settings.denyPeers.count)."
+                "Private and special addresses are denied, but for what allow-peers has "
+                    + "(\(HumanText.count(settings.allowPeers.count, "item"))); deny-peers has \(settings.denyPeers.count)."
             )
         ]
     }
@@ -290,11 +323,22 @@ public struct HostExamination {
         guard let plan = try? ListenPlan(settings, host: host) else { return ("", "") }
         let (udp, tcp) = Self.ports(of: plan)
         let relay = settings.turn ? "\(settings.relayPorts.lowerBound)-\(settings.relayPorts.upperBound)" : ""
-        return ([udp, relay].filter { !$0.isEmpty }.joined(separator: ", "), tcp)
+        let join = { (parts: [String]) in parts.filter { !$0.isEmpty }.joined(separator: ", ") }
+        // Peers connect to the relay's TCP ports (RFC 6062 section 5.3).
+        return (join([udp, relay]), join([tcp, settings.tcpRelay ? relay : ""]))
     }
 
     private static func ports(of plan: ListenPlan) -> (udp: String, tcp: String) {
         let text = { (ports: [UInt16]) in Set(ports).sorted().map { "\($0)" }.joined(separator: ", ") }
         return (text(plan.sockets.map(\.local.port)), text(plan.streams.map(\.local.port)))
+    }
+}
+
+extension IPPrefix {
+    /// Whether `other` reaches into this network by more than a few hosts.
+    fileprivate func isReached(by other: IPPrefix) -> Bool {
+        // A /25 of IPv4 and a /65 of IPv6 are a part of a network that somebody has chosen.
+        guard other.length <= (other.address.family == .v4 ? 24 : 64) else { return false }
+        return contains(other.address) || other.contains(address)
     }
 }

@@ -277,15 +277,19 @@ public final class LiveServer: RunningServer {
     /// What would keep a server with these settings from starting on this host as it is now, as far as it can be told
     /// without opening anything.
     public static func obstacles(_ settings: Settings) -> [String] {
+        guard case .bad(let fault) = CertificatePreview(settings) else { return addressObstacles(settings) }
+        return addressObstacles(settings) + ["\(fault): the server would not start"]
+    }
+
+    /// The addresses of the settings that this host does not have.
+    static func addressObstacles(_ settings: Settings) -> [String] {
         let host = HostAddresses.all()
         let relays = settings.turn ? settings.relayAddress : []
-        let addresses: [String] = (settings.address + settings.secondAddress + relays).compactMap { address in
+        return (settings.address + settings.secondAddress + relays).compactMap { address in
             let isHere = host.contains { $0.address == address || $0.isLoopbackNetwork(of: address) }
             return isHere || address.isUnspecified
                 ? nil : "\(address) is no address of this host now: the server would not start (see `ip address`)"
         }
-        guard case .bad(let fault) = CertificatePreview(settings) else { return addresses }
-        return addresses + ["\(fault): the server would not start"]
     }
 
     private func announce(_ loaded: LoadedSettings) {

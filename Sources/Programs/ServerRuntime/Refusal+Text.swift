@@ -194,11 +194,11 @@ extension Refusal {
         case .redirected(let redirection): redirection.text
         case .draining:
             RefusalText(
-                "the server is being stopped and takes no new allocations, and no other server of the client's address "
-                    + "family is there to name",
+                "the server drains: it takes no new allocations, and no other server of the client's address family is "
+                    + "there to name",
                 cure:
-                    "Wait until the server has been started again, take the drain back with `stund drain --cancel`, or set "
-                    + "other-stun-servers and cluster-key so that clients are sent on."
+                    "Take the drain back with `stund drain --cancel`, wait until a server that ends has been started again, or "
+                    + "set other-stun-servers and cluster-key so that clients are sent on."
             )
         }
     }
@@ -269,7 +269,7 @@ extension Redirection {
         switch cause {
         case .draining:
             return RefusalText(
-                "the server is being stopped and takes no new allocations: the client was sent to \(server)",
+                "the server drains and takes no new allocations: the client was sent to \(server)",
                 cure: cure
             )
         case .load(let load):

@@ -47,6 +47,23 @@ struct StorePlace {
         }
     }
 
+    /// Refuses a settings file that was named and is not there, when nothing else is of its server either: behind a mistyped name
+    /// there would be nothing but defaults.
+    func expectSettings() throws(Failure) {
+        let files = FileManager.default
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard file.config != SettingsSources.defaultFile, !files.fileExists(atPath: file.config),
+            !files.fileExists(atPath: folder), try runningStatus() == nil
+        else { return }
+        throw Failure(
+            .noInput,
+            """
+            \(TerminalText.visible(absolute(file.config))) is not there, and no server has run with it: name the settings file \
+            with --config, or make it
+            """
+        )
+    }
+
     /// The file of the store, for a person.
     var description: String { TerminalText.visible(absolute(path)) }
 
@@ -101,6 +118,24 @@ struct Accounts {
 
     /// What may be changed; the store is made when it is not there.
     func changes() throws(Failure) -> AccountChanges { AccountChanges(settings, store: try store()) }
+
+    /// What may be changed, for a credential: refuses where no server would know the secret that it would be made of.
+    func changesForCredentials(isRunning: Bool) throws(Failure) -> AccountChanges {
+        try storePlace.expectSettings()
+        if let store = try storeIfThere() { return AccountChanges(settings, store: store) }
+        // Neither a start nor a command has made a secret yet.
+        guard isRunning || !settings.turn || Credentials(settings).secretInUse != nil else {
+            throw Failure(
+                .unavailable,
+                """
+                no server has run with \(TerminalText.visible(absolute(storePlace.sources.file))) yet, so there is no secret to \
+                make a credential of: start the server first, make one with `stund secret add NAME`, or name the settings file \
+                of another server with --config
+                """
+            )
+        }
+        return try changes()
+    }
 
     /// Who may use the console; the store is made when it is not there.
     func operators() throws(Failure) -> OperatorAccounts { OperatorAccounts(settings, store: try store()) }

@@ -1,3 +1,6 @@
+import Administration
+import ServerSettings
+
 /// The command line in the one spelling that ArgumentParser knows.
 ///
 /// The manual of 2002 writes `-config` and `--html_port` beside `--html-port`, so one or two dashes and `-` or `_` mean
@@ -71,6 +74,33 @@ enum ArgumentSpelling {
             result += isNegative(value) ? ["\(option.text)=\(value)"] : [option.text, value]
         }
         return command + result
+    }
+
+    /// What is wrong with the first word where a command belongs; nil when it is one, or none is there.
+    static func fault(of arguments: [String]) -> String? {
+        var command: String?
+        var index = arguments.startIndex
+        while index < arguments.endIndex, arguments[index] != "--" {
+            let argument = arguments[index]
+            index += 1
+            if argument.hasPrefix("-") {
+                // Behind an option that nobody knows a word may be its value.
+                guard let option = respelled(argument) else { return nil }
+                if option.takesNext { index += 1 }
+                continue
+            }
+            let names = command.map { subcommands[$0] ?? [] } ?? commands
+            if names.contains(argument) {
+                guard command == nil, subcommands[argument] != nil else { return nil }
+                command = argument
+                continue
+            }
+            let question = NearestName.of(argument, in: names.sorted()).map { " (did you mean \"\($0)\"?)" } ?? ""
+            let place = command.map { "stund \($0)" } ?? "stund"
+            return
+                "\(place) has no command \"\(TerminalText.visible(argument))\"\(question): `\(place) --help` lists them"
+        }
+        return nil
     }
 
     private static func isSubcommand(_ argument: String, of command: [String]) -> Bool {

@@ -14,10 +14,11 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let paths = try options.file.paths()
+        if options.file.config != SettingsSources.defaultFile { try StorePlace(options.file).expectSettings() }
         do {
             let loaded = try Settings.load(from: options.sources())
             let listeners = try LiveServer.preview(loaded.settings)
-            let obstacles = LiveServer.obstacles(loaded.settings)
+            let obstacles = LiveServer.obstacles(loaded.settings) + StartObstacles(loaded).found.map(\.sentence)
             let limits = try LiveServer.limitWarnings(loaded.settings)
             let report = CheckReport(
                 loaded,
@@ -76,6 +77,9 @@ struct CheckReport {
             lines.append("certificate     \(sentence)")
             if let warning { warnings.append(warning) }
         }
+        // One cause may be found at more than one place.
+        var seen: Set<String> = []
+        warnings = warnings.filter { seen.insert($0).inserted }
         for warning in warnings + obstacles { lines.append("warning: \(warning)") }
         lines.append(Self.verdict(warnings: warnings, obstacles: obstacles))
         text = lines.joined(separator: "\n") + "\n"

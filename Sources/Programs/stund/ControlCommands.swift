@@ -175,7 +175,7 @@ struct StatusText {
         }
         if let url = status.consoleURL { lines.append("console        \(url)") }
         if let certificate = status.certificate {
-            let names = certificate.names.joined(separator: ", ")
+            let names = certificate.names.isEmpty ? "without a name" : certificate.names.joined(separator: ", ")
             lines.append("certificate    \(names), until \(certificate.expires)")
         }
         if let license = status.license { lines.append("licence        \(license.sentence)") }

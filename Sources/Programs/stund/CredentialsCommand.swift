@@ -10,7 +10,7 @@ struct CredentialsCommand: AsyncParsableCommand {
         abstract: "Print a time-limited credential as the iceServers of a WebRTC client.",
         discussion: """
             Made of the newest secret: that of turn-secrets in the settings, else that of `stund secret add`, else one that \
-            is made now, if there is no user either.
+            is made now, if there is no user either. A server must have run with the settings, or they must have a secret.
             """
     )
 
@@ -24,7 +24,8 @@ struct CredentialsCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How clients reach the server: a name or an address, with a port if it is not that of the settings.",
+            "How clients reach the server: a name or an address, with a port where a NAT maps another one to stun-port-1, "
+                + "or one of stream-ports.",
             valueName: "host"
         )
     )
@@ -50,7 +51,7 @@ struct CredentialsCommand: AsyncParsableCommand {
         do {
             try AccountChanges.userName(user)
             let status = try accounts.runningStatus()
-            made = try accounts.changes().makeCredential(
+            made = try accounts.changesForCredentials(isRunning: status != nil).makeCredential(
                 user: user,
                 seconds: ttl,
                 host: host,

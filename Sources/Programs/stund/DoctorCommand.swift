@@ -41,6 +41,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let place = try StorePlace(file)
+        try place.expectSettings()
         let loaded = try place.settings()
         let running = try place.runningStatus()
         let examination = HostExamination(loaded.settings, settingsFile: loaded.file, paths: try file.paths())
@@ -55,6 +56,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 )
             )
         }
+        findings += StartObstacles(loaded).found.map { Finding($0.check, .bad, sentence: $0.sentence) }
         findings += examination.findings(isRunning: running != nil)
         if running != nil { findings += try selfTest() }
         if let ask, let server = OtherServer(ask) { findings += await self.ask(server, examination) }

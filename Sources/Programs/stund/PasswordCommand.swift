@@ -1,3 +1,4 @@
+import Addresses
 import Administration
 import ArgumentParser
 import Foundation
@@ -12,8 +13,9 @@ struct PasswordCommand: AsyncParsableCommand {
         commandName: "password",
         abstract: "Set the password of the web console.",
         discussion: """
-            Asks twice. Without a terminal, reads one line from the standard input; with \(variable) set, takes that. Only \
-            a hash of it is written into the settings file.
+            Asks twice. Without a terminal, reads one line from the standard input; with \(variable) set, takes that. It has \
+            at least 8 characters; only a hash of it is written into the settings file. With a password the console listens on \
+            all addresses that http-address does not exclude.
             """
     )
 
@@ -22,6 +24,7 @@ struct PasswordCommand: AsyncParsableCommand {
     func run() async throws {
         let password = try NewPassword.read(environment: ProcessInfo.processInfo.environment, from: Terminal())
         do {
+            try OperatorAccounts.check(password: password)
             let hash = try PasswordHash(password: password)
             try SettingsFile.setScalar(key: "http-password-hash", value: hash.description, in: file.config)
         } catch {
@@ -29,6 +32,35 @@ struct PasswordCommand: AsyncParsableCommand {
         }
         print("The hash of the password is in \(file.config) now.")
         print(try RunningServerAddress(file).reload(ifItUses: file.config).sentence)
+        // What else is wrong with the settings is told by whoever uses them.
+        if let settings = try? StorePlace(file).settings().settings { print(settings.consoleReach) }
+    }
+}
+
+extension Settings {
+    /// Who reaches the console once it has a password, and how to keep it to fewer.
+    var consoleReach: String {
+        let places = httpAddress.contains(where: \.isUnspecified) ? [] : httpAddress
+        guard places.isEmpty || !places.allSatisfy(\.isLoopback) else {
+            return
+                "The console is at port \(httpPort) of \(Self.list(places)): only this host reaches it (http-address)."
+        }
+        let hosts = places.isEmpty ? "all addresses of this host" : Self.list(places)
+        let start = "The console, which asks for it, is at port \(httpPort) of \(hosts)"
+        guard httpTLS, tlsCertificate != nil else {
+            return """
+                \(start), and nothing is encrypted there: http-address: 127.0.0.1 keeps it to this host, http-tls: on adds \
+                HTTPS (docs/console.md).
+                """
+        }
+        return """
+            \(start), not encrypted, and by HTTPS at port \(tlsPort): http-address: 127.0.0.1 leaves others HTTPS alone \
+            (docs/port-443.md).
+            """
+    }
+
+    private static func list(_ addresses: [IPAddress]) -> String {
+        addresses.map(\.description).joined(separator: " and ")
     }
 }
 

@@ -73,6 +73,9 @@ struct RunningServerAddress {
                 continue
             } catch .notPermitted {
                 return .notPermitted(socket: socket)
+            } catch .refused(let reason) {
+                // What is read again is the settings, and the files that they name.
+                throw Failure(.configuration, ControlClientError.refused(reason).description)
             } catch {
                 throw Failure(error)
             }

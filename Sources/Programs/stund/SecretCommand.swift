@@ -101,7 +101,7 @@ struct SecretCommand: AsyncParsableCommand {
             if fleet { return print(try await FleetAccounts(file).removeSecret(id: id)) }
             try change(file, .secretRemoved(id, by: Accounts.person)) { changes, place in
                 try changes.removeSecret(id: id)
-                return "The secret \"\(TerminalText.visible(id))\" is no longer in \(place) now."
+                return "The secret \"\(TerminalText.visible(id))\" is no longer in \(place)."
             }
         }
     }

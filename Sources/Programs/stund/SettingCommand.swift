@@ -162,6 +162,7 @@ struct SettingCommand: AsyncParsableCommand {
 
     private static func report(_ file: FileOption) throws(Failure) -> SettingsReport {
         let place = try StorePlace(file)
+        try place.expectSettings()
         let loaded = try place.settings()
         return SettingsReport(loaded, started: loaded.settings, readFrom: place.sources)
     }

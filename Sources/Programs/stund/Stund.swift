@@ -34,8 +34,10 @@ struct Stund: AsyncParsableCommand {
     )
 
     static func main() async {
-        let arguments = ArgumentSpelling.normalized(Array(CommandLine.arguments.dropFirst()))
+        let words = Array(CommandLine.arguments.dropFirst())
+        let arguments = ArgumentSpelling.normalized(words)
         do {
+            if let fault = ArgumentSpelling.fault(of: words) { throw Failure(.usage, fault) }
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

@@ -124,6 +124,7 @@ struct StartText {
             ["stund \(Version.current) \(Self.serving(server))"]
             + server.addressPairs.map { "NAT test: \($0)" }
             + server.relaying.map { "relays:   \($0)" }
+            + (loaded.fileExists ? [] : loaded.warnings).map { "warning:  \($0)" }
             + (server.relayWarnings + server.certificateWarnings + server.sandboxWarnings).map { "warning:  \($0)" }
             + log
             + [console.map { "console:  \($0)" } ?? "console:  none, as no port could be opened (see the log)"] + [

@@ -157,6 +157,15 @@ struct AccountChangeTests {
         #expect(named.iceServers[1].urls.last == "turns:a.example.org:5349?transport=tcp")
     }
 
+    @Test("Where nothing is relayed there is no credential, and no secret is made for one")
+    func nothingRelayed() async throws {
+        let host = try AdministeredServer("turn: off\n")
+        await refuses("turn is off") {
+            _ = try await host.administrator.makeCredential(user: "a", seconds: 60, host: nil)
+        }
+        #expect(try AccountStore(path: host.database).secrets().isEmpty)
+    }
+
     @Test("Where everybody has a password there is no secret to make a credential of, and that is said")
     func noSecret() async throws {
         let host = try AdministeredServer("turn-users: alice:wonderland\n")

@@ -37,6 +37,17 @@ struct PidFileTests {
         file.remove()
     }
 
+    @Test("a folder that cannot be made is told of this file alone")
+    func noFolder() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/none/stund.yaml.d/stund.pid"
+        let error = try #require(throws: PidFileError.self) { try PidFile.take(at: path) }
+        #expect(
+            error.description.hasPrefix("the pid file \(path) can't be written: its folder can't be made: "),
+            "\(error)"
+        )
+    }
+
     @Test("a link is not followed into the file of somebody else")
     func link() throws {
         let folder = try TemporaryFolder()

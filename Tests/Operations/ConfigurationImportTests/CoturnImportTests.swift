@@ -160,6 +160,14 @@ struct CoturnImportTests {
         #expect(result.isRefused, "\(result.lines)")
     }
 
+    @Test("An end of the relay ports is told of when the other one cannot be read", arguments: ["min", "max"])
+    func wrongEnd(wrong: String) throws {
+        let result = try coturn(
+            "min-port=\(wrong == "min" ? "x" : "50000")\nmax-port=\(wrong == "max" ? "x" : "51000")"
+        )
+        #expect(outcomes(result) == (wrong == "min" ? "wrong honoured" : "honoured wrong"))
+    }
+
     @Test("Beside a secret coturn lets no users in, so none are taken over")
     func secrets() throws {
         let result = try coturn(
@@ -170,6 +178,7 @@ struct CoturnImportTests {
         #expect(!"\(result.lines)\(result.notes)".contains("north-of-the-tests"))
         #expect(try load(result).settings.turnSecrets.map(\.secret) == ["north-of-the-tests", "web=abc"])
         #expect(outcomes(try coturn("use-auth-secret")) == "missing")
+        #expect(outcomes(result) == "honoured honoured honoured missing")
     }
 
     @Test("Users whom the settings cannot write go to the store, and of one name the last password counts")

@@ -6,6 +6,7 @@ import Testing
 struct BadFileTests {
     static let texts: [(content: String, complaint: String)] = [
         ("# x\n\nstun-prot-1: 1\n", #"stund.yaml:3: unknown setting "stun-prot-1" (did you mean "stun-port-1"?)"#),
+        ("port: 3478\n", #"stund.yaml:1: unknown setting "port" (did you mean "stun-port-1"?)"#),
         ("Log_Level: 1\n", #"stund.yaml:1: unknown setting "Log_Level" (did you mean "log-level"?)"#),
         ("listening-ip: 1\n", #"stund.yaml:1: unknown setting "listening-ip""#),
         ("\"\\e[31m\\n\": 1\n", #"stund.yaml:1: unknown setting "\u{1B}[31m\n""#),

@@ -5,6 +5,19 @@ import Testing
 
 @Suite("Reading settings")
 struct LoadTests {
+    @Test("A file that was named and is not there is a warning, unless settings come from elsewhere")
+    func namedFileIsMissing() throws {
+        let path = "/nonexistent/typo.yaml"
+        let loaded = try Settings.load(from: SettingsSources(file: path))
+        #expect(loaded.warnings == ["the settings file \(path) is not there: all defaults stand"])
+        for sources in [
+            SettingsSources(), SettingsSources(file: path, environment: ["STUND_REALM": "a"]),
+            SettingsSources(file: path, flags: ["realm": "a"]),
+        ] {
+            #expect(try Settings.load(from: sources).warnings.isEmpty)
+        }
+    }
+
     @Test("Flags stand above the environment, that above the file, that above the defaults")
     func precedence() throws {
         let file = "log-level: 1\nlog-rows: 11\nhttp-port: 8081\n"

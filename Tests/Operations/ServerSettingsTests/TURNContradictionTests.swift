@@ -122,6 +122,24 @@ struct TURNContradictionTests {
         )
     }
 
+    @Test(
+        "Networks of strangers in mirror-clients are a warning: they relay without a password",
+        arguments: [
+            ("0.0.0.0/0", true), ("::/0", true), ("128.0.0.0/1 10.0.0.0/8", true), ("2000::/3", true),
+            ("198.0.0.0/8", true),
+            ("198.51.0.0/16", false), ("2001:db8::/32", false), ("10.0.0.0/8 172.16.0.0/12 fd00::/8", false),
+        ]
+    )
+    func strangersHaveMirrors(clients: String, isWarned: Bool) throws {
+        for (text, expected) in [("mirror: on\n", isWarned), ("", false), ("mirror: on\nturn: off\n", false)] {
+            let warnings = try #require(try load("\(text)mirror-clients: \(clients)").loaded?.warnings)
+            let found = warnings.filter { $0.contains("relays without a password") }
+            #expect(found.count == (expected ? 1 : 0), "\(warnings)")
+            // Networks of one's own are not named with them.
+            #expect(!found.contains { $0.contains("10.0.0.0") })
+        }
+    }
+
     @Test("A realm that nobody is offered and a secret that can be guessed bring a warning")
     func warnings() throws {
         let realms = try #require(try load("realm: a b").loaded)

@@ -124,13 +124,36 @@ struct HostExaminationTests {
         )
     }
 
-    @Test("A certificate that is not there is bad, and its setting is named")
+    @Test(
+        "A private network in allow-peers is a warning where strangers reach the relay; a few hosts of it are not",
+        arguments: [
+            ("10.0.0.0/8", true), ("192.168.7.0/24", true), ("0.0.0.0/0", true), ("fd00::/64", true),
+            ("fd00::1/128", false),
+            ("192.168.7.9/32", false), ("198.18.0.0/15", false),
+        ]
+    )
+    func privatePeers(text: String, isWarned: Bool) throws {
+        let outside = try external("203.0.113.5")
+        let prefix = try #require(IPPrefix(text))
+        for isPublic in [true, false] {
+            let found = findings { settings in
+                settings.allowPeers = [prefix]
+                settings.relayAddress = [loopback]
+                settings.externalIp = isPublic ? outside : []
+            }
+            let isFound = found.contains {
+                $0.check == "peers" && $0.state == .warning && $0.finding.contains("\(prefix)")
+                    && $0.finding.contains("private network")
+            }
+            #expect(isFound == (isWarned && isPublic), "\(found)")
+        }
+    }
+
+    @Test("A certificate that is not there is bad, once, and its setting is named as it is written")
     func certificate() {
-        let found = findings { $0.tlsCertificate = "/not/there.pem" }
-        #expect(
-            found.contains { $0.check == "certificate" && $0.state == .bad && $0.finding.contains("/not/there.pem") },
-            "\(found)"
-        )
+        let found = findings { $0.tlsCertificate = "/not/there.pem" }.filter { $0.state == .bad }
+        #expect(found.map(\.check) == ["certificate"])
+        #expect(found.allSatisfy { $0.finding.hasPrefix("tls-certificate /not/there.pem") }, "\(found)")
     }
 
     @Test("The ports that a firewall must let in are those that listen and those that relay")
@@ -140,6 +163,8 @@ struct HostExaminationTests {
         let ports = HostExamination(settings).neededPorts
         #expect(ports.udp == "3478, 3479, 50000-50999")
         #expect(ports.tcp == "3478")
+        settings.tcpRelay = true
+        #expect(HostExamination(settings).neededPorts == ("3478, 3479, 50000-50999", "3478, 50000-50999"))
         settings.turn = false
         settings.tcp = false
         #expect(HostExamination(settings).neededPorts == ("3478, 3479", ""))
@@ -150,6 +175,10 @@ struct HostExaminationTests {
         #expect(
             Finding("x", .bad, sentence: "the port is held; stop it; or not")
                 == Finding("x", .bad, "The port is held.", remedy: "Stop it; or not.")
+        )
+        #expect(
+            Finding("x", .bad, sentence: "tls-port: none (there is none; see x); do it")
+                == Finding("x", .bad, "tls-port: none (there is none; see x).", remedy: "Do it.")
         )
         #expect(Finding("x", .good, sentence: "all is well") == Finding("x", .good, "All is well."))
     }

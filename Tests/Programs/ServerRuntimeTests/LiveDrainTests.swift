@@ -53,7 +53,7 @@ struct LiveDrainTests {
         #expect(try await gauge("stund_draining", of: host) == 1)
         let about = try await host.server.explain("alice")
         #expect(about.findings.contains { $0.topic == "server" && $0.cure?.contains("--cancel") == true })
-        #expect(about.refusals.first?.code == 508 && about.refusals.first?.cause.contains("being stopped") == true)
+        #expect(about.refusals.first?.code == 508 && about.refusals.first?.cause.contains("the server drains") == true)
         let began = try await told(1124, by: host)
         #expect(
             began.count == 1 && began.first?.contains("somebody asked for it; 1 allocation left") == true,

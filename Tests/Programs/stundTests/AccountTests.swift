@@ -148,6 +148,27 @@ struct AccountTests {
     }
 
     @Test(
+        "Ports of stream-ports have URIs for TCP or TLS alone, 443 before others; --host with one of them means that one",
+        arguments: [
+            ("a.test:3478", [:], ["turn:a.test:443?transport=tcp"]),
+            ("a.test:80", [:], ["turn:a.test:80?transport=tcp"]),
+            (
+                "a.test:443", ["tls-certificate": "/c.pem"],
+                ["turns:a.test:5349?transport=tcp", "turns:a.test:443?transport=tcp"]
+            ),
+            (
+                "a.test:5349", ["tls-certificate": "/c.pem", "stream-ports": ""], ["turns:a.test:5349?transport=tcp"]
+            ),
+        ] as [(String, [String: String], [String])]
+    )
+    func streamPorts(host: String, flags: [String: String], more: [String]) throws {
+        let servers = try iceServers(host, ["stream-ports": "80 443"].merging(flags) { $1 }, [])
+        let usual = ["turn:a.test:3478?transport=udp", "turn:a.test:3478?transport=tcp"]
+        #expect(servers.iceServers.map(\.urls) == [["stun:a.test:3478"], usual + more])
+        #expect(servers.explanation(expiry: 0, secret: "x", isNamed: true).contains("-p 3478 "))
+    }
+
+    @Test(
         "TLS clients are sent to a name of the certificate, since they accept no other (RFC 8489 section 6.2.3)",
         arguments: [
             ("a.test", [], "a.test:5349"), ("a.test", ["b.test", "A.test"], "a.test:5349"),

@@ -28,6 +28,22 @@ struct ArgumentSpellingTests {
     }
 
     @Test(
+        "a word that is no command is told with the nearest one",
+        arguments: [
+            ("stats", "stund has no command \"stats\" (did you mean \"status\"?): `stund --help` lists them"),
+            ("-config x statu", "stund has no command \"statu\" (did you mean \"status\"?): `stund --help` lists them"),
+            ("nonsense", "stund has no command \"nonsense\": `stund --help` lists them"),
+            ("user lst", "stund user has no command \"lst\" (did you mean \"list\"?): `stund user --help` lists them"),
+            ("status", nil), ("user add lst", nil), ("--config statu status", nil), ("--no-daemon", nil), ("", nil),
+            ("--unknown statu", nil), ("-- statu", nil), ("setting set a=b", nil), ("help statu", nil),
+            ("license", nil),
+        ] as [(String, String?)]
+    )
+    func commands(given: String, fault: String?) {
+        #expect(ArgumentSpelling.fault(of: words(given)) == fault)
+    }
+
+    @Test(
         "a value is never touched, nor what stands after --",
         arguments: [
             ("-config -my_file", "--config -my_file"),

@@ -1,6 +1,7 @@
 // Unsafe: a pseudo-terminal is opened by C functions only.
 import Foundation
 import Glibc
+import ServerSettings
 import Synchronization
 import Testing
 
@@ -40,6 +41,28 @@ struct NewPasswordTests {
         let source = FakeSource(isInteractive: isInteractive, answers: answers)
         let error = #expect(throws: Failure.self) { try NewPassword.read(environment: environment, from: source) }
         #expect(error?.status == .dataError)
+    }
+}
+
+@Suite("stund password tells who reaches the console from now on")
+struct ConsoleReachTests {
+    @Test(
+        "all addresses, some, or this host alone; with and without HTTPS",
+        arguments: [
+            ([:], ["port 80 of all addresses", "nothing is encrypted", "http-address: 127.0.0.1"]),
+            (["http-address": "::", "http-port": "8080"], ["port 8080 of all addresses"]),
+            (["http-address": "192.0.2.1 127.0.0.1"], ["of 192.0.2.1 and 127.0.0.1, and nothing is encrypted"]),
+            (["http-address": "127.0.0.1"], ["port 80 of 127.0.0.1: only this host"]),
+            (
+                ["http-tls": "on", "tls-certificate": "/c.pem", "tls-port": "5350"],
+                ["of all addresses of this host, not encrypted, and by HTTPS at port 5350"]
+            ),
+        ] as [([String: String], [String])]
+    )
+    func reach(flags: [String: String], words: [String]) throws {
+        let sources = SettingsSources(file: "/nonexistent/stund.yaml", flags: flags)
+        let text = try Settings.load(from: sources).settings.consoleReach
+        for word in words { #expect(text.contains(word), "\(text)") }
     }
 }
 

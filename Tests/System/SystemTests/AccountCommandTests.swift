@@ -136,7 +136,7 @@ struct AccountCommandTests {
                 [Partners.stund, "user", "add", "alice", "--config", command.settingsFile],
                 environment: environment
             )
-            #expect(end.exitCode == 70, "\(end.output)")
+            #expect(end.exitCode == 78, "\(end.output)")
             #expect(end.output.contains("the change is stored, but the running server did not take it over"))
             try StundCommand.write(loopback(ports), to: command.settingsFile)
             #expect(try await users(command.settingsFile) == ["alice"])
@@ -162,6 +162,35 @@ struct AccountCommandTests {
                     #expect(!end.output.contains("\u{1B}") && end.lines.count == 1)
                 }
             }
+        }
+    }
+
+    @Test("A credential that no server would know is not made, nor a state folder; a secret in the settings is enough")
+    func noServerYet() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            let missing = try await stund("credentials", file: file)
+            #expect(missing.exitCode == 66 && missing.output.contains("stund.yaml is not there"), "\(missing.output)")
+            try "realm: example.org\n".write(toFile: file, atomically: true, encoding: .utf8)
+            let refused = try await stund("credentials", file: file)
+            #expect(refused.exitCode == 69 && refused.output.contains("start the server first"), "\(refused.output)")
+            let here = try await Program.run(["sh", "-c", "cd '\(folder)' && '\(Partners.stund)' credentials"])
+            #expect(here.exitCode == 69, "\(here.output)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["stund.yaml"])
+            try "turn-secrets: north-of-the-tests\n".write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await stund("credentials", file: file).exitCode == 0)
+        }
+    }
+
+    @Test("Commands that only look refuse a settings file that is not there; a start with it has a warning")
+    func mistypedFile() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/typo.yaml"
+            for words in [["check"], ["doctor"], ["setting", "list"], ["setting", "get", "realm"]] {
+                let end = try await Program.run([Partners.stund] + words + ["--config", file])
+                #expect(end.exitCode == 66 && end.output.contains("typo.yaml is not there"), "\(words): \(end.output)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
         }
     }
 

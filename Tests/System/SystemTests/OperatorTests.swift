@@ -152,6 +152,25 @@ struct OperatorTests {
         }
     }
 
+    @Test(
+        "A password that is too short is refused, and nothing is written; a good one is told with who reaches the console"
+    )
+    func shortPassword() async throws {
+        try await withTemporaryFolder { folder in
+            let file = folder + "/stund.yaml"
+            for (password, code, words) in [
+                ("a", Int32(65), "at least 8 characters"), ("a pass word", 0, "port 80 of all addresses of this host"),
+            ] {
+                let end = try await Program.run(
+                    [Partners.stund, "password", "--config", file],
+                    environment: ["STUND_HTTP_PASSWORD": password]
+                )
+                #expect(end.exitCode == code && end.output.contains(words), "\(end.output)")
+                #expect(FileManager.default.fileExists(atPath: file) == (code == 0))
+            }
+        }
+    }
+
     private func password(_ file: String, _ environment: [String: String?]) async throws -> Program.State {
         try await Program.run(
             [Partners.stund, "password", "--config", file],

@@ -76,6 +76,37 @@ struct RunAsTests {
         }
     }
 
+    @Test("what this user may not read or write is told by check and doctor too, before a start")
+    func toldBefore() async throws {
+        try await withTemporaryFolder { folder in
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            let key = folder + "/both.pem"
+            let made = try await Program.run([
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                "/CN=a",
+                "-days", "2", "-keyout", key, "-out", key,
+            ])
+            try #require(made.exitCode == 0, "\(made.output)")
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+            for (more, mode, words) in [
+                ([:], 0o644, nil), (["run-as": "nobody-has-this-name"], 0o644, "useradd --system nobody-has-this-name"),
+                ([:], 0o600, "chmod 640"), (["tls-certificate": key], 0o644, "nobody may not read tls-certificate"),
+                (["log-file": folder + "/log"], 0o644, "nobody cannot write to log-file"),
+                (["log-file": folder + "/none/log"], 0o644, "there is no folder \(folder)/none"),
+            ] as [([String: String], Int, String?)] {
+                var settings = loopback(try Ports.free()).merging(["run-as": Self.user]) { $1 }
+                settings.merge(more) { $1 }
+                let command = try StundCommand(folder: folder, settings: settings)
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: command.settingsFile)
+                for name in ["check", "doctor"] {
+                    let end = try await Program.run([Partners.stund, name, "--config", command.settingsFile])
+                    #expect(end.exitCode == (words == nil ? 0 : 71), "\(name): \(end.output)")
+                    if let words { #expect(end.output.contains(words), "\(name): \(end.output)") }
+                }
+            }
+        }
+    }
+
     @Test("a state folder that is a link gives nothing away, and a log file that it cannot write ends the start")
     func links() async throws {
         try await withTemporaryFolder { folder in

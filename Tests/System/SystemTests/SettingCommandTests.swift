@@ -95,7 +95,7 @@ struct SettingCommandTests {
                 [Partners.stund, "setting", "set", "stun-port-1=\(port)", "--config", file],
                 environment: ["STUND_STUN_PORT_2": "9"]
             )
-            #expect(refused.exitCode == 70 && refused.output.contains("nothing is changed"), "\(refused.output)")
+            #expect(refused.exitCode == 78 && refused.output.contains("nothing is changed"), "\(refused.output)")
             #expect(try String(contentsOfFile: file, encoding: .utf8) == before)
             #expect(try await history(file).count == 3)
         }

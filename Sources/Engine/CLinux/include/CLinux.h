@@ -99,6 +99,10 @@ int clinux_leave_root(uid_t user, gid_t group);
 // names none is given away: whoever could write to the folder may have put them there. Returns 0, or -1 with errno.
 int clinux_give_folder(const char *path, uid_t user, gid_t group);
 
+// Whether a user may read (R_OK), write (W_OK) or pass through (X_OK) a file, asked by a child of a root's process which becomes that
+// user: 0, the errno of a refusal, or -1 when it cannot be asked.
+int clinux_ask_access(const char *path, int mode, const char *name, uid_t user, gid_t group);
+
 // The number of processors that this process may use, at least 1.
 int clinux_processor_count(void);
 

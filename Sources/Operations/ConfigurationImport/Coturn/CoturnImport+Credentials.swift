@@ -55,7 +55,7 @@ extension CoturnImport {
         let lines = all("user")
         guard !usesSecret else {
             for line in lines {
-                tell(line, .honoured, "coturn lets no users in beside a secret; turn-users would (`stund user add`)")
+                tell(line, .missing, "coturn lets no users in beside a secret; `stund user add` would let this one in")
             }
             return
         }

@@ -44,8 +44,14 @@ extension CoturnImport {
         guard let source = ends.last else { return }
         var first = 49_152
         var last = 65_535
-        for line in ends {
-            guard let port = port(of: line) else { return }
+        let ports = ends.map { port(of: $0) }
+        for (line, port) in zip(ends, ports) {
+            guard let port else {
+                for (line, port) in zip(ends, ports) where port != nil {
+                    tell(line, .honoured, "it is an end of relay-ports, once the other one can be read")
+                }
+                return
+            }
             if line.name == "min-port" { first = port } else { last = port }
         }
         guard first <= last, last >= 1024 else {
