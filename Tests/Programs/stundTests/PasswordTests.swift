@@ -51,7 +51,7 @@ struct ConsoleReachTests {
         arguments: [
             ([:], ["port 80 of all addresses", "nothing is encrypted", "http-address: 127.0.0.1"]),
             (["http-address": "::", "http-port": "8080"], ["port 8080 of all addresses"]),
-            (["http-address": "192.0.2.1 127.0.0.1"], ["of 192.0.2.1 and 127.0.0.1, and nothing is encrypted"]),
+            (["http-address": "192.0.2.1 ::1"], ["of 192.0.2.1 and ::1, and nothing is encrypted"]),
             (["http-address": "127.0.0.1"], ["port 80 of 127.0.0.1: only this host"]),
             (
                 ["http-tls": "on", "tls-certificate": "/c.pem", "tls-port": "5350"],

@@ -34,7 +34,8 @@ struct ReportTests {
 
     @Test("check tells of the certificate, and what is to be said of it")
     func certificate() throws {
-        let loaded = try Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml", environment: [:]))
+        let environment = ["STUND_LOG_LEVEL": "5"]
+        let loaded = try Settings.load(from: SettingsSources(file: "/nonexistent/stund.yaml", environment: environment))
         let paths = try StatePaths(settingsFile: "/nonexistent/stund.yaml", environment: [:])
         func text(_ preview: CertificatePreview) -> String {
             CheckReport(loaded, paths, listeners: [], certificate: preview).text
