@@ -48,9 +48,9 @@ struct CredentialsCommand: AsyncParsableCommand {
     func run() async throws {
         let accounts = try Accounts(file)
         let made: AccountChanges.MadeCredential
+        let status = try accounts.runningStatus()
         do {
             try AccountChanges.userName(user)
-            let status = try accounts.runningStatus()
             made = try accounts.changesForCredentials(isRunning: status != nil).makeCredential(
                 user: user,
                 seconds: ttl,
@@ -65,6 +65,10 @@ struct CredentialsCommand: AsyncParsableCommand {
         if made.madeSecret {
             let sentence = "there was no user and no secret: the secret \"\(made.secret)\" is made now"
             StandardError.write("stund: \(sentence). \(try accounts.takeOver())\n")
+        }
+        // What is made is for the settings, and a running server may have begun with others.
+        for warning in status?.warnings ?? [] where warning.hasPrefix("tls-port ") {
+            StandardError.write("stund: \(warning)\n")
         }
         print(try jsonText(made.servers), terminator: "")
         if !json { print(made.servers.explanation(expiry: made.expiry, secret: made.secret, isNamed: host != nil)) }

@@ -265,8 +265,14 @@ struct AccountCommandTests {
         try await withTemporaryFolder { folder in
             let file = folder + "/stund.yaml"
             let before = Int(Date().timeIntervalSince1970)
+            let mistyped = try await stund("credentials", file: file)
+            #expect(mistyped.exitCode == 66 && mistyped.output.contains("is not there, and no server has run with it"))
+            try "".write(toFile: file, atomically: true, encoding: .utf8)
+            let early = try await stund("credentials", file: file)
+            #expect(early.exitCode == 69 && early.output.contains("start the server first"), "\(early.output)")
+            #expect(try await stund("secret", "add", "first", file: file).exitCode == 0)
             let shown = try await stund("credentials", "--host", "turn.example.org", "--ttl", "60", file: file)
-            #expect(shown.output.contains("the secret \"first\" is made now"), "\(shown.output)")
+            #expect(shown.exitCode == 0 && shown.output.contains("made of the secret \"first\""), "\(shown.output)")
             let end = try await stund("credentials", "--json", "--ttl", "60", "--user", "bob", file: file)
             let servers = try JSONDecoder().decode(Answer.self, from: Data(end.output.utf8)).iceServers
             let relayed = ["udp", "tcp"].map { "turn:127.0.0.1:3478?transport=\($0)" }
