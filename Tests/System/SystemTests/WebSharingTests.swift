@@ -50,6 +50,37 @@ struct WebSharingTests {
         }
     }
 
+    @Test(
+        "a site that nginx serves behind the port sees its visitors' own addresses with web-proxy-protocol, over TLS too"
+    )
+    func told() async throws {
+        try await withTemporaryFolder { folder in
+            for name in ["site", "turn"] { try await Self.makeCertificate(name, in: folder) }
+            let (web, own) = (try Ports.free(), try Ports.free().first)
+            try await Self.withSite(web, in: folder, isTold: true) {
+                let settings = [
+                    "tls-certificate": folder + "/turn.pem", "tls-key": folder + "/turn.key", "tls-port": "\(own)",
+                    "web-server": "127.0.0.1:\(web.first)", "web-tls-server": "127.0.0.1:\(web.second)",
+                    "web-proxy-protocol": "on",
+                ]
+                try await ConsoleServing.running(settings) { serving in
+                    for (scheme, more) in [("http", []), ("https", ["--cacert", folder + "/site.pem"])] {
+                        let seen = try await Self.curl(
+                            "\(scheme)://site.example.org:\(own)/visitor",
+                            own,
+                            more + ["--interface", "127.0.0.3", "--write-out", "%{local_ip}:%{local_port}"]
+                        )
+                        let lines = seen.split(separator: "\n")
+                        #expect(
+                            lines.count == 2 && lines[0] == lines[1] && seen.hasPrefix("127.0.0.3:"),
+                            "\(seen)\n\(serving.program.state.output)"
+                        )
+                    }
+                }
+            }
+        }
+    }
+
     @Test("a client behind haproxy is seen at its own address, over TCP and TLS, and has its relay there")
     func proxied() async throws {
         let front = try Ports.free().first
@@ -135,10 +166,11 @@ struct WebSharingTests {
         guard made.exitCode == 0 else { throw Program.Failure(description: made.output) }
     }
 
-    /// Runs `body` while nginx serves two sites, without and with TLS.
+    /// Runs `body` while nginx serves two sites, without and with TLS; `isTold`: by the PROXY protocol alone.
     private nonisolated(nonsending) static func withSite(
         _ ports: Ports,
         in folder: String,
+        isTold: Bool = false,
         _ body: () async throws -> Void
     ) async throws {
         let files = FileManager.default
@@ -150,6 +182,8 @@ struct WebSharingTests {
         try large.write(to: URL(fileURLWithPath: folder + "/secure/large"))
         // Whoever nginx runs as must be able to read it.
         try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+        let told = isTold ? " proxy_protocol" : ""
+        let visitor = isTold ? "location /visitor { return 200 \"$proxy_protocol_addr:$proxy_protocol_port\\n\"; }" : ""
         let configuration = """
             daemon off;
             pid \(folder)/nginx.pid;
@@ -162,9 +196,10 @@ struct WebSharingTests {
                 fastcgi_temp_path \(folder)/fastcgi;
                 uwsgi_temp_path \(folder)/uwsgi;
                 scgi_temp_path \(folder)/scgi;
-                server { listen 127.0.0.1:\(ports.first); root \(folder)/plain; }
+                server { listen 127.0.0.1:\(ports.first)\(told); root \(folder)/plain; \(visitor) }
                 server {
-                    listen 127.0.0.1:\(ports.second) ssl http2;
+                    listen 127.0.0.1:\(ports.second) ssl http2\(told);
+                    \(visitor)
                     ssl_certificate \(folder)/site.pem;
                     ssl_certificate_key \(folder)/site.key;
                     root \(folder)/secure;
